@@ -1,0 +1,14 @@
+/* The clock. */
+#ifndef ARCH_X86_TIME_H
+#define ARCH_X86_TIME_H
+
+#include "lib/types.h"
+
+#define TICKS_PER_SECOND 100u
+
+uint64_t time_ticks(void);       /* timer ticks since boot */
+uint64_t time_nanoseconds(void); /* since boot, monotonic, finer than a tick (TSC calibrated on the PIT) */
+uint64_t time_cycles(void);      /* time-stamp counter, or nanoseconds where there is none */
+uint32_t time_boot_epoch(void);  /* seconds since 1970 at boot, from the CMOS clock */
+
+#endif

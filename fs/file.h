@@ -1,0 +1,28 @@
+/* Open files: what a file descriptor refers to. A vnode, a position, and how it was opened. */
+#ifndef FS_FILE_H
+#define FS_FILE_H
+
+#include "fs/vnode.h"
+
+struct file {
+    unsigned refs; /* descriptors, in all processes */
+    struct vnode *vnode;
+    unsigned flags; /* Linux's O_* */
+    uint64_t position;
+    uint64_t directory_position;
+    struct mutex position_lock;
+};
+
+/* open(2): handles O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_DIRECTORY, O_NOFOLLOW. refs 1. */
+int file_open(struct vnode *start, const char *path, unsigned flags, unsigned mode, struct file **file);
+/* An open file on a vnode that the caller holds a reference to, which passes to the file. */
+int file_open_vnode(struct vnode *vnode, unsigned flags, struct file **file);
+void file_ref(struct file *file);
+void file_unref(struct file *file);
+
+/* position NULL: the file's own, which moves. Bytes, or errno. */
+long file_read(struct file *file, vaddr_t buffer, size_t bytes, const uint64_t *position);
+long file_write(struct file *file, vaddr_t buffer, size_t bytes, const uint64_t *position);
+long long file_seek(struct file *file, long long offset, int whence);
+
+#endif

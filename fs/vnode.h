@@ -1,0 +1,142 @@
+/*
+ * Vnodes: files, directories and devices, whatever file system they are of. A regular file's data lives in
+ * the pages of vnode->object and nowhere else: file_read, file_write and mappings meet there.
+ *
+ * Every function runs in thread context and may sleep. Errors are negative errno.
+ */
+#ifndef FS_VNODE_H
+#define FS_VNODE_H
+
+#include "lib/list.h"
+#include "lib/types.h"
+#include "mm/object.h"
+
+#define NAME_MAX_BYTES 255u
+#define PATH_MAX_BYTES 4096u
+
+struct vnode;
+struct mount;
+
+/* What stat, statx, … are made from; mode is Linux's st_mode. */
+struct vnode_attributes {
+    uint32_t mode, links, uid, gid, blocks /* of 512 bytes */, block_size;
+    uint64_t inode, size, device /* of the file system */, rdevice /* of a device file */;
+    uint32_t atime, mtime, ctime; /* seconds since 1970 */
+};
+
+/* Which fields vnode_set_attributes changes. */
+enum { SET_MODE = 1, SET_SIZE = 2, SET_TIMES = 4, SET_OWNER = 8 };
+
+/* Emits one directory entry; false: no more room, stop before this one. @type is Linux's DT_*. */
+typedef bool directory_emit(void *data, const char *name, size_t length, uint64_t inode, unsigned type,
+                            uint64_t next_position);
+
+/*
+ * What a file system provides. A NULL operation: -EINVAL, or -ENOTDIR for the directory ones, -EROFS for
+ * changes. Names are single components, not "." or "..", not terminated: @length bytes.
+ */
+struct vnode_operations {
+    int (*lookup)(struct vnode *directory, const char *name, size_t length, struct vnode **found);
+    int (*create)(struct vnode *directory, const char *name, size_t length, unsigned mode, uint64_t rdevice,
+                  struct vnode **made); /* regular file, directory, device, fifo by mode */
+    int (*link)(struct vnode *directory, const char *name, size_t length, struct vnode *target);
+    int (*symlink)(struct vnode *directory, const char *name, size_t length, const char *target);
+    int (*unlink)(struct vnode *directory, const char *name, size_t length, bool want_directory);
+    int (*rename)(struct vnode *from, const char *old, size_t old_length, struct vnode *to,
+                  const char *new_name, size_t new_length);
+    int (*parent)(struct vnode *directory, struct vnode **parent); /* ".." */
+    int (*list)(struct vnode *directory, uint64_t position, directory_emit *emit, void *data);
+    int (*readlink)(struct vnode *link, char *buffer, size_t size); /* bytes, not terminated */
+    int (*get_attributes)(struct vnode *vnode, struct vnode_attributes *attributes);
+    int (*set_attributes)(struct vnode *vnode, const struct vnode_attributes *attributes, unsigned which);
+    int (*sync)(struct vnode *vnode); /* after object_flush: inode and what leads to it, on the medium */
+
+    /* Devices, pipes, /proc: bytes by call instead of by page. NULL for regular files. */
+    long (*read)(struct vnode *vnode, vaddr_t user_buffer, size_t bytes, uint64_t position, bool nonblock);
+    long (*write)(struct vnode *vnode, vaddr_t user_buffer, size_t bytes, uint64_t position, bool nonblock);
+    int (*ioctl)(struct vnode *vnode, unsigned request, vaddr_t argument);
+    unsigned (*poll)(struct vnode *vnode);                      /* POLLIN | POLLOUT | … now */
+    void (*opened)(struct vnode *vnode, bool read, bool write); /* counts of open ends (pipes) */
+    void (*closed)(struct vnode *vnode, bool read, bool write);
+};
+
+struct vnode {
+    struct object object; /* pages, size, and the reference count of the vnode itself */
+    const struct vnode_operations *operations;
+    struct mount *mount;      /* file system it is of */
+    struct vnode *covered_by; /* root of what is mounted on it, or NULL */
+    uint32_t mode;            /* Linux's st_mode */
+    uint64_t inode;
+    bool seekable;
+    bool has_pages; /* regular file: read, write and mmap go through object */
+    void *data;
+    struct waitq pollers; /* woken when poll() may have changed */
+};
+
+struct mount {
+    const char *type; /* "ext2", "proc", … */
+    struct vnode *root;
+    struct vnode *covers; /* NULL for the root file system */
+    uint64_t device;
+    int (*sync)(struct mount *mount); /* everything to the medium; also marks it clean at unmount */
+    int (*unmount)(struct mount *mount);
+    /* Linux's struct statfs64 numbers */
+    int (*statfs)(struct mount *mount, uint32_t *block_size, uint64_t *blocks, uint64_t *free,
+                  uint64_t *files, uint64_t *files_free);
+    void *data;
+    struct list link;
+};
+
+static inline struct vnode *vnode_of_object(struct object *object) {
+    return container_of(object, struct vnode, object);
+}
+static inline void vnode_ref(struct vnode *vnode) {
+    object_ref(&vnode->object);
+}
+static inline void vnode_unref(struct vnode *vnode) {
+    object_unref(&vnode->object);
+}
+
+/* --- mounts --- */
+int ext2_mount(struct block_device *device, bool read_only, struct mount **mount);
+int devfs_mount(struct mount **mount);
+int procfs_mount(struct mount **mount);
+int mount_root(struct mount *mount);
+int mount_at(const char *path, struct mount *mount);
+int mounts_sync(void);
+void mounts_unmount_all(void); /* orderly shutdown: everything written, file systems marked clean */
+
+/* --- paths: walked from @start (NULL: the root) unless absolute; symbolic links followed, 8 deep --- */
+enum { WALK_NOFOLLOW = 1 /* the last component */, WALK_DIRECTORY = 2 };
+int path_walk(struct vnode *start, const char *path, unsigned flags, struct vnode **found);
+/* The directory of the last component; *@name points into @path, *@length excludes trailing slashes. */
+int path_walk_parent(struct vnode *start, const char *path, struct vnode **directory, const char **name,
+                     size_t *length);
+/* Absolute path of a directory (getcwd) or file, by walking "..": length, or -ERANGE. */
+int path_of(struct vnode *vnode, char *buffer, size_t size);
+
+int vnode_create(struct vnode *start, const char *path, unsigned mode, uint64_t rdevice,
+                 struct vnode **made); /* -EEXIST */
+int vnode_link(struct vnode *target, struct vnode *start, const char *path);
+int vnode_symlink(const char *target, struct vnode *start, const char *path);
+int vnode_unlink(struct vnode *start, const char *path, bool want_directory);
+int vnode_rename(struct vnode *old_start, const char *old_path, struct vnode *new_start,
+                 const char *new_path);
+int vnode_truncate(struct vnode *vnode, uint64_t size);
+/* Data, then metadata, on the medium. Reports an earlier failed write-back once (-EIO). */
+int vnode_fsync(struct vnode *vnode);
+
+/* Reads or writes through the object's pages; kernel buffer. Bytes, or errno if none. */
+long vnode_read_kernel(struct vnode *vnode, void *buffer, size_t bytes, uint64_t position);
+/* The same with a user buffer: faults are allowed and resolved; a bad page part way: short count. */
+long vnode_read_user(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64_t position);
+long vnode_write_user(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64_t position);
+
+/* Pipes: both ends are one vnode. */
+int pipe_create(struct vnode **pipe);
+
+/* Character devices: drivers and kernel register one operations table a device number. */
+void device_register(unsigned major, unsigned minor, const char *name,
+                     const struct vnode_operations *operations, void *data);
+
+#endif

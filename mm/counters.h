@@ -1,0 +1,95 @@
+/*
+ * Counters: every fault once by its kind, every transfer once by its cause. Names are Linux's where
+ * /proc/vmstat has one. The identities between them are in mm/counters.c and are checked at shutdown.
+ */
+#ifndef MM_COUNTERS_H
+#define MM_COUNTERS_H
+
+#include "lib/types.h"
+
+/* X(enumerator, name in /proc/vmstat and in the runner's JSON). Events since boot. */
+#define COUNTERS(X)                                                                                          \
+    X(PGFAULT, "pgfault")                   /* faults resolved or refused, all kinds */                      \
+    X(PGMAJFAULT, "pgmajfault")             /* … that had to wait for a read */                            \
+    X(FAULT_ZERO, "fault_zero")             /* zero-filled */                                                \
+    X(FAULT_FILE, "fault_file")             /* read from a file */                                           \
+    X(FAULT_SWAP, "fault_swap")             /* read from swap */                                             \
+    X(FAULT_RECLAIM, "fault_reclaim")       /* found in the pool: no I/O */                                  \
+    X(FAULT_RESIDENT, "fault_resident")     /* found in memory in use: only the PTE was missing */           \
+    X(FAULT_COPY, "fault_copy")             /* copy-on-write: a page copied */                               \
+    X(FAULT_UPGRADE, "fault_upgrade")       /* made writable in place */                                     \
+    X(FAULT_SPURIOUS, "fault_spurious")     /* nothing was missing any more */                               \
+    X(FAULT_BAD, "fault_bad")               /* refused: signal or -EFAULT */                                 \
+    X(FAULT_RESTARTS, "fault_restarts")     /* turns of the restart loop beyond the first */                 \
+    X(FAULT_COPY_READ, "fault_copy_read")   /* of fault_copy: the original had to be read first */           \
+    X(PGPGIN, "pgpgin")                     /* KiB read from disks */                                        \
+    X(PGPGOUT, "pgpgout")                   /* KiB written to disks */                                       \
+    X(PSWPIN, "pswpin")                     /* pages read from swap */                                       \
+    X(PSWPOUT, "pswpout")                   /* pages written to swap */                                      \
+    X(PGFILEIN, "pgfilein")                 /* pages read from files and devices */                          \
+    X(PGFILEOUT, "pgfileout")               /* pages written to files and devices */                         \
+    X(READAHEAD_FILE, "readahead_file")     /* of pgfilein: by read-ahead */                                 \
+    X(READAHEAD_SWAP, "readahead_swap")     /* of pswpin: by read-ahead */                                   \
+    X(READAHEAD_HIT, "readahead_hit")       /* read ahead and then used */                                   \
+    X(READAHEAD_MISS, "readahead_miss")     /* read ahead and thrown out unused */                           \
+    X(PGREAD_KERNEL, "pgread_kernel")       /* pages read for system calls, not faults */                    \
+    X(PGSTEAL, "pgsteal")                   /* CLEAN frames given to a new owner */                          \
+    X(PGSCAN, "pgscan")                     /* frames the policy looked at */                                \
+    X(PGEVICT, "pgevict")                   /* victims: ACTIVE to the pool */                                \
+    X(PGCLEANED_EARLY, "pgcleaned_early")   /* written while the machine was idle */                         \
+    X(PGRECLAIM_KERNEL, "pgreclaim_kernel") /* taken back from the pool by system calls */                   \
+    X(PGALLOC_WAIT, "allocstall")           /* times somebody slept for a frame */                           \
+    X(DAEMON_WAKE, "kswapd_wake")           /* runs of the paging daemon */                                  \
+    X(SWAP_CLUSTERS, "swap_clusters")       /* cluster writes to swap */                                     \
+    X(SWAP_WRITE_ERRORS, "swap_write_errors")                                                                \
+    X(READ_ERRORS, "page_read_errors")                                                                       \
+    X(OOM_KILL, "oom_kill")                                                                                  \
+    X(BLK_READS, "blk_read_requests") /* commands given to disks */                                          \
+    X(BLK_WRITES, "blk_write_requests")                                                                      \
+    X(BLK_READ_SECTORS, "blk_read_sectors")                                                                  \
+    X(BLK_WRITE_SECTORS, "blk_write_sectors")                                                                \
+    X(BLK_MERGES, "blk_merges") /* bios that joined another's command */                                     \
+    X(BLK_ERRORS, "blk_errors") /* commands that failed for good */                                          \
+    X(BLK_RETRIES, "blk_retries")                                                                            \
+    X(BLK_INTERRUPTS, "blk_interrupts")                                                                      \
+    X(BLK_FILE_IN, "blk_file_pages_in") /* bios by cause and direction */                                    \
+    X(BLK_FILE_OUT, "blk_file_pages_out")                                                                    \
+    X(BLK_SWAP_IN, "blk_swap_pages_in")                                                                      \
+    X(BLK_SWAP_OUT, "blk_swap_pages_out")                                                                    \
+    X(BLK_META_IN, "blk_meta_in")                                                                            \
+    X(BLK_META_OUT, "blk_meta_out")                                                                          \
+    X(BLK_RAW_IN, "blk_raw_in")                                                                              \
+    X(BLK_RAW_OUT, "blk_raw_out")                                                                            \
+    X(CTXT, "context_switches")                                                                              \
+    X(SYSCALLS, "syscalls")                                                                                  \
+    X(FORKS, "forks")                                                                                        \
+    X(VM_CHECKS, "vm_checks") /* runs of the checker */
+
+enum counter {
+#define X(id, name) COUNT_##id,
+    COUNTERS(X)
+#undef X
+        COUNT_TOTAL
+};
+
+extern uint32_t counters[COUNT_TOTAL];
+extern const char *const counter_names[COUNT_TOTAL];
+
+static inline void count(enum counter which) {
+    counters[which]++;
+}
+
+static inline void count_add(enum counter which, uint32_t amount) {
+    counters[which] += amount;
+}
+
+/*
+ * Gauges, computed when asked: nr_free_pages, nr_frames_active, …, nr_swap_total, nr_swap_free, in pages.
+ * Calls @emit for every counter, then every gauge.
+ */
+void counters_for_each(void (*emit)(const char *name, uint32_t value, void *data), void *data);
+
+/* Checks the identities; NULL, or the text of the first that does not hold. Only true when I/O is idle. */
+const char *counters_check(void);
+
+#endif

@@ -1,0 +1,157 @@
+/*
+ * The frame table (coremap): one struct for each physical page frame, the state each is in, and the lists
+ * of those states.
+ *
+ *            take                 frame_activate             daemon: unmap
+ *    FREE ----------> BUSY or    ----------------> ACTIVE --------------------> DIRTY --+ launder
+ *     ^       |       KERNEL                         |  ^                       ^  |     v
+ *     |       |                                      |  |  reclaim (no I/O)     |  |    BUSY
+ *     |       |                        unmodified    |  +-----------------------+  |     | written
+ *     |       +------------------+    +--------------+  |                          +-----+
+ *     |                          |    v                 |                                v
+ *     +------------------------- CLEAN <-------------- reclaim ------------------------ CLEAN
+ *            owner gone
+ *
+ * DIRTY and CLEAN are the available pool: unmapped, contents and owner kept. A page that is wanted again
+ * before its frame is reused is reclaimed from the pool without I/O.
+ *
+ * Nothing here sleeps except frame_wait() and frames_wait(). Thread context only.
+ *
+ * Source: the available list of Plan 9 and of VMS (Levy and Lipman, "Virtual memory management in the
+ * VAX/VMS operating system", 1982); the pv lists of 4.4BSD.
+ */
+#ifndef MM_FRAME_H
+#define MM_FRAME_H
+
+#include "lib/list.h"
+#include "lib/types.h"
+#include "lib/wait.h"
+
+enum frame_state {
+    FRAME_FREE,   /* no owner */
+    FRAME_ACTIVE, /* owned; the policies' domain */
+    FRAME_DIRTY,  /* pool: must be written before reuse */
+    FRAME_CLEAN,  /* pool: same as its backing store, reusable at once */
+    FRAME_BUSY,   /* being filled or written; contents may not be looked at or changed */
+    FRAME_PINNED, /* owned, held in place: DMA, or the kernel works on it */
+    FRAME_KERNEL, /* page tables, heap, kernel stacks */
+    FRAME_STATES,
+};
+
+enum frame_owner { OWNER_NONE, OWNER_ANON, OWNER_OBJECT };
+
+struct space;
+struct anon;
+struct object;
+struct set;
+
+/* The reverse map: one for each present page-table entry of a frame. */
+struct mapping {
+    struct space *space;
+    vaddr_t address;
+    struct mapping *next;
+};
+
+struct frame {
+    struct list link; /* the list of its state; of ACTIVE frames: the policy's */
+    uint8_t state;    /* enum frame_state */
+    uint8_t owner;    /* enum frame_owner */
+    bool referenced;  /* folded in from page tables, or set by the kernel's own accesses */
+    bool modified;    /* differs from its backing store (see also the PTEs while it is mapped) */
+    bool pageable;    /* part of the pageable pool (boot word frames=), not the kernel's share */
+    bool io_write;    /* while BUSY: being written, so the contents are valid */
+    bool error;       /* the last read of it failed; only ever seen on its way to FREE */
+    bool prefetched;  /* brought in by read-ahead and not used yet */
+    uint8_t sectors;  /* modified sectors, a bit each, of a block device's page (mm/devpager.c) */
+    uint8_t io_parts; /* while BUSY: transfers outstanding */
+    int8_t io_error;  /* while BUSY: first error of them */
+    uint16_t pins;
+    union {
+        struct anon *anon;
+        struct object *object;
+    };
+    pgoff_t index;        /* in the object */
+    struct frame *hash;   /* next in its chain of the page hash */
+    struct list siblings; /* the object's list of resident pages */
+    struct mapping map;   /* first mapping; map.space == NULL: none */
+    struct set *set;      /* replacement set, while ACTIVE */
+    uint32_t policy;      /* the policy's own word */
+    struct waitq waiters; /* threads asleep until it is no longer BUSY */
+};
+
+/* For whom a frame is taken: the lower ones may dig deeper into the reserve. */
+enum frame_use {
+    USE_USER,    /* a page of a program or a file */
+    USE_KERNEL,  /* heap, page tables, stacks */
+    USE_PAGEOUT, /* the daemon: page-out must not wait for page-out */
+};
+
+extern struct frame *frame_table;
+extern pfn_t frame_total; /* entries of the table */
+
+static inline pfn_t frame_number(const struct frame *frame) {
+    return (pfn_t)(frame - frame_table);
+}
+
+static inline paddr_t frame_address(const struct frame *frame) {
+    return (paddr_t)frame_number(frame) << PAGE_SHIFT;
+}
+
+/* The kernel's view of the frame's bytes. */
+void *frame_data(const struct frame *frame);
+struct frame *frame_of_data(const void *data);
+
+/*
+ * Builds the table over the machine's memory. @pageable: frames the pageable pool may use, 0 for all; the
+ * rest is the kernel's. At boot, before anything else of mm.
+ */
+void frame_init(pfn_t pageable);
+
+/*
+ * Takes a frame from FREE, else the oldest CLEAN one, whose owner loses it. It comes back BUSY and without
+ * owner (KERNEL for USE_KERNEL), its contents undefined. NULL: none to be had now (the daemon has been
+ * woken); the caller lets go of everything and calls frames_wait().
+ */
+struct frame *frame_take(enum frame_use use);
+
+/*
+ * Sleeps until frames may be had for @use: 0. -EINTR: the process has been told to die. -ENOMEM: nothing
+ * can be evicted and there is nothing to wait for (USE_KERNEL only; for a program somebody is killed).
+ */
+int frames_wait(enum frame_use use);
+
+/* BUSY or KERNEL, or ACTIVE without mappings, and without owner: to FREE. */
+void frame_release(struct frame *frame);
+
+/* Sleeps while @frame is BUSY (one wake-up, no more: the caller looks again at everything). */
+void frame_wait(struct frame *frame);
+
+/* State changes. Each asserts the state it comes from. */
+void frame_activate(struct frame *frame, struct set *set); /* BUSY, DIRTY, CLEAN -> ACTIVE, referenced */
+void frame_to_pool(struct frame *frame); /* ACTIVE or BUSY, unmapped -> DIRTY or CLEAN by `modified` */
+void frame_start_io(struct frame *frame, bool write); /* ACTIVE (unmapped), DIRTY, CLEAN -> BUSY */
+void frame_pin(struct frame *frame); /* not BUSY or KERNEL; out of the pool if it was there */
+void frame_unpin(struct frame *frame);
+
+/*
+ * All transfers of a BUSY frame are over: called by pagers, deferred context. Wakes the waiters. After a
+ * read the frame becomes ACTIVE, or goes FREE with its owner told on error; after a write it becomes CLEAN,
+ * or DIRTY again on error.
+ */
+void frame_done(struct frame *frame, int error);
+
+/* The reverse map. */
+int frame_map(struct frame *frame, struct space *space, vaddr_t address, unsigned bits);
+void frame_unmap_one(struct frame *frame, struct space *space, vaddr_t address);
+void frame_unmap_all(struct frame *frame); /* folds Accessed and Dirty into the frame */
+bool frame_mapped(const struct frame *frame);
+bool frame_test_referenced(struct frame *frame); /* and clears: the policies' question */
+bool frame_test_modified(struct frame *frame);   /* folds; does not clear */
+void frame_write_protect(struct frame *frame);   /* in every mapping */
+
+/* Frames in state @state; pageable ones only where @pageable. */
+pfn_t frame_count(enum frame_state state);
+pfn_t frames_available(void); /* FREE and CLEAN pageable frames */
+pfn_t frames_pageable(void);  /* size of the pageable pool */
+
+#endif

@@ -1,0 +1,118 @@
+/*
+ * Objects: things that have pages of their own, such as a file or a block device (later a remote machine
+ * or a user-level pager), and the pagers that move those pages. The resident pages of all objects are in
+ * one hash; read(), write() and mappings all meet in the same frames.
+ */
+#ifndef MM_OBJECT_H
+#define MM_OBJECT_H
+
+#include "lib/list.h"
+#include "lib/types.h"
+#include "lib/wait.h"
+
+struct frame;
+struct object;
+
+enum page_access { PAGE_READ, PAGE_WRITE };
+
+/*
+ * The way to a backing store. get and put only start transfers; each frame is completed exactly once by
+ * frame_done(), possibly before get or put returns.
+ */
+struct pager {
+    const char *name;
+
+    /*
+     * Makes ready what get or a later put of this page needs (a block map, a block for a hole when
+     * @access is PAGE_WRITE). Holding nothing of the fault's. 0: nothing slept; 1: it slept, so the caller
+     * starts over; -EIO, -ENOSPC, …. NULL where nothing is needed. May sleep.
+     */
+    int (*prepare)(struct object *object, pgoff_t index, enum page_access access);
+
+    /*
+     * Starts filling the BUSY @frame, which is the object's page @index already. Called directly after
+     * prepare() returned 0. Does not sleep except for a bio.
+     */
+    void (*get)(struct object *object, pgoff_t index, enum page_access access, struct frame *frame);
+
+    /*
+     * Starts writing @count BUSY frames of consecutive indexes. Daemon or thread context; may sleep for
+     * metadata. Bytes past the end of a file are not written.
+     */
+    void (*put)(struct object *object, struct frame **frames, unsigned count);
+
+    /* The last reference is gone and no page is resident: free it. NULL: the object is never freed. */
+    void (*release)(struct object *object);
+};
+
+struct object {
+    const struct pager *pager;
+    unsigned refs;     /* areas, open files, in-core names */
+    uint64_t size;     /* bytes; pages at or past PAGE_UP(size) do not exist: SIGBUS */
+    struct list pages; /* resident frames, by `siblings` */
+    unsigned resident;
+    struct list link; /* on the list of all objects, for sync and the checker */
+    int write_error;  /* -EIO or -ENOSPC since last reported by fsync */
+    bool device;      /* a block device's own pages: modified sectors are tracked */
+};
+
+void object_init(struct object *object, const struct pager *pager, uint64_t size);
+void object_ref(struct object *object);
+void object_unref(struct object *object); /* the last one calls release once no page is left; may sleep */
+
+/* The resident frame, in whatever state, or NULL. Never sleeps. */
+struct frame *object_lookup(struct object *object, pgoff_t index);
+
+/*
+ * The page, resident, valid and PINNED; reads it if need be. 0 or -EIO, -ENOMEM, -EINTR (killed), or what
+ * prepare says. @access PAGE_WRITE gets its block allocated. May sleep, holding nothing.
+ */
+int page_get(struct object *object, pgoff_t index, enum page_access access, struct frame **frame);
+
+/*
+ * The page for a caller that will overwrite all of it, or a new page past the old end: not read from the
+ * store but cleared if it is not resident. Else as page_get.
+ */
+int page_get_new(struct object *object, pgoff_t index, struct frame **frame);
+
+/* Ends page_get's pin. page_put_modified also marks bytes [from, to) of the page as modified. */
+void page_put(struct frame *frame);
+void page_put_modified(struct frame *frame, unsigned from, unsigned to);
+
+/*
+ * Forgets the pages from byte @size on, mapped or not, modified or not, clears the tail of the page that
+ * holds byte @size, and sets object->size. Waits for BUSY and PINNED pages. May sleep.
+ */
+void object_truncate(struct object *object, uint64_t size);
+
+/*
+ * Writes modified pages [first, first + count) and waits: 0, or the first error. Mapped pages are unmapped
+ * before they are written and stay in memory. May sleep.
+ */
+int object_flush(struct object *object, pgoff_t first, pgoff_t count);
+int object_flush_all(void); /* of all objects: sync */
+
+/*
+ * The sectors of bytes [from, to) of a device's page need not be written any more (its block now belongs
+ * to a file's data). Waits while the page is being written. May sleep.
+ */
+void object_forget(struct object *object, pgoff_t index, unsigned from, unsigned to);
+
+/* Drops unmapped, unmodified pages until at most @keep are left (an unused file's). Never sleeps. */
+void object_drop_pages(struct object *object, unsigned keep);
+
+struct block_device;
+/* The object whose pages are the sectors of @device (one a device, made at the first call). */
+struct object *object_of_device(struct block_device *device);
+
+/*
+ * For file pagers: starts the transfer of @frame (BUSY) in pieces: @sectors sectors at @sector of @device
+ * to or from byte @offset of the frame. Call frame_io_begin() first and frame_io_end() last: frame_done()
+ * is called when all pieces and frame_io_end() are through.
+ */
+void frame_io_begin(struct frame *frame);
+void frame_io_part(struct frame *frame, struct block_device *device, sector_t sector, unsigned offset,
+                   unsigned sectors, int cause);
+void frame_io_end(struct frame *frame, int error);
+
+#endif

@@ -1,0 +1,121 @@
+/*
+ * Address spaces and their areas: what system calls and exec ask of virtual memory.
+ *
+ * An area is a range of pages with one protection and one origin. A private page that has been touched
+ * lives in the area's amap; below it lies the object, if there is one. All functions run in thread context
+ * on the current process's space unless they say otherwise, and may sleep.
+ */
+#ifndef MM_SPACE_H
+#define MM_SPACE_H
+
+#include "arch/x86/pmap.h"
+#include "lib/list.h"
+#include "lib/types.h"
+
+struct amap;
+struct object;
+struct set;
+
+enum area_flags {
+    AREA_READ = 1,
+    AREA_WRITE = 2,
+    AREA_EXEC = 4,
+    AREA_SHARED = 8,
+    AREA_GROWSDOWN = 16, /* a stack */
+    AREA_MAYWRITE = 32,  /* mprotect may add AREA_WRITE (not a shared map of a read-only file) */
+    AREA_HEAP = 64,      /* brk's */
+    AREA_LOCKED = 128,
+    AREA_NORESERVE = 256,
+};
+#define AREA_PROTECTION (AREA_READ | AREA_WRITE | AREA_EXEC)
+
+struct area {
+    struct list link; /* of its space, by address */
+    vaddr_t start;    /* page aligned */
+    pgoff_t pages;
+    unsigned flags;
+    struct object *object; /* or NULL: zero-fill */
+    pgoff_t object_offset; /* page of the object at `start` */
+    struct amap *amap;     /* or NULL: no page touched yet */
+    pgoff_t amap_offset;
+    uint32_t readahead_next;   /* read-ahead: the index a sequential reader would fault on next */
+    uint32_t readahead_window; /* pages */
+};
+
+struct space {
+    struct pmap pmap;
+    struct list areas;      /* sorted by address */
+    struct area *last;      /* the area found last: most faults come in runs */
+    unsigned refs;          /* threads and lookers-on */
+    vaddr_t brk_start, brk; /* bytes, unaligned as the program said */
+    vaddr_t stack_limit;    /* lowest address the stack may grow to */
+    pgoff_t locked;         /* pages of AREA_LOCKED areas */
+    struct set *set;        /* replacement set: the global one, or its own */
+    struct list link;       /* all spaces */
+    int owner_pid;          /* for log lines and the checker */
+    struct {
+        uint32_t minor, major; /* faults without and with I/O, as getrusage counts */
+    } faults;
+    /* what exec noted, for /proc */
+    vaddr_t code_start, code_end, data_start, data_end, stack_start, arg_start, arg_end, env_start, env_end;
+};
+
+struct space *space_create(void);               /* refs 1; NULL: no memory */
+struct space *space_fork(struct space *parent); /* copy-on-write copy; NULL: no memory */
+void space_ref(struct space *space);
+void space_unref(struct space *space); /* the last one gives everything back */
+
+/* The area that holds @address, or NULL. Never sleeps. */
+struct area *space_find(struct space *space, vaddr_t address);
+/* First area that ends above @address, or NULL. Never sleeps. */
+struct area *space_find_from(struct space *space, vaddr_t address);
+struct area *space_next(struct space *space, struct area *area); /* or NULL */
+
+struct map_request {
+    vaddr_t address; /* hint, or the place where `fixed` */
+    size_t length;   /* bytes, > 0; rounded up to pages */
+    unsigned flags;  /* AREA_* */
+    bool fixed;      /* replaces what is there */
+    bool populate;
+    struct object *object; /* a reference is taken; NULL: anonymous */
+    pgoff_t object_offset; /* pages */
+};
+
+/*
+ * 0 with *@address set, or -EINVAL, -ENOMEM (no room, or no memory could ever back it), -EEXIST. Without
+ * `fixed` the kernel picks a place below the stack, the hint if it is free.
+ */
+int space_map(struct space *space, const struct map_request *request, vaddr_t *address);
+
+int space_unmap(struct space *space, vaddr_t address, size_t length);
+/* -ENOMEM where a page of the range is not mapped, -EACCES where AREA_MAYWRITE is missing. */
+int space_protect(struct space *space, vaddr_t address, size_t length, unsigned protection);
+/* mremap: old and new length in bytes, Linux's MREMAP_MAYMOVE (1) and MREMAP_FIXED (2). */
+int space_remap(struct space *space, vaddr_t old, size_t old_length, size_t new_length, unsigned flags,
+                vaddr_t new_place, vaddr_t *result);
+/* msync: writes modified shared file pages of the range and waits. */
+int space_sync(struct space *space, vaddr_t address, size_t length);
+/* madvise(MADV_DONTNEED): private pages go, file pages are unmapped. */
+int space_discard(struct space *space, vaddr_t address, size_t length);
+/* mincore: one byte a page, bit 0: in memory. */
+int space_residency(struct space *space, vaddr_t address, size_t length, uint8_t *result);
+
+/* Sets the heap's start (exec) and the stack's area. */
+void space_set_brk(struct space *space, vaddr_t start);
+int space_make_stack(struct space *space, vaddr_t top, size_t limit);
+
+/* Linux's brk: returns the new break, or the current one when @wanted is out of the question. */
+vaddr_t space_brk(struct space *space, vaddr_t wanted);
+
+/* Makes this the space the processor uses; NULL for a kernel thread (nothing is reloaded). */
+void space_activate(struct space *space);
+
+/* Totals for /proc/PID and for choosing whom to kill: pages. Never sleeps. */
+struct space_usage {
+    pgoff_t virtual, resident, swapped, shared;
+};
+void space_usage(struct space *space, struct space_usage *usage);
+
+extern struct list spaces; /* all of them */
+
+#endif

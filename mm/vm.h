@@ -1,0 +1,39 @@
+/* mm as a whole: start-up, the daemon's start, swap's start, the checker, the end. */
+#ifndef MM_VM_H
+#define MM_VM_H
+
+#include "lib/types.h"
+
+struct block_device;
+
+/* Boot words that mm obeys; kernel/bootparam.c fills them before vm_init(). */
+struct vm_options {
+    unsigned frames;              /* frames=N: size of the pageable pool, 0: all */
+    const char *policy;           /* policy= */
+    unsigned pool_low, pool_high; /* pool=low,high: frames; 0: by size */
+    unsigned cluster;             /* cluster=: pages of a swap write, 1-32 */
+    unsigned readahead;           /* readahead=: most pages read ahead, 0: none */
+    unsigned check;   /* check=: 0 never, 1 at shutdown, n>1: also every n ticks; checksums if > 0 */
+    bool early_clean; /* clean=idle|off */
+};
+extern struct vm_options vm_options;
+
+void vm_init(void);                             /* frame table, heap; before anything that allocates */
+void vm_start(void);                            /* the paging daemon; needs threads */
+int swap_start(struct block_device *partition); /* 0, -EINVAL: no mkswap header, -EIO; may sleep */
+
+/* Recounts the world (DESIGN section 10) and panics, naming the invariant, if it disagrees. Never sleeps. */
+void vm_check(void);
+
+/* Idle hook: called when no thread is ready; true when it found something to do (early cleaning). */
+void vm_idle(void);
+
+/* Provided by kernel/: makes a thread that runs @entry for ever. */
+void vm_spawn_daemon(const char *name, void (*entry)(void *));
+/* Provided by kernel/: kills the largest process for want of memory; false when there is none to kill. */
+bool vm_kill_largest(void);
+/* Provided by kernel/: the name and pid of the running process, for log lines. */
+const char *vm_current_name(void);
+int vm_current_pid(void);
+
+#endif
