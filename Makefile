@@ -1,0 +1,253 @@
+# Faultline. `make help` lists what can be made.
+#
+# Everything is built under build/, from relative paths (a checkout may lie in a path with spaces), by an
+# ordinary user. Objects depend on a stamp with the compiler and its flags, so `make CC=clang` after `make`
+# rebuilds what it must and nothing else.
+#
+# Variables:
+#   CC=clang                        another compiler for the kernel and the programs
+#   CROSS_COMPILE=i686-linux-gnu-   prefix of the tools that make i386 code; the default off x86
+#   HOSTCC=gcc                      compiler of the unit tests and of the test programs, which run here
+#   MEM=, FRAMES=, APPEND=, GUEST=  of run, exec and gdb: memory, pageable frames, boot words, and any
+#                                   other options of tools/guest
+
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 1)
+endif
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := all
+
+help: ## List the targets
+	@awk -F ':[^#]*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Install what is needed from Debian's or Ubuntu's packages
+	@tools/setup
+
+setup-lint: ## The same, and the tools of `make lint`
+	@tools/setup --lint
+
+# `make setup run`: the other goals wait for setup and are then made by a fresh make, which sees the compiler.
+setup_goals := $(filter setup setup-lint,$(MAKECMDGOALS))
+other_goals := $(filter-out setup setup-lint,$(MAKECMDGOALS))
+ifneq ($(and $(setup_goals),$(other_goals)),)
+
+.PHONY: help $(MAKECMDGOALS)
+$(wordlist 2,99,$(other_goals)): $(firstword $(other_goals))
+$(firstword $(other_goals)): $(setup_goals)
+	@$(MAKE) $(other_goals)
+
+else
+
+# ---- Tools and flags ----------------------------------------------------------------------------------
+
+ifeq ($(filter x86_64 i%86,$(shell uname -m)),)
+CROSS_COMPILE ?= i686-linux-gnu-
+endif
+ifeq ($(origin CC),default)
+CC := $(CROSS_COMPILE)gcc
+endif
+HOSTCC  ?= gcc
+LD      := $(CROSS_COMPILE)ld
+AR      := $(CROSS_COMPILE)ar
+OBJCOPY := $(CROSS_COMPILE)objcopy
+NASM    ?= nasm
+export PATH := $(PATH):/usr/sbin:/sbin
+
+compiler := $(shell $(CC) --version 2>/dev/null | head -n 1)
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wvla
+DEPEND    = -MMD -MP -MF $(@:.o=.d)
+
+# No FPU or SSE in the kernel: the registers hold the program's values (arch/x86/fpu.c).
+NO_FPU := $(if $(findstring clang,$(compiler)),-mno-sse -mno-mmx -mno-80387,-mgeneral-regs-only)
+
+KERNEL_CFLAGS := -m32 -march=i686 -std=gnu11 -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
+	-fno-omit-frame-pointer -fno-strict-aliasing -fno-asynchronous-unwind-tables -fcf-protection=none \
+	$(NO_FPU) -O2 -g $(WARNINGS) -I.
+KERNEL_LDFLAGS := -m32 -static -nostdlib -no-pie -Wl,-T,linker.ld -Wl,-z,max-page-size=0x1000 \
+	-Wl,-z,noexecstack -Wl,--build-id=none -Wl,--fatal-warnings
+NASMFLAGS   := -f elf32 -g -F dwarf -w+all -Werror -I ./
+USER_CFLAGS := -m32 -std=gnu11 -O2 -g -Wall -Wextra -Werror -I.
+USER_LDFLAGS := -m32 -static
+UNIT_CFLAGS := -std=gnu11 -O1 -g $(WARNINGS) -DFAULTLINE_HOST -Itests/unit/fake -I. \
+	-fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+GUEST_TEST_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror -I.
+
+# ---- Sources ------------------------------------------------------------------------------------------
+
+rooms := boot arch/x86 kernel mm mm/policy fs drivers drivers/ata lib
+kernel_sources := $(sort $(wildcard $(rooms:=/*.c) $(rooms:=/*.asm)))
+kernel_objects := $(patsubst %.c,build/obj/%.o,$(filter %.c,$(kernel_sources))) \
+	$(patsubst %.asm,build/obj/%.asm.o,$(filter %.asm,$(kernel_sources)))
+user_c      := $(patsubst user/%.c,%,$(sort $(wildcard user/*.c)))
+user_asm    := $(patsubst user/%.asm,%,$(sort $(wildcard user/*.asm)))
+user_lib    := $(patsubst %.c,build/obj/%.o,$(sort $(wildcard user/lib/*.c)))
+programs    := $(addprefix build/user/,$(user_c) $(user_asm))
+unit_tests  := $(patsubst %.c,build/%,$(sort $(wildcard tests/unit/test_*.c)))
+guest_tests := $(if $(wildcard tests/guest/*.c),build/tests/guest-tests)
+guest_test_objects := $(patsubst %.c,build/%.o,$(sort $(wildcard tests/guest/*.c)))
+
+.PHONY: all kernel user image run exec gdb test test-unit test-guest tests bench lint format clean \
+	help setup setup-lint FORCE
+
+all: kernel user build/stage.stamp ## Build the kernel, the programs and the disk image (the default)
+all: build/faultline.img
+
+kernel: build/faultline.elf ## Build the kernel alone: build/faultline.elf
+
+user: $(programs) ## Build the programs alone: build/user/*
+
+image: build/faultline.img ## Build the disk image: build/faultline.img
+
+# $(call stamp,text): a file that changes exactly when the text does.
+define stamp
+	@mkdir -p $(@D)
+	@printf '%s\n' '$1' | cmp -s - $@ || printf '%s\n' '$1' >$@
+endef
+
+build/kernel.flags: FORCE
+	$(call stamp,$(CC) $(compiler) $(KERNEL_CFLAGS) $(NASMFLAGS))
+build/link.flags: FORCE
+	$(call stamp,$(CC) $(compiler) $(KERNEL_LDFLAGS) $(kernel_objects))
+build/user.flags: FORCE
+	$(call stamp,$(CC) $(compiler) $(USER_CFLAGS) $(USER_LDFLAGS) $(user_lib))
+build/unit.flags: FORCE
+	$(call stamp,$(HOSTCC) $(UNIT_CFLAGS))
+build/guest-tests.flags: FORCE
+	$(call stamp,$(HOSTCC) $(GUEST_TEST_CFLAGS) $(guest_test_objects))
+build/stage.flags: FORCE
+	$(call stamp,$(programs))
+
+# ---- The kernel ---------------------------------------------------------------------------------------
+
+build/obj/%.o: %.c build/kernel.flags
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(KERNEL_CFLAGS) $(DEPEND) -c $< -o $@
+
+build/obj/%.asm.o: %.asm build/kernel.flags
+	@mkdir -p $(@D)
+	@echo "  NASM  $<"
+	@$(NASM) $(NASMFLAGS) -MD $(@:.o=.d) $< -o $@
+
+# libgcc for 64-bit division.
+build/faultline.elf: $(kernel_objects) linker.ld build/link.flags
+	@echo "  LINK  $@"
+	@$(CC) $(KERNEL_LDFLAGS) -o $@ $(kernel_objects) -lgcc
+
+# ---- Programs: one a file, ordinary Linux i386, they run here as well ---------------------------------
+
+build/obj/user/lib/%.o: user/lib/%.c build/user.flags
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(USER_CFLAGS) $(DEPEND) -c $< -o $@
+
+build/obj/user/libuser.a: $(user_lib) build/user.flags
+	@rm -f $@
+	@$(AR) rcs $@ $(user_lib)
+
+$(addprefix build/user/,$(user_c)): build/user/%: user/%.c build/obj/user/libuser.a build/user.flags
+	@mkdir -p $(@D) build/obj/user
+	@echo "  USER  $<"
+	@$(CC) $(USER_CFLAGS) -MMD -MP -MF build/obj/user/$*.d $(USER_LDFLAGS) $< build/obj/user/libuser.a -o $@
+
+$(addprefix build/user/,$(user_asm)): build/user/%: user/%.asm build/kernel.flags
+	@mkdir -p $(@D) build/obj/user
+	@echo "  USER  $<"
+	@$(NASM) $(NASMFLAGS) -I user/ -MD build/obj/user/$*.d -MT $@ $< -o build/obj/user/$*.o
+	@$(LD) -m elf_i386 -z noexecstack -o $@ build/obj/user/$*.o
+
+# ---- The disk -----------------------------------------------------------------------------------------
+
+# What goes into the root file system. The kernel is stripped: GRUB would load its symbols into memory.
+build/stage.stamp: build/faultline.elf $(programs) build/stage.flags tools/stage
+	@echo "  STAGE build/stage"
+	@OBJCOPY='$(OBJCOPY)' tools/stage build/stage build/faultline.elf $(programs)
+	@touch $@
+
+build/faultline.img: build/stage.stamp tools/mkimage boot/grub.cfg boot/grub-early.cfg
+	@echo "  IMAGE $@"
+	@tools/mkimage --stage build/stage $@
+
+# ---- Running ------------------------------------------------------------------------------------------
+
+guest_options = $(if $(MEM),--mem $(MEM)) $(if $(FRAMES),--frames $(FRAMES)) \
+	$(foreach word,$(APPEND),--append '$(word)') $(GUEST)
+
+run: all ## Boot the disk image through GRUB, console on this terminal; Ctrl-A x leaves
+	@tools/guest --interactive --grub --disk build/faultline.img $(guest_options)
+
+# The build talks on stderr, so that stdout is the program's output and nothing else.
+exec: ## Run one command in the guest: make exec CMD='prog args'
+	@$(MAKE) all >&2
+	@tools/guest $(guest_options) -- $(CMD)
+
+gdb: all ## Boot under gdb, stopped at reset, with the kernel's symbols and the commands of tools/gdb
+	@tools/gdb/run $(guest_options)
+
+bench: all ## Run the paging loads and print a table of what each cost
+	@tests/bench/run
+
+# ---- Tests --------------------------------------------------------------------------------------------
+
+tests: $(unit_tests) $(guest_tests) ## Build the tests without running them
+
+test: all tests ## Run all tests
+	@tests/run $(addprefix --unit ,$(unit_tests)) $(addprefix --guest ,$(guest_tests))
+
+test-unit: $(unit_tests) ## Run the unit tests, on this machine
+	@tests/run $(addprefix --unit ,$(unit_tests))
+
+test-guest: all $(guest_tests) ## Run the tests in the guest; CASE='one two' names test cases
+	@tests/run $(addprefix --guest ,$(guest_tests)) $(addprefix --case ,$(CASE))
+
+build/unit/%.o: %.c build/unit.flags
+	@mkdir -p $(@D)
+	@echo "  HOST  $<"
+	@$(HOSTCC) $(UNIT_CFLAGS) $$(pkg-config --cflags check) $(DEPEND) -c $< -o $@
+
+# A unit test names the sources it is linked with, in comment lines that contain "links: a.c b.c".
+define unit_test
+unit_links := $$(shell sed -n 's/^.*links:\([^*]*\).*/\1/p' tests/unit/$1.c)
+build/tests/unit/$1: build/unit/tests/unit/$1.o $$(patsubst %.c,build/unit/%.o,$$(unit_links))
+endef
+$(foreach test,$(unit_tests),$(eval $(call unit_test,$(notdir $(test)))))
+
+$(unit_tests):
+	@mkdir -p $(@D)
+	@echo "  TEST  $@"
+	@$(HOSTCC) $(UNIT_CFLAGS) $^ -o $@ $$(pkg-config --libs check)
+
+$(guest_test_objects): build/%.o: %.c build/guest-tests.flags
+	@mkdir -p $(@D)
+	@echo "  HOST  $<"
+	@$(HOSTCC) $(GUEST_TEST_CFLAGS) $$(pkg-config --cflags check jansson) $(DEPEND) -c $< -o $@
+
+build/tests/guest-tests: $(guest_test_objects) build/guest-tests.flags
+	@echo "  TEST  $@"
+	@$(HOSTCC) $(guest_test_objects) -o $@ $$(pkg-config --libs check jansson)
+
+# ---- Checking and cleaning ----------------------------------------------------------------------------
+
+kernel_c   = $(filter %.c,$(kernel_sources))
+own_c_code = $(sort $(wildcard $(rooms:=/*.[ch]) user/*.[ch] user/lib/*.[ch] tests/*/*.[ch] \
+	tests/unit/fake/*.[ch]))
+
+lint: ## clang-format, clang-tidy and cppcheck (packages: make setup-lint)
+	@clang-format --dry-run -Werror $(own_c_code)
+	@printf '%s\n' $(kernel_c) | xargs -P $$(nproc) -n 4 sh -c 'clang-tidy --quiet "$$@" -- \
+		$(filter-out -mgeneral-regs-only,$(KERNEL_CFLAGS)) -mno-sse -mno-mmx -mno-80387 2>/dev/null' -
+	@cppcheck -q -j $$(nproc) --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
+		--suppressions-list=.cppcheck --platform=unix32 --std=c11 -I . $(kernel_c)
+
+format: ## Lay out the C files as .clang-format says
+	@clang-format -i $(own_c_code)
+
+clean: ## Remove build/
+	@rm -rf build
+
+-include $(kernel_objects:.o=.d) $(user_lib:.o=.d) $(programs:build/%=build/obj/%.d) $(guest_test_objects:.o=.d)
+-include $(wildcard build/unit/*/*.d build/unit/*/*/*.d build/unit/*/*/*/*.d)
+
+endif
