@@ -17,37 +17,86 @@ enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_ASLEEP, THREAD_DEAD };
 
 struct thread {
     struct context context;
-    struct list link;        /* ready list, or the list of the dead */
+    struct list link;        /* a ready queue, or the list of the dead */
     struct list all;         /* list of all threads */
     struct list siblings;    /* threads of the process */
     struct process *process; /* NULL: kernel thread */
     const char *name;        /* of a kernel thread */
-    int id;                  /* Linux's tid */
+    int id;                  /* Linux's tid; 0: kernel thread */
+    void *stack_top;         /* kernel stack; NULL: the boot stack */
+    void (*entry)(void *);   /* of a kernel thread */
+    void *argument;
+
+    /* sched.c */
     enum thread_state state;
-    struct waitq *waiting_on; /* while asleep */
-    struct thread *wait_next; /* next in that queue */
-    uint64_t wake_tick;       /* 0: no time limit */
-    int wait_result;
+    uint64_t wake_tick;           /* of a sleep with a time limit; else 0 */
+    struct list timed;            /* list of sleepers with a time limit */
+    int wait_result;              /* what the sleep returns: 0, -EINTR, -ETIMEDOUT */
     bool interruptible, killable; /* what may cut the sleep short */
     unsigned no_sleep;            /* depth of no_sleep_begin */
     unsigned slice;               /* ticks left */
     uint64_t user_ticks, kernel_ticks;
+
+    /* signal.c */
     struct trap_frame *trap; /* user registers of the current system call or fault */
     uint64_t signals_blocked;
     uint64_t signals_pending; /* sent to this thread alone */
-    vaddr_t clear_tid;        /* set_tid_address */
+    uint64_t signals_saved;   /* mask to put back after sigsuspend */
+    bool restore_mask;
+    uint8_t restart;          /* enum restart of the system call that ends, see kernel/syscall.h */
+    long syscall_number;      /* of that call */
+    vaddr_t alternate_stack;  /* sigaltstack */
+    size_t alternate_size;    /* 0: none */
+    uint32_t trap_vector, trap_error; /* last exception, for signal frames */
+    vaddr_t trap_address;             /* address of the last page fault */
+    vaddr_t clear_tid;                /* set_tid_address */
 };
 
 extern struct thread *thread_current;
+extern struct list threads; /* all of them */
 
-struct thread *thread_create_kernel(const char *name, void (*entry)(void *), void *argument); /* or NULL */
+/* Ready to run; NULL: no memory. May sleep. @entry may return, which ends the thread. */
+struct thread *thread_create_kernel(const char *name, void (*entry)(void *), void *argument);
+
+/* A thread of no process yet, with a kernel stack, not ready; NULL: no memory. May sleep. */
+struct thread *thread_create(void);
+void thread_destroy(struct thread *thread); /* one that has never run */
 
 /* Gives the processor to the next ready thread; returns when this one runs again. Thread context. */
 void thread_yield(void);
+/* Makes a thread that is asleep or new ready. Any context. */
 void thread_ready(struct thread *thread);
 NORETURN void thread_exit(void);
 
 void sched_init(void); /* makes the boot thread the idle thread */
 NORETURN void sched_idle(void);
+
+/*
+ * Sleeping, for kernel/wait.c and for whoever waits for several queues at once (poll): put a waiter in
+ * each, test the conditions, call sched_sleep() with interrupts disabled while every waiter is still
+ * queued, and take them out again.
+ */
+struct waiter {
+    struct thread *thread;
+    struct waiter *next;
+    bool queued; /* false once a wake-up has taken it out */
+};
+void waitq_add(struct waitq *queue, struct waiter *waiter);
+void waitq_remove(struct waitq *queue, struct waiter *waiter);
+
+enum sleep_kind { SLEEP_DEEP, SLEEP_KILLABLE, SLEEP_INTERRUPTIBLE };
+
+/*
+ * Sleeps until sched_wake(), or until tick @until (0: no limit). Interrupts disabled on entry and on
+ * return. Returns what sched_wake() was given: 0, -EINTR or -ETIMEDOUT.
+ */
+int sched_sleep(enum sleep_kind kind, uint64_t until);
+
+/* Ends the sleep of @thread with @result; false if it was not asleep. Any context. */
+bool sched_wake(struct thread *thread, int result);
+
+/* True when the running thread should give way before it returns to user mode; sched_preempt() does. */
+bool sched_preempt_wanted(void);
+void sched_preempt(void);
 
 #endif

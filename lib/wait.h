@@ -14,10 +14,11 @@
 #include "lib/types.h"
 
 struct thread;
+struct waiter;
 
-/* First in, first out. All zero is an empty queue. */
+/* First in, first out. All zero is an empty queue. The waiters live on their threads' kernel stacks. */
 struct waitq {
-    struct thread *first;
+    struct waiter *first;
 };
 
 /* Sleeps until woken. Thread context only; asserts that sleeping is allowed here. */
