@@ -26,11 +26,12 @@ struct bio {
     struct list link;            /* block layer's */
     struct block_device *device; /* in: a disk or a partition */
     sector_t sector;             /* in: first sector, relative to the device */
-    uint16_t sectors;            /* in: 1 to SECTORS_PER_PAGE */
+    uint16_t sectors;            /* in: 1 to SECTORS_PER_PAGE (0: block_flush's own, no data) */
     uint8_t write;               /* in: to the disk */
     uint8_t cause;               /* in: enum block_cause */
     paddr_t address;             /* in: physical, word aligned, not crossing a page */
     int error;                   /* block layer's, then done's argument */
+    uint32_t sequence;           /* block layer's: order of submission */
     void (*done)(struct bio *bio, int error);
     void *data; /* the submitter's */
 };
@@ -45,7 +46,10 @@ void bio_free(struct bio *bio);
 /* Queues the transfer. Thread context (done() included). Out of range of the device: done(-EIO). */
 void bio_submit(struct bio *bio);
 
-/* Between the two, bios collect without being started, so that they can merge. Nests, per machine. */
+/*
+ * Between the two, bios for an idle disk collect without being started, so that they can merge. Nests, per
+ * machine. Nothing but bio_alloc() may sleep between them, and when that sleeps it starts what has collected.
+ */
 void block_plug(void);
 void block_unplug(void);
 
@@ -81,27 +85,41 @@ struct block_request {
     sector_t sector; /* on the disk */
     unsigned sectors;
     bool write;
-    bool flush; /* no bios: flush the write cache */
-    unsigned tries;
+    bool flush;     /* no data: flush the write cache */
+    unsigned tries; /* the driver's; 0 at first */
 };
 
 struct block_driver {
-    /* Starts @request, which the driver owns until block_complete(). Interrupts disabled; must not sleep. */
+    /*
+     * Starts @request, which the driver owns until block_complete(), never called from within start().
+     * Interrupts disabled; must not sleep.
+     */
     void (*start)(struct block_device *disk, struct block_request *request);
+    /* Once a timer tick, interrupts disabled, whether busy or not: time limits and recovery. May be NULL. */
+    void (*tick)(struct block_device *disk);
     unsigned max_sectors;  /* of one request */
     unsigned max_segments; /* bios of one request */
 };
 
-/* Adds a disk, reads its partition table and adds its partitions, with a log line each. May sleep. */
+/*
+ * Adds a disk, whose name, sectors, driver and data the driver has filled in, reads its partition table and
+ * adds its partitions, with a log line each. 0, -ENOSPC (too many disks), or -EIO (no table could be read;
+ * the disk is there all the same). May sleep.
+ */
 int block_register(struct block_device *disk);
 
 /*
- * The driver's request is over. Interrupt context or not, interrupts disabled. The next request of the
- * queue is started before this returns, so that the disk is never idle while work is queued; done() of
- * the bios runs later, deferred.
+ * The driver's request is over, after whatever retries the driver thinks worth while. Interrupt context or
+ * not, interrupts disabled. The next request of the queue is started before this returns, so that the disk
+ * is never idle while work is queued; done() of the bios runs later, deferred. When a request of several
+ * bios has failed, each is tried once more alone, so that a bad sector fails nothing but its own bio.
  */
 void block_complete(struct block_device *disk, struct block_request *request, int error);
 
+/* Before the first driver. */
 void block_init(void);
+
+/* Called once a timer tick by the timer interrupt. */
+void block_tick(void);
 
 #endif

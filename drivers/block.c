@@ -1,0 +1,406 @@
+/*
+ * The block layer: the pool of bios, the disks and partitions, and the way of a transfer through the queue.
+ *
+ *                 plugged, or the disk is busy          start_next()            the driver's interrupt
+ *   bio_submit() ------------------------------> queue -------------> the disk ------------------------+
+ *                                                  ^                                                   |
+ *                                                  | several bios failed: each alone   block_complete()|
+ *                                                  +---------------------------------------------------+
+ *                                                                                                      |
+ *          done(bio, error), thread context <------- deferred ------- finished list <------------------+
+ *
+ * Queues and the finished list are shared with the disks' interrupt handlers: whoever touches them has
+ * disabled interrupts. The pool, the plug, the table of devices and everything done() does are thread context
+ * only. A disk does one request at a time, and the next is started in the interrupt that ends the last, so a
+ * disk with work queued never waits for the processor.
+ *
+ * Memory: none is ever allocated. A page-out must not need a page in order to write a page, so the bios are a
+ * fixed pool, and who finds it empty waits for a disk, which needs no memory either.
+ *
+ * Source: the bio and the plug are Linux's (Documentation/block); the buffer pool that sleeps is Bach's, "The
+ * Design of the UNIX Operating System", ch. 3.
+ */
+#include "drivers/block.h"
+
+#include "arch/x86/irq.h"
+#include "arch/x86/memory.h"
+#include "drivers/block_queue.h"
+#include "drivers/partition.h"
+#include "lib/deferred.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "mm/counters.h"
+
+enum { BIOS = 128, DISKS_MAX = 4 };
+
+static struct bio pool[BIOS];
+static struct list pool_free = LIST_INITIALIZER(pool_free);
+static struct waitq pool_waiters;
+
+static struct list devices =
+    LIST_INITIALIZER(devices); /* disks and partitions, in the order of registration */
+static struct block_queue queues[DISKS_MAX];
+static struct block_device partitions[DISKS_MAX][PARTITIONS_MAX];
+static unsigned disk_count;
+
+static unsigned plug_depth;
+
+static void run_done(void);
+/* Bios that are over and whose done() has not been called. */
+static struct list finished = LIST_INITIALIZER(finished);
+static struct deferred finished_work = {.function = run_done};
+
+void block_init(void) {
+    for (unsigned i = 0; i < BIOS; i++)
+        list_add_tail(&pool_free, &pool[i].link);
+}
+
+/* --- the queue and the disk; all with interrupts disabled --- */
+
+/* Gives the disk its next request, unless it has one or there is none. */
+static void start_next(struct block_device *disk) {
+    struct block_queue *queue = disk->queue;
+    struct block_request *request = &queue->current;
+
+    if (queue->busy ||
+        !block_queue_take(queue, disk->driver->max_sectors, disk->driver->max_segments, request))
+        return;
+    queue->busy = true;
+    if (!request->flush)
+        count(request->write ? COUNT_BLK_WRITES : COUNT_BLK_READS);
+    for (struct list *l = request->bios.next->next; l != &request->bios; l = l->next)
+        count(COUNT_BLK_MERGES);
+    disk->driver->start(disk, request);
+}
+
+static void finish_bio(struct bio *bio, int error) {
+    bio->error = error;
+    list_add_tail(&finished, &bio->link);
+    deferred_queue(&finished_work);
+}
+
+/* @list has more than one item. */
+static bool several(const struct list *list) {
+    return list->next != list->prev;
+}
+
+void block_complete(struct block_device *disk, struct block_request *request, int error) {
+    struct block_queue *queue = disk->queue;
+
+    ASSERT(!irq_enabled());
+    ASSERT(queue->busy && request == &queue->current);
+    if (error != 0 && several(&request->bios)) {
+        block_queue_put_back(queue, request);
+    } else {
+        if (error != 0)
+            count(COUNT_BLK_ERRORS);
+        while (!list_empty(&request->bios)) {
+            struct bio *bio = list_first(&request->bios, struct bio, link);
+
+            list_remove(&bio->link);
+            finish_bio(bio, error);
+        }
+    }
+    queue->busy = false;
+    start_next(disk);
+}
+
+/* Calls @visit for each disk, partitions left out. */
+static void for_each_disk(void (*visit)(struct block_device *disk)) {
+    list_for_each (device, &devices, struct block_device, link) {
+        if (device->disk == device)
+            visit(device);
+    }
+}
+
+static void start_all(void) {
+    unsigned state = irq_save();
+
+    for_each_disk(start_next);
+    irq_restore(state);
+}
+
+static void tick_disk(struct block_device *disk) {
+    if (disk->driver->tick != NULL)
+        disk->driver->tick(disk);
+    start_next(disk); /* whoever forgot to unplug has delayed the others by a tick, not for ever */
+}
+
+void block_tick(void) {
+    ASSERT(!irq_enabled());
+    for_each_disk(tick_disk);
+}
+
+/* --- bios --- */
+
+struct bio *bio_alloc(void) {
+    may_sleep();
+    while (list_empty(&pool_free)) {
+        start_all();
+        wait_on(&pool_waiters);
+    }
+    struct bio *bio = list_first(&pool_free, struct bio, link);
+
+    list_remove(&bio->link);
+    *bio = (struct bio){.sector = 0};
+    list_init(&bio->link);
+    return bio;
+}
+
+void bio_free(struct bio *bio) {
+    ASSERT(bio >= pool && bio < pool + BIOS);
+    list_add_head(&pool_free, &bio->link);
+    wake_one(&pool_waiters);
+}
+
+static bool in_range(const struct bio *bio) {
+    return bio->sector < bio->device->sectors && bio->sectors <= bio->device->sectors - bio->sector;
+}
+
+static void submit(struct bio *bio) {
+    struct block_device *disk = bio->device->disk;
+    unsigned state = irq_save();
+
+    block_queue_add(disk->queue, bio);
+    if (plug_depth == 0)
+        start_next(disk);
+    irq_restore(state);
+}
+
+void bio_submit(struct bio *bio) {
+    ASSERT(!irq_in_handler());
+    ASSERT(bio->sectors >= 1 && bio->sectors <= SECTORS_PER_PAGE);
+    ASSERT((bio->address & 1) == 0);
+    ASSERT((bio->address & PAGE_MASK) + bio->sectors * SECTOR_SIZE <= PAGE_SIZE);
+    ASSERT(bio->cause < BLOCK_CAUSES && bio->done != NULL);
+    if (in_range(bio)) {
+        submit(bio);
+        return;
+    }
+    klog("block: %s: %s of %u sectors at %u refused: the device has %u", bio->device->name,
+         bio->write ? "write" : "read", bio->sectors, (unsigned)bio->sector, (unsigned)bio->device->sectors);
+    unsigned state = irq_save();
+
+    finish_bio(bio, -EIO);
+    irq_restore(state);
+}
+
+/* Each transfer once, by its cause and direction, when it has succeeded. */
+static void count_transfer(const struct bio *bio) {
+    static const enum counter by_cause[BLOCK_CAUSES][2] = {
+        [BLOCK_FILE] = {COUNT_BLK_FILE_IN, COUNT_BLK_FILE_OUT},
+        [BLOCK_SWAP] = {COUNT_BLK_SWAP_IN, COUNT_BLK_SWAP_OUT},
+        [BLOCK_META] = {COUNT_BLK_META_IN, COUNT_BLK_META_OUT},
+        [BLOCK_RAW] = {COUNT_BLK_RAW_IN, COUNT_BLK_RAW_OUT},
+    };
+    enum counter sectors = bio->write ? COUNT_BLK_WRITE_SECTORS : COUNT_BLK_READ_SECTORS;
+    enum counter kibibytes = bio->write ? COUNT_PGPGOUT : COUNT_PGPGIN;
+
+    count(by_cause[bio->cause][bio->write ? 1 : 0]);
+    /* A sector is half a KiB: the halves are kept in the count of sectors, so that none is lost. */
+    count_add(kibibytes, (counters[sectors] % 2 + bio->sectors) / 2);
+    count_add(sectors, bio->sectors);
+}
+
+static struct bio *take_finished(void) {
+    struct bio *bio = NULL;
+    unsigned state = irq_save();
+
+    if (!list_empty(&finished)) {
+        bio = list_first(&finished, struct bio, link);
+        list_remove(&bio->link);
+    }
+    irq_restore(state);
+    return bio;
+}
+
+/* Deferred: the second half of block_complete(), in thread context. */
+static void run_done(void) {
+    struct bio *bio;
+
+    while ((bio = take_finished()) != NULL) {
+        if (bio->error == 0 && !bio_is_flush(bio))
+            count_transfer(bio);
+        bio->done(bio, bio->error);
+    }
+}
+
+/* --- plugging --- */
+
+void block_plug(void) {
+    plug_depth++;
+}
+
+void block_unplug(void) {
+    ASSERT(plug_depth > 0);
+    if (--plug_depth == 0)
+        start_all();
+}
+
+bool block_idle(void) {
+    bool idle = true;
+    unsigned state = irq_save();
+
+    for (unsigned i = 0; i < disk_count; i++)
+        idle = idle && !queues[i].busy && queues[i].length == 0;
+    irq_restore(state);
+    return idle;
+}
+
+/* --- transfers that sleep --- */
+
+/* One thread asleep until one bio is done. */
+struct completion {
+    bool done;
+    int error;
+    struct waitq waiter;
+};
+
+static void complete(struct bio *bio, int error) {
+    struct completion *completion = bio->data;
+
+    completion->done = true;
+    completion->error = error;
+    bio_free(bio);
+    wake_all(&completion->waiter);
+}
+
+/* done() runs in thread context, so between the test and the wait nothing can come. */
+static int wait_completed(struct completion *completion) {
+    start_all(); /* a plug must not hold up a thread that waits */
+    while (!completion->done)
+        wait_on(&completion->waiter);
+    return completion->error;
+}
+
+/* The bounce page: the caller's buffer may lie anywhere, a kernel stack for instance, and have any size. */
+static uint8_t bounce[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+static struct mutex bounce_lock;
+
+int block_transfer(struct block_device *device, sector_t sector, unsigned sectors, void *buffer, bool write) {
+    struct completion completion = {.done = false};
+
+    may_sleep();
+    ASSERT(sectors >= 1 && sectors <= SECTORS_PER_PAGE);
+    mutex_lock(&bounce_lock);
+    if (write)
+        memcpy(bounce, buffer, sectors * SECTOR_SIZE);
+    struct bio *bio = bio_alloc();
+
+    bio->device = device;
+    bio->sector = sector;
+    bio->sectors = (uint16_t)sectors;
+    bio->write = write;
+    bio->cause = BLOCK_RAW;
+    bio->address = pointer_to_phys(bounce);
+    bio->done = complete;
+    bio->data = &completion;
+    bio_submit(bio);
+    int error = wait_completed(&completion);
+
+    if (error == 0 && !write)
+        memcpy(buffer, bounce, sectors * SECTOR_SIZE);
+    mutex_unlock(&bounce_lock);
+    return error;
+}
+
+int block_flush(struct block_device *device) {
+    struct completion completion = {.done = false};
+    struct bio *bio;
+
+    may_sleep();
+    bio = bio_alloc();
+    bio->device = device;
+    bio->done = complete;
+    bio->data = &completion;
+    submit(bio);
+    return wait_completed(&completion);
+}
+
+/* --- devices --- */
+
+struct block_device *block_find(const char *name) {
+    list_for_each (device, &devices, struct block_device, link) {
+        if (strcmp(device->name, name) == 0)
+            return device;
+    }
+    return NULL;
+}
+
+struct block_device *block_find_type(uint8_t mbr_type) {
+    list_for_each (device, &devices, struct block_device, link) {
+        if (device->disk != device && device->type == mbr_type)
+            return device;
+    }
+    return NULL;
+}
+
+void block_for_each(void (*visit)(struct block_device *device, void *data), void *data) {
+    list_for_each (device, &devices, struct block_device, link) {
+        visit(device, data);
+    }
+}
+
+/* The timer interrupt walks the list too. */
+static void add_device(struct block_device *device) {
+    unsigned state = irq_save();
+
+    list_add_tail(&devices, &device->link);
+    irq_restore(state);
+}
+
+/* Partition @number, from 1, of @disk, as the table describes it. */
+static void add_partition(struct block_device *disk, struct block_device *device, unsigned number,
+                          const struct partition *entry) {
+    *device = (struct block_device){
+        .disk = disk,
+        .start = entry->start,
+        .sectors = entry->sectors,
+        .type = entry->type,
+        .driver = disk->driver,
+        .data = disk->data,
+        .queue = disk->queue,
+    };
+    print_to(device->name, sizeof(device->name), "%s%u", disk->name, number);
+    add_device(device);
+    klog("block: %s: %u sectors at %u, type 0x%02x", device->name, (unsigned)device->sectors,
+         (unsigned)device->start, device->type);
+}
+
+static int add_partitions(struct block_device *disk, struct block_device slots[PARTITIONS_MAX]) {
+    struct partition table[PARTITIONS_MAX];
+    uint8_t sector[SECTOR_SIZE];
+    int error = block_transfer(disk, 0, 1, sector, false);
+
+    if (error != 0) {
+        klog("block: %s: partition table not read: error %d", disk->name, error);
+        return error;
+    }
+    if (partition_parse(disk->name, sector, disk->sectors, table) < 0) {
+        klog("block: %s: no partition table", disk->name);
+        return 0;
+    }
+    for (unsigned i = 0; i < PARTITIONS_MAX; i++) {
+        if (table[i].sectors != 0)
+            add_partition(disk, &slots[i], i + 1, &table[i]);
+    }
+    return 0;
+}
+
+int block_register(struct block_device *disk) {
+    may_sleep();
+    if (disk_count == DISKS_MAX)
+        return -ENOSPC;
+    unsigned number = disk_count++;
+
+    disk->disk = disk;
+    disk->start = 0;
+    disk->queue = &queues[number];
+    block_queue_init(disk->queue);
+    add_device(disk);
+    klog("block: %s: %u sectors (%u MiB)", disk->name, (unsigned)disk->sectors,
+         (unsigned)(disk->sectors / (1024 * 1024 / SECTOR_SIZE)));
+    return add_partitions(disk, partitions[number]);
+}

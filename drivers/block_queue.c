@@ -1,0 +1,181 @@
+/*
+ * The disk queue's order: C-LOOK, with merging, and with one exception that keeps data right.
+ *
+ * The idea. Bios that are free to go stand in one list, sorted by sector. The elevator goes up only: the
+ * next request begins at the first bio at or above the place where the last one ended, and when there is
+ * none, at the lowest of all. A request takes with it the bios that follow without a gap in the same
+ * direction. So merging needs no code of its own at submission: whether a bio was submitted before or after
+ * its neighbour, in front of it or behind, they stand side by side when the elevator comes.
+ *
+ * The exception. Sorting may not change what a read returns or which of two writes is the last. A bio that
+ * overlaps an earlier one still in the queue, where either of them writes, is held back, and joins the sorted
+ * list when the earlier one has gone to the disk (which does one request at a time, so to go earlier is to
+ * be done earlier). A flush is held until every earlier write has gone. Whatever was submitted between two
+ * bios that do not overlap may pass either.
+ *
+ * Nobody starves. Every request moves the elevator up by a sector at least and it never moves down except
+ * to wrap, so a bio in the sorted list has gone after one sweep above it and one below, however many others
+ * arrive meanwhile (a bio for the sector just served is behind the elevator and waits for the next sweep
+ * like everyone). A held bio waits for earlier ones only, so the same holds for it, by induction.
+ *
+ * Source: C-LOOK and its fairness: Silberschatz, Galvin, Gagne, "Operating System Concepts", the chapter on
+ * mass storage; Worthington, Ganger, Patt, "Scheduling algorithms for modern disk drives", 1994.
+ */
+#include "drivers/block_queue.h"
+
+#include "lib/log.h"
+
+void block_queue_init(struct block_queue *queue) {
+    *queue = (struct block_queue){.position = 0};
+    list_init(&queue->sorted);
+    list_init(&queue->held);
+    list_init(&queue->urgent);
+    list_init(&queue->current.bios);
+}
+
+/* Wraps around: valid while fewer than 2^31 bios are queued, and the pool has far fewer. */
+static bool submitted_before(const struct bio *a, const struct bio *b) {
+    return (int32_t)(a->sequence - b->sequence) < 0;
+}
+
+/* Must @later not go before @earlier? */
+static bool must_follow(const struct bio *later, const struct bio *earlier) {
+    if (!submitted_before(earlier, later) || bio_is_flush(earlier))
+        return false;
+    if (bio_is_flush(later))
+        return earlier->write;
+    if (!earlier->write && !later->write)
+        return false;
+    return bio_start(earlier) < bio_end(later) && bio_start(later) < bio_end(earlier);
+}
+
+static bool must_follow_any(const struct bio *later, const struct list *bios) {
+    list_for_each (earlier, bios, struct bio, link) {
+        if (must_follow(later, earlier))
+            return true;
+    }
+    return false;
+}
+
+/* Searched from the end: a run of pages is submitted in rising order and goes to the end at once. */
+static void insert_sorted(struct block_queue *queue, struct bio *bio) {
+    struct list *before = queue->sorted.prev;
+
+    while (before != &queue->sorted && bio_start(list_entry(before, struct bio, link)) > bio_start(bio))
+        before = before->prev;
+    list_insert_before(before->next, &bio->link);
+}
+
+static void make_ready(struct block_queue *queue, struct bio *bio) {
+    if (bio_is_flush(bio))
+        list_add_tail(&queue->urgent, &bio->link);
+    else
+        insert_sorted(queue, bio);
+}
+
+void block_queue_add(struct block_queue *queue, struct bio *bio) {
+    bio->sequence = queue->submitted++;
+    queue->length++;
+    if (must_follow_any(bio, &queue->sorted) || must_follow_any(bio, &queue->held))
+        list_add_tail(&queue->held, &bio->link);
+    else
+        make_ready(queue, bio);
+}
+
+/*
+ * They need no check for overlaps: what has been to the disk once is older than all that it overlaps. They go
+ * to the front, before a flush that became urgent while they were at the disk.
+ */
+void block_queue_put_back(struct block_queue *queue, struct block_request *request) {
+    while (!list_empty(&request->bios)) {
+        struct bio *bio = list_last(&request->bios, struct bio, link);
+
+        list_remove(&bio->link);
+        list_add_head(&queue->urgent, &bio->link);
+        queue->length++;
+    }
+}
+
+/* Lets go of those whose predecessors are gone. In order, so that one held by another held one stays. */
+static void release_held(struct block_queue *queue) {
+    struct list still_held;
+
+    list_init(&still_held);
+    while (!list_empty(&queue->held)) {
+        struct bio *bio = list_first(&queue->held, struct bio, link);
+
+        list_remove(&bio->link);
+        if (must_follow_any(bio, &queue->sorted) || must_follow_any(bio, &still_held))
+            list_add_tail(&still_held, &bio->link);
+        else
+            make_ready(queue, bio);
+    }
+    while (!list_empty(&still_held)) {
+        struct bio *bio = list_first(&still_held, struct bio, link);
+
+        list_remove(&bio->link);
+        list_add_tail(&queue->held, &bio->link);
+    }
+}
+
+/* The bio where the elevator stops next; the sorted list is not empty. */
+static struct bio *elevator_next(struct block_queue *queue) {
+    list_for_each (bio, &queue->sorted, struct bio, link) {
+        if (bio_start(bio) >= queue->position)
+            return bio;
+    }
+    return list_first(&queue->sorted, struct bio, link);
+}
+
+static void move_to_request(struct block_queue *queue, struct bio *bio, struct block_request *request) {
+    list_remove(&bio->link);
+    list_add_tail(&request->bios, &bio->link);
+    request->sectors += bio->sectors;
+    queue->length--;
+}
+
+static void request_begin(struct block_request *request, const struct bio *bio) {
+    *request = (struct block_request){
+        .sector = bio_start(bio),
+        .write = bio->write,
+        .flush = bio_is_flush(bio),
+    };
+    list_init(&request->bios);
+}
+
+/* Takes @first and the bios after it in the sorted list that continue it. */
+static void gather(struct block_queue *queue, struct bio *first, unsigned max_sectors, unsigned max_segments,
+                   struct block_request *request) {
+    struct bio *bio = first;
+    unsigned segments = 0;
+
+    request_begin(request, first);
+    do {
+        struct list *next = bio->link.next;
+
+        move_to_request(queue, bio, request);
+        segments++;
+        if (next == &queue->sorted || segments == max_segments)
+            break;
+        bio = list_entry(next, struct bio, link);
+    } while (bio->write == first->write && bio_start(bio) == request->sector + request->sectors &&
+             request->sectors + bio->sectors <= max_sectors);
+    queue->position = request->sector + request->sectors;
+}
+
+bool block_queue_take(struct block_queue *queue, unsigned max_sectors, unsigned max_segments,
+                      struct block_request *request) {
+    ASSERT(max_sectors >= SECTORS_PER_PAGE && max_segments >= 1);
+    release_held(queue);
+    if (!list_empty(&queue->urgent)) {
+        struct bio *bio = list_first(&queue->urgent, struct bio, link);
+
+        request_begin(request, bio);
+        move_to_request(queue, bio, request);
+        return true;
+    }
+    if (list_empty(&queue->sorted))
+        return false;
+    gather(queue, elevator_next(queue), max_sectors, max_segments, request);
+    return true;
+}
