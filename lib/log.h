@@ -8,10 +8,15 @@
 #include "lib/types.h"
 
 /*
- * One line, without the newline. Prefix the text with the module's name and a colon: "ata: …".
+ * One line, without the newline. Prefix the text with the module's name and a colon: "ata: …". The log
+ * puts the time before it, except before a text that begins with '@': such a line is a record for the
+ * program that reads the log port, and goes there alone.
  * Any context; never sleeps.
  */
 void klog(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/* Shows a log line, without its newline, where there is no terminal yet; NULL: nowhere. Any context. */
+extern void (*log_screen)(const char *text);
 
 /*
  * A record line for the program that runs the machine, such as "@exit status 0": to the log port only,
