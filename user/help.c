@@ -1,0 +1,29 @@
+/* help: the boot words, as the kernel's own table describes them, and the programs worth trying. */
+#include "user/lib/program.h"
+
+static const char programs[] =
+    "Programs (each tells its arguments with -h):\n"
+    "  pagedemo                     watch demand paging happen, with the numbers explained\n"
+    "  vmstat                       what the kernel counts, by the second\n"
+    "  seqsweep randtouch matmul quicksort mergesort deeprec sparse listwalk sparsetext\n"
+    "                               the classic paging loads; each checks all its data\n"
+    "  cowtest forkload manyproc    many processes; copy-on-write\n"
+    "  eatmem reclaim overlap       memory's end; pages found again; paging while another computes\n"
+    "  badaccess efault restart     accesses that must fail, and instructions that must restart\n"
+    "  filetest                     files, read and mapped\n"
+    "  sh ls cat wc echo cp mv rm mkdir sync sleep kill count help\n";
+
+int main(int argc, char **argv) {
+    program_start(argc, argv, "help", "help");
+    FILE *words = fopen("/proc/bootparams", "r");
+    if (words != NULL) {
+        int c;
+        printf("Boot words:\n");
+        while ((c = getc(words)) != EOF)
+            putchar(c);
+        fclose(words);
+        printf("\n");
+    }
+    fputs(programs, stdout);
+    return 0;
+}
