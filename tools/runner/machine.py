@@ -1,0 +1,307 @@
+"""One QEMU: its command line, its console, its end, and a look inside when it hangs."""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import selectors
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+from .outcome import Outcome, Trouble, QEMU_KERNEL_DONE, QEMU_KERNEL_PANIC
+from .words import boot_words, kernel_line
+
+KERNEL_BASE = 0xC0000000
+DEEPEST_BACKTRACE = 32
+TRIAL_SECONDS = 8
+
+
+def comma(path: pathlib.Path | str) -> str:
+    """A path inside one of QEMU's comma-separated options."""
+    return str(path).replace(",", ",,")
+
+
+def choose_accelerator(root: pathlib.Path) -> str:
+    """kvm if it runs this kernel up to a program's end, else tcg. Tried once; build/cache remembers.
+
+    That /dev/kvm opens says little: nested virtualisation often cannot run 32-bit guests.
+    """
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return "tcg"
+    verdict = root / "build/cache/accelerator"
+    if verdict.exists():
+        return verdict.read_text(encoding="ascii").strip()
+    trial = [str(root / "tools/guest"), "--accel", "kvm", "--timeout", str(TRIAL_SECONDS), "--", "true"]
+    if subprocess.run(trial, capture_output=True, stdin=subprocess.DEVNULL, check=False).returncode == 0:
+        choice = "kvm"
+    else:
+        choice = "tcg"
+    verdict.write_text(choice + "\n", encoding="ascii")
+    return choice
+
+
+def choose_display() -> str:
+    """A window for the VGA screen where there is a desktop and QEMU can draw on it, else none."""
+    if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
+        return "none"
+    known = subprocess.run(
+        ["qemu-system-i386", "-display", "help"], capture_output=True, text=True, check=False
+    ).stdout.split()
+    return next((kind for kind in ("gtk", "sdl") if kind in known), "none")
+
+
+class Qmp:
+    """QEMU's machine protocol, as far as it is needed: human monitor commands."""
+
+    def __init__(self, path: pathlib.Path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(5)
+        self.socket.connect(str(path))
+        self.stream = self.socket.makefile("rw", encoding="utf-8")
+        self.stream.readline()
+        self._call("qmp_capabilities")
+
+    def _call(self, command: str, **arguments):
+        self.stream.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self.stream.flush()
+        while True:
+            reply = json.loads(self.stream.readline())
+            if "return" in reply or "error" in reply:  # and not an event
+                return reply.get("return")
+
+    def monitor(self, line: str) -> str:
+        """What the monitor answers to @line."""
+        return self._call("human-monitor-command", **{"command-line": line}) or ""
+
+
+class Machine:
+    """A guest that runs once."""
+
+    def __init__(self, root: pathlib.Path, options: argparse.Namespace, image: pathlib.Path,
+                 log: pathlib.Path, work: pathlib.Path):
+        self.root, self.options, self.image, self.log, self.work = root, options, image, log, work
+        self.errors = work / "qemu.err"
+
+    def command(self) -> list[str]:
+        """The whole of QEMU's command line."""
+        options = self.options
+        accelerator = choose_accelerator(self.root) if options.accel == "auto" else options.accel
+        display = options.display or (choose_display() if options.interactive else "none")
+        drive = f"file={comma(self.image)},format=raw,if=ide,index=0,media=disk,cache=unsafe"
+        if options.iops:
+            drive += f",throttling.iops-total={options.iops}"
+        command = ["qemu-system-i386", "-machine", "pc", "-accel", accelerator, "-cpu", options.cpu]
+        command += ["-m", options.mem, "-display", display, "-nic", "none", "-no-reboot"]
+        command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-drive", drive]
+        command += ["-qmp", f"unix:{comma(self.work / 'qmp')},server=on,wait=off"]
+        if options.interactive:
+            command += ["-serial", "mon:stdio"]
+        else:
+            command += ["-monitor", "none", "-chardev", "stdio,id=console,signal=off"]
+            command += ["-serial", "chardev:console"]
+        command += ["-chardev", f"file,id=log,path={comma(self.log)}", "-serial", "chardev:log"]
+        if options.direct:
+            command += ["-kernel", "build/faultline.elf", "-append", kernel_line(boot_words(options))]
+        if options.gdb:
+            command += ["-S", "-gdb", f"unix:{comma(pathlib.Path(options.gdb).absolute())},server=on,wait=off"]
+        for arguments in options.qemu_args:
+            command += shlex.split(arguments)
+        if shutil.which("setpriv"):  # a killed runner takes its QEMU along
+            command = ["setpriv", "--pdeathsig", "KILL", *command]
+        return command
+
+    def run(self) -> Outcome:
+        """Starts QEMU and stays until it ends or the time is over."""
+        if shutil.which("qemu-system-i386") is None:
+            raise Trouble("no qemu-system-i386 (package qemu-system-x86): make setup")
+        command = self.command()
+        if self.options.verbose:
+            sys.stderr.write(f"guest: {shlex.join(command)}\n")
+        # From the root and with a relative path: QEMU puts the kernel's file name into the command line,
+        # where a blank would split it.
+        with open(self.errors, "wb") as errors:
+            started = time.monotonic()
+            if self.options.interactive:
+                outcome = self._session(command)
+            else:
+                outcome = self._job(command, errors)
+        outcome.seconds = time.monotonic() - started
+        return outcome
+
+    def _session(self, command: list[str]) -> Outcome:
+        """A terminal session: QEMU has our terminal, and puts it right again when it ends."""
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            with subprocess.Popen(command, cwd=self.root) as qemu:
+                try:
+                    status = qemu.wait(self.options.timeout or None)
+                except subprocess.TimeoutExpired:
+                    outcome = self._look_inside()
+                    qemu.kill()
+                    return outcome
+                except BaseException:
+                    qemu.terminate()
+                    raise
+        finally:
+            signal.signal(signal.SIGINT, before)
+        if status == 0 and not self._log_has(b"\n@exit ", b"\n@panic"):
+            return Outcome("exit", text="left")  # Ctrl-A x
+        return self._ended(status)
+
+    def _job(self, command: list[str], errors) -> Outcome:
+        """A command: its output is passed on as it comes."""
+        stdin = subprocess.PIPE if self.options.stdin else subprocess.DEVNULL
+        with subprocess.Popen(
+            command, cwd=self.root, stdin=stdin, stdout=subprocess.PIPE, stderr=errors
+        ) as qemu:
+            follower = LogFollower(self.log) if self.options.verbose else None
+            try:
+                if self.options.stdin:
+                    threading.Thread(target=feed, args=(qemu.stdin,), daemon=True).start()
+                if not self._pass_output(qemu):
+                    return self._look_inside()
+                return self._ended(qemu.wait())
+            finally:
+                qemu.kill()
+                if follower:
+                    follower.stop()
+
+    def _pass_output(self, qemu: subprocess.Popen) -> bool:
+        """Copies the console to stdout. False: the time was over before the machine ended."""
+        deadline = time.monotonic() + self.options.timeout if self.options.timeout else None
+        with selectors.DefaultSelector() as selector:
+            selector.register(qemu.stdout, selectors.EVENT_READ)
+            while True:
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    return False
+                if selector.select(left):
+                    data = os.read(qemu.stdout.fileno(), 65536)
+                    if not data:
+                        return True
+                    write_all(1, data)
+
+    def _log_has(self, *needles: bytes) -> bool:
+        try:
+            text = b"\n" + self.log.read_bytes()
+        except FileNotFoundError:
+            return False
+        return any(needle in text for needle in needles)
+
+    def _ended(self, status: int) -> Outcome:
+        """What QEMU's exit status says; the log may say more."""
+        if status == QEMU_KERNEL_DONE:
+            return Outcome("exit")
+        if status == QEMU_KERNEL_PANIC:
+            return Outcome("panic", text="no text")
+        if status == 0:
+            if self._log_has(b"\n@exit "):
+                return Outcome("exit")
+            return Outcome("panic", text="the machine reset itself (a triple fault?)")
+        said = self.errors.read_text(encoding="utf-8", errors="replace").strip()
+        return Outcome("qemu", text=f"QEMU ended with status {status}: {said or 'it said nothing'}")
+
+    def _look_inside(self) -> Outcome:
+        """The time is over: registers and a backtrace of what runs, and of every thread if gdb is here."""
+        outcome = Outcome("hang", text=f"nothing ended within {self.options.timeout:g} s")
+        try:
+            monitor = Qmp(self.work / "qmp")
+            monitor.monitor("stop")
+            text = monitor.monitor("info registers")
+            outcome.registers = re.findall(r"\b(E?[A-Z]{2}[0-9P]?|E[A-Z]{2}|CR[0-4]) ?= ?([0-9a-f]{4,8})", text)
+            outcome.registers = [pair for pair in outcome.registers if len(pair[1]) == 8]
+            outcome.frames = walk(monitor, dict(outcome.registers))
+            outcome.threads = self._all_threads(monitor)
+        except (OSError, ValueError) as error:
+            outcome.text += f" (and QEMU does not answer: {error})"
+        return outcome
+
+    def _all_threads(self, monitor: Qmp) -> str:
+        """The backtrace of every kernel thread, by gdb and tools/gdb; "" without gdb."""
+        if shutil.which("gdb") is None:
+            return ""
+        stub = self.work / "gdb"
+        monitor.monitor(f"gdbserver unix:{stub},server=on,wait=off")
+        script = ["set pagination off", "set confirm off", "set architecture i386",
+                  f"target remote {stub}", "source tools/gdb/faultline.py", "vm threads"]
+        command = ["gdb", "-nx", "-batch", "build/faultline.elf"]
+        for line in script:
+            command += ["-ex", line]
+        try:
+            done = subprocess.run(command, cwd=self.root, stdin=subprocess.DEVNULL, capture_output=True,
+                                  text=True, errors="replace", timeout=20, check=False)
+        except subprocess.TimeoutExpired:
+            return ""
+        start = done.stdout.find("thread ")
+        return done.stdout[start:].rstrip() if start >= 0 else ""
+
+
+def walk(monitor: Qmp, registers: dict[str, str]) -> list[int]:
+    """The return addresses up the chain of frame pointers, innermost first."""
+    frames = [int(registers["EIP"], 16)]
+    pointer = int(registers["EBP"], 16)
+    while pointer >= KERNEL_BASE and pointer % 4 == 0 and len(frames) < DEEPEST_BACKTRACE:
+        words = re.findall(r"0x([0-9a-f]{8})\b", monitor.monitor(f"x /2wx {pointer:#x}").partition(":")[2])
+        if len(words) != 2 or int(words[1], 16) == 0:
+            break
+        frames.append(int(words[1], 16))
+        if int(words[0], 16) <= pointer:
+            break
+        pointer = int(words[0], 16)
+    return frames
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Writes all of @data. A reader that went away ends us, as it would any program."""
+    while data:
+        try:
+            data = data[os.write(descriptor, data):]
+        except BrokenPipeError:
+            sys.exit(128 + signal.SIGPIPE)
+        except BlockingIOError:
+            time.sleep(0.005)  # somebody made our stdout non-blocking
+
+
+def feed(console) -> None:
+    """Passes our standard input to the console until either ends."""
+    try:
+        while data := os.read(0, 4096):
+            console.write(data)
+            console.flush()
+    except (OSError, ValueError):
+        pass
+
+
+class LogFollower:
+    """Prints the kernel's log on stderr while it grows."""
+
+    def __init__(self, log: pathlib.Path):
+        self.log, self.over = log, threading.Event()
+        self.log.unlink(missing_ok=True)
+        self.thread = threading.Thread(target=self._follow, daemon=True)
+        self.thread.start()
+
+    def _follow(self) -> None:
+        position = 0
+        while True:
+            last = self.over.wait(0.1)
+            if self.log.exists():
+                with open(self.log, "rb") as log:
+                    log.seek(position)
+                    data = log.read()
+                position += len(data)
+                os.write(2, data)
+            if last:
+                return
+
+    def stop(self) -> None:
+        """Prints what is left."""
+        self.over.set()
+        self.thread.join()
