@@ -11,8 +11,9 @@
 #   MEM=, FRAMES=, APPEND=, GUEST=  of run, exec and gdb: memory, pageable frames, boot words, and any
 #                                   other options of tools/guest
 
-ifeq ($(MAKELEVEL),0)
-MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 1)
+jobs := -j$(shell nproc 2>/dev/null || echo 1)
+ifeq ($(MAKELEVEL)$(filter exec,$(MAKECMDGOALS)),0)
+MAKEFLAGS += $(jobs)
 endif
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DELETE_ON_ERROR:
@@ -88,7 +89,7 @@ unit_tests  := $(patsubst %.c,build/%,$(sort $(wildcard tests/unit/test_*.c)))
 guest_tests := $(if $(wildcard tests/guest/*.c),build/tests/guest-tests)
 guest_test_objects := $(patsubst %.c,build/%.o,$(sort $(wildcard tests/guest/*.c)))
 
-.PHONY: all kernel user image run exec gdb test test-unit test-guest tests bench lint format clean \
+.PHONY: all kernel user image run exec exec-run gdb test test-unit test-guest tests bench lint format clean \
 	help setup setup-lint FORCE
 
 all: kernel user build/stage.stamp ## Build the kernel, the programs and the disk image (the default)
@@ -178,10 +179,26 @@ guest_options = $(if $(MEM),--mem $(MEM)) $(if $(FRAMES),--frames $(FRAMES)) \
 run: all ## Boot the disk image through GRUB, console on this terminal; Ctrl-A x leaves
 	@tools/guest --interactive --grub --disk build/faultline.img $(guest_options)
 
-# The build talks on stderr, so that stdout is the program's output and nothing else.
-exec: ## Run one command in the guest: make exec CMD='prog args'
-	@$(MAKE) all >&2
-	@tools/guest $(guest_options) -- $(CMD)
+# The build talks on stderr, so that stdout is the program's output and nothing else. The status is passed
+# through a file of this make's own to tools/makeexit.c, if this make can load it.
+exec: exec-run ## Run one command in the guest: make exec CMD='prog args'
+	@$(exit-by-file)
+
+exec-run:
+	@$(MAKE) $(jobs) all >&2
+	@status=0; tools/guest $(guest_options) -- $(CMD) || status=$$?; echo $$status >$(exec_status)
+
+ifneq ($(filter exec,$(MAKECMDGOALS)),)
+exec_status := build/exec-$(shell echo $$PPID)
+exec_result  = $(shell cat $(exec_status); rm -f $(exec_status))
+exit-by-file = $(if $(findstring makeexit,$(.LOADED)),$(exit-with $(exec_result)),exit $(exec_result))
+ifneq ($(filter load,$(.FEATURES)),)
+-load build/makeexit.so
+build/makeexit.so: tools/makeexit.c
+	@mkdir -p $(@D)
+	@$(HOSTCC) -Wall -Wextra -shared -fPIC -o $@ $< 2>/dev/null || true
+endif
+endif
 
 gdb: all ## Boot under gdb, stopped at reset, with the kernel's symbols and the commands of tools/gdb
 	@tools/gdb/run $(guest_options)
