@@ -1,0 +1,222 @@
+/*
+ * The 16550 UART of COM1. Bytes going out wait in a ring, from which the UART's FIFO is refilled whenever it
+ * is empty; bytes coming in are put into another ring, and the reader is told by deferred work.
+ *
+ * The rings are shared with the interrupt handler and touched with interrupts disabled only. Sending starts
+ * in serial_write() and goes on in the interrupt that says that the FIFO is empty. Whether it is, is asked
+ * of the line status each time, not concluded from the interrupt: so an interrupt too many does no harm, and
+ * one lost is made up for by the next write.
+ *
+ * Source: National Semiconductor PC16550D data sheet, section 8 (registers) and 8.6 (interrupts).
+ */
+#include "drivers/serial.h"
+
+#include "arch/x86/irq.h"
+#include "arch/x86/port.h"
+#include "lib/log.h"
+#include "lib/wait.h"
+
+enum {
+    COM1 = 0x3F8,
+    COM1_IRQ = 4,
+
+    UART_DATA = COM1 + 0,
+    UART_INTERRUPT_ENABLE = COM1 + 1,
+    UART_INTERRUPT_ID = COM1 + 2, /* reading */
+    UART_FIFO_CONTROL = COM1 + 2, /* writing */
+    UART_LINE_CONTROL = COM1 + 3,
+    UART_MODEM_CONTROL = COM1 + 4,
+    UART_LINE_STATUS = COM1 + 5,
+    UART_MODEM_STATUS = COM1 + 6,
+    UART_SCRATCH = COM1 + 7,
+
+    INTERRUPT_RECEIVED = 0x01,
+    INTERRUPT_SENT = 0x02,
+    INTERRUPT_LINE = 0x04,
+
+    ID_NONE = 0x01,
+    ID_MASK = 0x0E,
+    ID_MODEM = 0x00,
+
+    LINE_DIVISOR = 0x80, /* the first two registers are the baud rate divisor */
+    LINE_8N1 = 0x03,
+    DIVISOR_115200 = 1,
+    FIFO_ENABLE_AND_CLEAR = 0x87, /* receive interrupt at 8 bytes, or when the line falls silent */
+    MODEM_DTR_RTS_IRQ = 0x0B,     /* OUT2 gates the interrupt line of a PC */
+    STATUS_RECEIVED = 0x01,
+    STATUS_FIFO_EMPTY = 0x20,
+    STATUS_ALL_SENT = 0x40,
+
+    FIFO_BYTES = 16,
+    REFILLS_MAX = 16,      /* of a FIFO that empties at once, as QEMU's: then interrupts get their turn */
+    EVENTS_MAX = 64,       /* of one interrupt: a port gone mad must not hold the machine */
+    DRAIN_POLLS = 1000000, /* of the status, without progress */
+};
+
+/* Free-running counters; their difference is the fill. Sizes are powers of two. */
+struct ring {
+    uint8_t *bytes;
+    uint32_t size, in, out;
+};
+
+static uint8_t sending_bytes[8192], received_bytes[1024];
+static struct ring sending = {.bytes = sending_bytes, .size = sizeof(sending_bytes)};
+static struct ring received = {.bytes = received_bytes, .size = sizeof(received_bytes)};
+
+static bool present;
+static struct deferred *on_received;
+static struct waitq room_waiters, sent_waiters;
+
+static uint32_t ring_fill(const struct ring *ring) {
+    return ring->in - ring->out;
+}
+
+static void ring_put(struct ring *ring, uint8_t byte) {
+    ring->bytes[ring->in++ & (ring->size - 1)] = byte;
+}
+
+static uint8_t ring_get(struct ring *ring) {
+    return ring->bytes[ring->out++ & (ring->size - 1)];
+}
+
+/* --- interrupts disabled from here --- */
+
+static void refill_fifo(void) {
+    for (unsigned i = 0; i < REFILLS_MAX && ring_fill(&sending) > 0; i++) {
+        if ((port_in8(UART_LINE_STATUS) & STATUS_FIFO_EMPTY) == 0)
+            return;
+        for (unsigned n = 0; n < FIFO_BYTES && ring_fill(&sending) > 0; n++)
+            port_out8(UART_DATA, ring_get(&sending));
+    }
+}
+
+/* Writers wake when half the ring is free, not for every byte. */
+static void wake_writers(void) {
+    if (ring_fill(&sending) <= sending.size / 2)
+        wake_all(&room_waiters);
+    if (ring_fill(&sending) == 0)
+        wake_all(&sent_waiters);
+}
+
+static void receive(void) {
+    while ((port_in8(UART_LINE_STATUS) & STATUS_RECEIVED) != 0) {
+        uint8_t byte = port_in8(UART_DATA);
+
+        if (ring_fill(&received) < received.size)
+            ring_put(&received, byte);
+    }
+    deferred_queue(on_received);
+}
+
+static void interrupt(void *data UNUSED) {
+    for (unsigned i = 0; i < EVENTS_MAX; i++) {
+        uint8_t id = port_in8(UART_INTERRUPT_ID);
+
+        if ((id & ID_NONE) != 0)
+            return;
+        if ((id & ID_MASK) == ID_MODEM)
+            port_in8(UART_MODEM_STATUS);
+        receive();
+        refill_fifo();
+        wake_writers();
+    }
+}
+
+/* --- any context --- */
+
+size_t serial_read(uint8_t *to, size_t size) {
+    size_t taken = 0;
+    unsigned state = irq_save();
+
+    while (taken < size && ring_fill(&received) > 0)
+        to[taken++] = ring_get(&received);
+    irq_restore(state);
+    return taken;
+}
+
+size_t serial_write(const char *bytes, size_t count) {
+    size_t taken = 0;
+
+    if (!present)
+        return count;
+    unsigned state = irq_save();
+
+    while (taken < count && ring_fill(&sending) < sending.size)
+        ring_put(&sending, (uint8_t)bytes[taken++]);
+    refill_fifo();
+    irq_restore(state);
+    return taken;
+}
+
+size_t serial_room(void) {
+    unsigned state = irq_save();
+    size_t room = sending.size - ring_fill(&sending);
+
+    irq_restore(state);
+    return room;
+}
+
+/* Interrupts stay disabled between the test and the sleep, or the interrupt's wake-up could fall between. */
+static int wait_fill(uint32_t most, struct waitq *waiters) {
+    int error = 0;
+    unsigned state = irq_save();
+
+    while (error == 0 && ring_fill(&sending) > most)
+        error = wait_interruptible(waiters);
+    irq_restore(state);
+    return error;
+}
+
+int serial_wait_room(void) {
+    return wait_fill(sending.size / 2, &room_waiters);
+}
+
+int serial_wait_sent(void) {
+    return wait_fill(0, &sent_waiters);
+}
+
+void serial_drain(void) {
+    unsigned state = irq_save();
+    uint32_t fill = ring_fill(&sending);
+
+    for (unsigned polls = 0; present && fill > 0 && polls < DRAIN_POLLS; polls++) {
+        refill_fifo();
+        if (ring_fill(&sending) != fill) {
+            fill = ring_fill(&sending);
+            polls = 0;
+        }
+    }
+    for (unsigned polls = 0; present && polls < DRAIN_POLLS; polls++) {
+        if ((port_in8(UART_LINE_STATUS) & STATUS_ALL_SENT) != 0)
+            break;
+    }
+    irq_restore(state);
+}
+
+/* The scratch register exists for nothing else but to be written and read back. */
+static bool port_answers(void) {
+    port_out8(UART_SCRATCH, 0x5A);
+    if (port_in8(UART_SCRATCH) != 0x5A)
+        return false;
+    port_out8(UART_SCRATCH, 0xA5);
+    return port_in8(UART_SCRATCH) == 0xA5;
+}
+
+bool serial_init(struct deferred *on_receive) {
+    present = port_answers();
+    if (!present) {
+        klog("serial: no COM1");
+        return false;
+    }
+    on_received = on_receive;
+    port_out8(UART_INTERRUPT_ENABLE, 0);
+    port_out8(UART_LINE_CONTROL, LINE_DIVISOR);
+    port_out8(UART_DATA, DIVISOR_115200);
+    port_out8(UART_INTERRUPT_ENABLE, 0);
+    port_out8(UART_LINE_CONTROL, LINE_8N1);
+    port_out8(UART_FIFO_CONTROL, FIFO_ENABLE_AND_CLEAR);
+    port_out8(UART_MODEM_CONTROL, MODEM_DTR_RTS_IRQ);
+    irq_install(COM1_IRQ, interrupt, NULL);
+    port_out8(UART_INTERRUPT_ENABLE, INTERRUPT_RECEIVED | INTERRUPT_SENT | INTERRUPT_LINE);
+    return true;
+}
