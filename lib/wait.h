@@ -40,6 +40,9 @@ int wait_timeout(struct waitq *queue, uint64_t ticks);
 void wake_one(struct waitq *queue);
 void wake_all(struct waitq *queue);
 
+/* The running thread, to be compared only. */
+struct thread *wait_self(void);
+
 /* True when the running thread's process has been told to die; long loops and waits give up then. */
 bool wait_killed(void);
 

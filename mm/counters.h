@@ -28,6 +28,8 @@
     X(PSWPOUT, "pswpout")                   /* pages written to swap */                                      \
     X(PGFILEIN, "pgfilein")                 /* pages read from files and devices */                          \
     X(PGFILEOUT, "pgfileout")               /* pages written to files and devices */                         \
+    X(PSWPIN_FAULT, "pswpin_fault")         /* of pswpin: started by a fault */                              \
+    X(PGFILEIN_FAULT, "pgfilein_fault")     /* of pgfilein: started by a fault */                            \
     X(READAHEAD_FILE, "readahead_file")     /* of pgfilein: by read-ahead */                                 \
     X(READAHEAD_SWAP, "readahead_swap")     /* of pswpin: by read-ahead */                                   \
     X(READAHEAD_HIT, "readahead_hit")       /* read ahead and then used */                                   \

@@ -60,8 +60,8 @@ struct frame {
     bool modified;    /* differs from its backing store (see also the PTEs while it is mapped) */
     bool pageable;    /* part of the pageable pool (boot word frames=), not the kernel's share */
     bool io_write;    /* while BUSY: being written, so the contents are valid */
-    bool error;       /* the last read of it failed; only ever seen on its way to FREE */
     bool prefetched;  /* brought in by read-ahead and not used yet */
+    bool resume;      /* while BUSY with a write: back to ACTIVE afterwards, not into the pool */
     uint8_t sectors;  /* modified sectors, a bit each, of a block device's page (mm/devpager.c) */
     uint8_t io_parts; /* while BUSY: transfers outstanding */
     int8_t io_error;  /* while BUSY: first error of them */
@@ -69,10 +69,11 @@ struct frame {
     union {
         struct anon *anon;
         struct object *object;
+        void *heap_free; /* KERNEL: first free block (mm/heap.c) */
     };
-    pgoff_t index;        /* in the object */
+    pgoff_t index;        /* in the object; KERNEL: size class (mm/heap.c) */
     struct frame *hash;   /* next in its chain of the page hash */
-    struct list siblings; /* the object's list of resident pages */
+    struct list siblings; /* the object's list of resident pages; KERNEL: pages with free blocks */
     struct mapping map;   /* first mapping; map.space == NULL: none */
     struct set *set;      /* replacement set, while ACTIVE */
     uint32_t policy;      /* the policy's own word */
@@ -114,6 +115,9 @@ void frame_init(pfn_t pageable);
  */
 struct frame *frame_take(enum frame_use use);
 
+/* Takes one particular FREE frame for the kernel (the heap's runs). */
+void frame_take_this(struct frame *frame);
+
 /*
  * Sleeps until frames may be had for @use: 0. -EINTR: the process has been told to die. -ENOMEM: nothing
  * can be evicted and there is nothing to wait for (USE_KERNEL only; for a program somebody is killed).
@@ -135,8 +139,8 @@ void frame_unpin(struct frame *frame);
 
 /*
  * All transfers of a BUSY frame are over: called by pagers, deferred context. Wakes the waiters. After a
- * read the frame becomes ACTIVE, or goes FREE with its owner told on error; after a write it becomes CLEAN,
- * or DIRTY again on error.
+ * read the frame becomes ACTIVE (CLEAN if it was read ahead), or FREE with its owner told on error; after a
+ * write it becomes CLEAN, or ACTIVE if it came from there or the write failed.
  */
 void frame_done(struct frame *frame, int error);
 
@@ -148,6 +152,13 @@ bool frame_mapped(const struct frame *frame);
 bool frame_test_referenced(struct frame *frame); /* and clears: the policies' question */
 bool frame_test_modified(struct frame *frame);   /* folds; does not clear */
 void frame_write_protect(struct frame *frame);   /* in every mapping */
+
+/* For the daemon and the checker: the list of a state other than ACTIVE; the sleepers of frames_wait(). */
+struct list *frame_list(enum frame_state state);
+struct list *frame_list_kernel_share(void); /* FREE frames outside the pageable pool */
+void frames_wake_waiters(void);
+bool frames_wanted_by_program(void); /* somebody sleeps for USE_USER frames, and there are none */
+pfn_t frames_being_laundered(void);  /* BUSY, and CLEAN when their write ends */
 
 /* Frames in state @state; pageable ones only where @pageable. */
 pfn_t frame_count(enum frame_state state);

@@ -26,6 +26,11 @@ struct pager {
      * Makes ready what get or a later put of this page needs (a block map, a block for a hole when
      * @access is PAGE_WRITE). Holding nothing of the fault's. 0: nothing slept; 1: it slept, so the caller
      * starts over; -EIO, -ENOSPC, …. NULL where nothing is needed. May sleep.
+     *
+     * With PAGE_WRITE it is called for an absent page, and (everything starts over) again for the resident
+     * one before that may be written to: a file pager gives a hole its block at this second call, when the
+     * page's zeros are in memory and become "modified" in the same breath, so that nobody can ever read
+     * what an earlier owner left in the block.
      */
     int (*prepare)(struct object *object, pgoff_t index, enum page_access access);
 
@@ -41,7 +46,22 @@ struct pager {
      */
     void (*put)(struct object *object, struct frame **frames, unsigned count);
 
-    /* The last reference is gone and no page is resident: free it. NULL: the object is never freed. */
+    /*
+     * True when prepare(object, index, PAGE_READ) would return 0: asked by read-ahead, which must not
+     * sleep. NULL: always.
+     */
+    bool (*ready)(struct object *object, pgoff_t index);
+
+    /*
+     * The last reference is being given up; object->refs is still 1, so that nothing frees the object
+     * meanwhile. The place where an unlinked file is truncated. May sleep. NULL: nothing to do.
+     */
+    void (*unused)(struct object *object);
+
+    /*
+     * The last reference is gone and no page is resident: free it (mm has taken it off its own lists).
+     * Does not sleep. NULL: the object is never freed.
+     */
     void (*release)(struct object *object);
 };
 
@@ -51,14 +71,34 @@ struct object {
     uint64_t size;     /* bytes; pages at or past PAGE_UP(size) do not exist: SIGBUS */
     struct list pages; /* resident frames, by `siblings` */
     unsigned resident;
-    struct list link; /* on the list of all objects, for sync and the checker */
-    int write_error;  /* -EIO or -ENOSPC since last reported by fsync */
-    bool device;      /* a block device's own pages: modified sectors are tracked */
+    struct list link;        /* on the list of all objects, for sync and the checker */
+    unsigned read_errors;    /* failed reads so far … */
+    pgoff_t read_error_page; /* … and the page of the last: whoever waited for it compares */
+    int write_error;         /* -EIO or -ENOSPC since last reported by fsync */
+    bool device;             /* a block device's own pages: modified sectors are tracked */
 };
 
 void object_init(struct object *object, const struct pager *pager, uint64_t size);
 void object_ref(struct object *object);
-void object_unref(struct object *object); /* the last one calls release once no page is left; may sleep */
+
+/*
+ * The last one calls unused; then release, now or when the last page goes (so an unused file keeps its
+ * pages until memory is wanted; object_ref() brings it back). May sleep.
+ */
+void object_unref(struct object *object);
+
+extern struct list objects; /* all of them, for sync and the checker */
+extern uint32_t object_pages_resident;
+
+/* For the frame table: the page hash; a clean page's frame stolen; a read failed. Never sleep. */
+void object_hash_init(pfn_t frames);
+void object_lose_page(struct frame *frame);
+void object_read_failed(struct frame *frame);
+
+/* Makes @frame (BUSY, no owner) the object's page @index. */
+void object_add_page(struct object *object, pgoff_t index, struct frame *frame);
+/* Number of pages of the object, the last perhaps in part. */
+pgoff_t object_page_count(const struct object *object);
 
 /* The resident frame, in whatever state, or NULL. Never sleeps. */
 struct frame *object_lookup(struct object *object, pgoff_t index);
@@ -66,6 +106,9 @@ struct frame *object_lookup(struct object *object, pgoff_t index);
 /*
  * The page, resident, valid and PINNED; reads it if need be. 0 or -EIO, -ENOMEM, -EINTR (killed), or what
  * prepare says. @access PAGE_WRITE gets its block allocated. May sleep, holding nothing.
+ *
+ * A device's page: never -EINTR or -ENOMEM (a dying caller may dig into the reserve instead), because a
+ * change of a file system's metadata must not stop half-way.
  */
 int page_get(struct object *object, pgoff_t index, enum page_access access, struct frame **frame);
 
@@ -74,6 +117,12 @@ int page_get(struct object *object, pgoff_t index, enum page_access access, stru
  * store but cleared if it is not resident. Else as page_get.
  */
 int page_get_new(struct object *object, pgoff_t index, struct frame **frame);
+
+/*
+ * Starts reads of the absent ones among pages [first, first + count), as far as that needs no sleep and no
+ * frame beyond the reserve.
+ */
+void object_readahead(struct object *object, pgoff_t first, unsigned count);
 
 /* Ends page_get's pin. page_put_modified also marks bytes [from, to) of the page as modified. */
 void page_put(struct frame *frame);
@@ -90,6 +139,15 @@ void object_truncate(struct object *object, uint64_t size);
  * before they are written and stay in memory. May sleep.
  */
 int object_flush(struct object *object, pgoff_t first, pgoff_t count);
+/*
+ * Starts writing the modified pages of the range that nobody maps any more, without waiting for the end: the
+ * last user of a shared file map has gone. May sleep for metadata.
+ */
+void object_write_unmapped(struct object *object, pgoff_t first, pgoff_t count);
+/* Sleeps until no page of the object is being written: 0, or the error since the last report. */
+int object_wait_writes(struct object *object);
+/* Starts writing @total unmapped or mapped, ordered frames; mapped ones are unmapped first. May sleep. */
+void object_put_frames(struct object *object, struct frame **frames, unsigned total);
 int object_flush_all(void); /* of all objects: sync */
 
 /*
@@ -98,7 +156,10 @@ int object_flush_all(void); /* of all objects: sync */
  */
 void object_forget(struct object *object, pgoff_t index, unsigned from, unsigned to);
 
-/* Drops unmapped, unmodified pages until at most @keep are left (an unused file's). Never sleeps. */
+/*
+ * Drops unmapped, unmodified pages until at most @keep are left (an unused file's). If none is left and
+ * there are no references, the object is released: the caller does not look at it again. Never sleeps.
+ */
 void object_drop_pages(struct object *object, unsigned keep);
 
 struct block_device;
@@ -108,7 +169,8 @@ struct object *object_of_device(struct block_device *device);
 /*
  * For file pagers: starts the transfer of @frame (BUSY) in pieces: @sectors sectors at @sector of @device
  * to or from byte @offset of the frame. Call frame_io_begin() first and frame_io_end() last: frame_done()
- * is called when all pieces and frame_io_end() are through.
+ * is called when all pieces and frame_io_end() are through. After a read, frame_done() clears the page's
+ * bytes past object->size.
  */
 void frame_io_begin(struct frame *frame);
 void frame_io_part(struct frame *frame, struct block_device *device, sector_t sector, unsigned offset,

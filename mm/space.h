@@ -48,6 +48,7 @@ struct space {
     struct area *last;      /* the area found last: most faults come in runs */
     unsigned refs;          /* threads and lookers-on */
     vaddr_t brk_start, brk; /* bytes, unaligned as the program said */
+    vaddr_t map_top;        /* space_map() looks for room from here downwards */
     vaddr_t stack_limit;    /* lowest address the stack may grow to */
     pgoff_t locked;         /* pages of AREA_LOCKED areas */
     struct set *set;        /* replacement set: the global one, or its own */
@@ -109,6 +110,21 @@ vaddr_t space_brk(struct space *space, vaddr_t wanted);
 
 /* Makes this the space the processor uses; NULL for a kernel thread (nothing is reloaded). */
 void space_activate(struct space *space);
+
+/*
+ * A fault at @address, where nothing is mapped: if the next area above is a stack that may reach down to
+ * there, makes it do so. True when it did. Never sleeps.
+ */
+bool space_grow_stack(struct space *space, vaddr_t address);
+
+static inline vaddr_t area_end(const struct area *area) {
+    return area->start + ((vaddr_t)area->pages << PAGE_SHIFT);
+}
+
+/* Page of the area that holds @address. */
+static inline pgoff_t area_page(const struct area *area, vaddr_t address) {
+    return (pgoff_t)((address - area->start) >> PAGE_SHIFT);
+}
 
 /* Totals for /proc/PID and for choosing whom to kill: pages. Never sleeps. */
 struct space_usage {

@@ -25,6 +25,9 @@ int swap_start(struct block_device *partition); /* 0, -EINVAL: no mkswap header,
 /* Recounts the world (DESIGN section 10) and panics, naming the invariant, if it disagrees. Never sleeps. */
 void vm_check(void);
 
+/* Every timer tick, in the interrupt: has vm_check() run at the next safe point when it is due. */
+void vm_tick(void);
+
 /* Idle hook: called when no thread is ready; true when it found something to do (early cleaning). */
 void vm_idle(void);
 

@@ -1,0 +1,156 @@
+/* Anonymous maps: see mm/amap.h. */
+#include "mm/amap.h"
+
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "lib/string.h"
+#include "mm/anon.h"
+#include "mm/heap.h"
+
+static pgoff_t chunks_for(pgoff_t pages) {
+    return (pages + AMAP_CHUNK - 1) / AMAP_CHUNK;
+}
+
+struct amap *amap_create(pgoff_t pages) {
+    struct amap *amap = kmalloc_try(sizeof(*amap));
+
+    ASSERT(pages > 0);
+    if (amap == NULL)
+        return NULL;
+    amap->refs = 1;
+    amap->pages = chunks_for(pages) * AMAP_CHUNK;
+    amap->chunks = kmalloc_try(chunks_for(pages) * sizeof(*amap->chunks));
+    if (amap->chunks == NULL) {
+        kfree(amap);
+        return NULL;
+    }
+    return amap;
+}
+
+int amap_extend(struct amap *amap, pgoff_t pages) {
+    if (pages <= amap->pages)
+        return 0;
+    /* Twice as much as before, so that a heap that grows page by page is not copied page by page. */
+    pgoff_t chunks = MAX(chunks_for(pages), 2 * chunks_for(amap->pages));
+    struct anon ***larger = kmalloc_try(chunks * sizeof(*larger));
+
+    if (larger == NULL && (larger = kmalloc_try(chunks_for(pages) * sizeof(*larger))) != NULL)
+        chunks = chunks_for(pages);
+    if (larger == NULL)
+        return -ENOMEM;
+    memcpy(larger, amap->chunks, chunks_for(amap->pages) * sizeof(*larger));
+    kfree(amap->chunks);
+    amap->chunks = larger;
+    amap->pages = chunks * AMAP_CHUNK;
+    return 0;
+}
+
+void amap_ref(struct amap *amap) {
+    amap->refs++;
+}
+
+void amap_unref(struct amap *amap) {
+    ASSERT(amap->refs > 0);
+    if (--amap->refs > 0)
+        return;
+    amap_clear(amap, 0, amap->pages);
+    kfree(amap->chunks);
+    kfree(amap);
+}
+
+struct anon *amap_get(const struct amap *amap, pgoff_t index) {
+    struct anon **chunk;
+
+    ASSERT(index < amap->pages);
+    chunk = amap->chunks[index / AMAP_CHUNK];
+    return chunk == NULL ? NULL : chunk[index % AMAP_CHUNK];
+}
+
+int amap_prepare(struct amap *amap, pgoff_t index) {
+    struct anon ***chunk = &amap->chunks[index / AMAP_CHUNK];
+
+    ASSERT(index < amap->pages);
+    if (*chunk == NULL)
+        *chunk = kmalloc_try(AMAP_CHUNK * sizeof(**chunk));
+    return *chunk == NULL ? -ENOMEM : 0;
+}
+
+void amap_set(struct amap *amap, pgoff_t index, struct anon *anon) {
+    struct anon **entry = &amap->chunks[index / AMAP_CHUNK][index % AMAP_CHUNK];
+    struct anon *old = *entry;
+
+    *entry = anon;
+    amap->used += (anon != NULL) - (old != NULL);
+    if (old != NULL)
+        anon_unref(old);
+}
+
+/* A chunk none of whose entries is in use goes, so that an unmapped heap leaves nothing behind. */
+static void free_chunk_if_empty(struct amap *amap, pgoff_t chunk) {
+    struct anon **entries = amap->chunks[chunk];
+
+    for (unsigned i = 0; i < AMAP_CHUNK; i++)
+        if (entries[i] != NULL)
+            return;
+    kfree(entries);
+    amap->chunks[chunk] = NULL;
+}
+
+void amap_clear(struct amap *amap, pgoff_t first, pgoff_t count) {
+    pgoff_t end = MIN(first + count, amap->pages);
+
+    while (first < end) {
+        pgoff_t chunk = first / AMAP_CHUNK;
+        pgoff_t stop = MIN(end, (chunk + 1) * AMAP_CHUNK);
+
+        if (amap->chunks[chunk] != NULL) {
+            for (; first < stop; first++)
+                if (amap->chunks[chunk][first % AMAP_CHUNK] != NULL)
+                    amap_set(amap, first, NULL);
+            free_chunk_if_empty(amap, chunk);
+        }
+        first = stop;
+    }
+}
+
+pgoff_t amap_next(const struct amap *amap, pgoff_t index, pgoff_t end) {
+    end = MIN(end, amap->pages);
+    while (index < end) {
+        struct anon **chunk = amap->chunks[index / AMAP_CHUNK];
+
+        if (chunk == NULL)
+            index = (index / AMAP_CHUNK + 1) * AMAP_CHUNK;
+        else if (chunk[index % AMAP_CHUNK] != NULL)
+            return index;
+        else
+            index++;
+    }
+    return end;
+}
+
+struct amap *amap_copy(const struct amap *amap, pgoff_t first, pgoff_t count, pgoff_t to, pgoff_t pages) {
+    struct amap *copy = amap_create(pages);
+    pgoff_t end = first + count;
+
+    if (copy == NULL)
+        return NULL;
+    for (pgoff_t i = amap_next(amap, first, end); i < end; i = amap_next(amap, i + 1, end)) {
+        struct anon *anon = amap_get(amap, i);
+
+        if (amap_prepare(copy, to + i - first) != 0) {
+            amap_unref(copy);
+            return NULL;
+        }
+        anon->refs++;
+        amap_set(copy, to + i - first, anon);
+    }
+    return copy;
+}
+
+struct amap *amap_split(struct amap *amap, pgoff_t first, pgoff_t count) {
+    struct amap *split = amap_copy(amap, first, count, 0, count);
+
+    if (split != NULL)
+        amap_clear(amap, first, count); /* the copy's references remain */
+    return split;
+}

@@ -1,0 +1,64 @@
+/*
+ * Anonymous maps: the directory from the pages of an area to their anons, and so, by way of the anon, from a
+ * virtual page to its place on disk: what dynamic placement of swap needs.
+ *
+ * A private area's amap belongs to that area alone: refs == 1. Shared anonymous memory is one amap with an
+ * area in each space that shares it; its pages live until the last of these is gone.
+ *
+ * The entries stand in chunks made when first needed, so that an area of hundreds of megabytes of which a few
+ * pages are touched costs a few chunks. Nothing here sleeps; -ENOMEM means "wait for frames and start over".
+ */
+#ifndef MM_AMAP_H
+#define MM_AMAP_H
+
+#include "lib/types.h"
+
+struct anon;
+
+#define AMAP_CHUNK 256u /* entries */
+
+struct amap {
+    unsigned refs;    /* areas */
+    pgoff_t pages;    /* entries the directory has room for */
+    uint32_t used;    /* entries that hold an anon */
+    uint32_t recount; /* the checker's */
+    struct anon ***chunks;
+};
+
+/* An empty amap for @pages pages, refs 1; NULL: no memory. */
+struct amap *amap_create(pgoff_t pages);
+
+/* Room for @pages entries in all, if there is less. 0 or -ENOMEM. */
+int amap_extend(struct amap *amap, pgoff_t pages);
+
+void amap_ref(struct amap *amap);
+
+/* One area less; the last one frees the amap and what it still holds. */
+void amap_unref(struct amap *amap);
+
+/* The anon of entry @index, or NULL. */
+struct anon *amap_get(const struct amap *amap, pgoff_t index);
+
+/* Makes room so that amap_set() of this entry cannot fail. 0 or -ENOMEM. */
+int amap_prepare(struct amap *amap, pgoff_t index);
+
+/* Enters an anon (whose reference passes to the amap) in an entry, in place of what is there. */
+void amap_set(struct amap *amap, pgoff_t index, struct anon *anon);
+
+/* Drops the entries [first, first + count). */
+void amap_clear(struct amap *amap, pgoff_t first, pgoff_t count);
+
+/*
+ * A new amap with room for @pages, whose entries @to … are copies of entries [first, first + count): every
+ * anon named gets one more reference, so both sides must be write-protected by the caller. NULL: no memory.
+ */
+struct amap *amap_copy(const struct amap *amap, pgoff_t first, pgoff_t count, pgoff_t to, pgoff_t pages);
+
+/* A new amap that holds entries [first, first + count) of this one as 0 …; they are moved. NULL: no memory.
+ */
+struct amap *amap_split(struct amap *amap, pgoff_t first, pgoff_t count);
+
+/* The next entry in use at or after @index, or @end: skips absent chunks at once. */
+pgoff_t amap_next(const struct amap *amap, pgoff_t index, pgoff_t end);
+
+#endif

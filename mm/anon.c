@@ -1,0 +1,81 @@
+/* Anonymous pages: see mm/anon.h. Nothing here sleeps. */
+#include "mm/anon.h"
+
+#include "lib/log.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "mm/swap.h"
+
+uint32_t anon_count;
+
+struct anon *anon_create(struct frame *frame) {
+    struct anon *anon = kmalloc_try(sizeof(*anon));
+
+    if (anon == NULL)
+        return NULL;
+    anon->refs = 1;
+    anon_count++;
+    anon_set_frame(anon, frame);
+    frame->modified = true; /* no backing store holds it */
+    return anon;
+}
+
+void anon_set_frame(struct anon *anon, struct frame *frame) {
+    ASSERT(anon->frame == NULL && frame->owner == OWNER_NONE);
+    anon->frame = frame;
+    frame->owner = OWNER_ANON;
+    frame->anon = anon;
+}
+
+static void detach_frame(struct anon *anon) {
+    struct frame *frame = anon->frame;
+
+    anon->frame = NULL;
+    frame->owner = OWNER_NONE;
+    frame->anon = NULL;
+}
+
+void anon_unref(struct anon *anon) {
+    ASSERT(anon->refs > 0);
+    if (--anon->refs > 0)
+        return;
+    if (anon->frame != NULL && anon->frame->state == FRAME_BUSY)
+        return; /* frame_done() destroys it: the disk still uses frame and slot */
+    anon_destroy(anon);
+}
+
+void anon_destroy(struct anon *anon) {
+    struct frame *frame = anon->frame;
+
+    ASSERT(anon->refs == 0);
+    if (frame != NULL) {
+        frame_unmap_all(frame);
+        detach_frame(anon);
+        frame_release(frame);
+    }
+    anon_drop_slot(anon);
+    anon_count--;
+    kfree(anon);
+}
+
+void anon_drop_slot(struct anon *anon) {
+    if (anon->slot != 0)
+        swap_free(anon->slot);
+    anon->slot = 0;
+}
+
+void anon_lose_frame(struct anon *anon) {
+    ASSERT(anon->slot != 0); /* else the page would be lost */
+    detach_frame(anon);
+}
+
+void anon_read_failed(struct anon *anon) {
+    anon->read_error = true;
+    detach_frame(anon);
+}
+
+void anon_write_failed(struct anon *anon) {
+    swap_mark_bad(anon->slot);
+    anon->slot = 0;
+    anon->frame->modified = true;
+}

@@ -1,0 +1,517 @@
+/*
+ * Areas: mapping, unmapping, protecting, moving. The system calls' side of virtual memory.
+ *
+ * An operation that needs memory is an attempt that never sleeps, tried again from the top after a sleep when
+ * there was none: the same discipline as the fault's. So no half-changed space is ever seen by another
+ * thread.
+ */
+#include "mm/area.h"
+
+#include "arch/x86/memory.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "lib/wait.h"
+#include "mm/amap.h"
+#include "mm/anon.h"
+#include "mm/fault.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "mm/object.h"
+#include "mm/swap.h"
+
+#define MAP_BOTTOM    ((vaddr_t)0x10000) /* the lowest address a program may map: null pointers stay invalid */
+#define REMAP_MAYMOVE 1u
+#define REMAP_FIXED   2u
+
+void area_insert(struct space *space, struct area *area) {
+    struct area *after = space_find_from(space, area->start);
+
+    ASSERT(area->pages > 0);
+    ASSERT(after == NULL || after->start >= area_end(area));
+    list_insert_before(after == NULL ? &space->areas : &after->link, &area->link);
+}
+
+static void area_take_out(struct space *space, struct area *area) {
+    if (space->last == area)
+        space->last = NULL;
+    list_remove(&area->link);
+}
+
+void area_unmap_pages(struct space *space, vaddr_t start, vaddr_t end) {
+    pmap_batch_begin(&space->pmap);
+    for (vaddr_t at = pmap_next_present(&space->pmap, start, end); at < end;
+         at = pmap_next_present(&space->pmap, at + PAGE_SIZE, end)) {
+        pfn_t pfn;
+
+        pmap_query(&space->pmap, at, &pfn);
+        frame_unmap_one(&frame_table[pfn], space, at);
+    }
+    pmap_batch_end(&space->pmap);
+}
+
+void area_destroy(struct space *space, struct area *area) {
+    struct object *object = area->object;
+
+    area_unmap_pages(space, area->start, area_end(area));
+    area_take_out(space, area);
+    if (area->amap != NULL)
+        amap_unref(area->amap);
+    if (object != NULL) {
+        if ((area->flags & (AREA_SHARED | AREA_WRITE)) == (AREA_SHARED | AREA_WRITE))
+            object_write_unmapped(object, area->object_offset, area->pages);
+        object_unref(object);
+    }
+    if (area->flags & AREA_LOCKED)
+        space->locked -= area->pages;
+    kfree(area);
+}
+
+/* --- splitting --- */
+
+/* Cuts the area in two at @address, inside it. 0 or -ENOMEM, nothing changed. Never sleeps. */
+static int area_split(struct area *area, vaddr_t address) {
+    pgoff_t lower = area_page(area, address);
+    struct area *upper = kmalloc_try(sizeof(*upper));
+
+    if (upper == NULL)
+        return -ENOMEM;
+    *upper = *area;
+    upper->start = address;
+    upper->pages = area->pages - lower;
+    upper->object_offset += lower;
+    if (area->amap != NULL && (area->flags & AREA_SHARED)) {
+        upper->amap_offset += lower;
+        amap_ref(area->amap);
+    } else if (area->amap != NULL) {
+        upper->amap = amap_split(area->amap, area->amap_offset + lower, upper->pages);
+        upper->amap_offset = 0;
+        if (upper->amap == NULL) {
+            kfree(upper);
+            return -ENOMEM;
+        }
+    }
+    if (upper->object != NULL)
+        object_ref(upper->object);
+    if (upper->flags & AREA_GROWSDOWN)
+        upper->flags &= ~(unsigned)AREA_GROWSDOWN; /* only the lowest piece of a stack grows */
+    area->pages = lower;
+    list_add_head(&area->link, &upper->link);
+    return 0;
+}
+
+/* Makes @start and @end borders of areas, if they fall inside some. 0 or -ENOMEM. */
+static int split_at_borders(struct space *space, vaddr_t start, vaddr_t end) {
+    struct area *area = space_find(space, start);
+
+    if (area != NULL && area->start < start && area_split(area, start) != 0)
+        return -ENOMEM;
+    area = space_find(space, end - 1);
+    if (area != NULL && area_end(area) > end && area_split(area, end) != 0)
+        return -ENOMEM;
+    return 0;
+}
+
+/* As above, waiting for memory: 0, or -ENOMEM when there is none to wait for. */
+static int split_for_range(struct space *space, vaddr_t start, vaddr_t end) {
+    while (split_at_borders(space, start, end) != 0)
+        if (frames_wait(USE_KERNEL) != 0)
+            return -ENOMEM;
+    return 0;
+}
+
+/* --- ranges --- */
+
+/* A page-aligned range of user addresses from what a system call was given; -EINVAL for what cannot be one.
+ */
+static int range_check(vaddr_t address, size_t length, vaddr_t *end) {
+    if ((address & PAGE_MASK) != 0 || length > USER_TOP || address > USER_TOP - PAGE_UP(length))
+        return -EINVAL;
+    *end = address + PAGE_UP(length);
+    return 0;
+}
+
+int space_unmap(struct space *space, vaddr_t address, size_t length) {
+    vaddr_t end;
+    struct area *area;
+
+    may_sleep();
+    if (length == 0 || range_check(address, length, &end) != 0)
+        return -EINVAL;
+    if (split_for_range(space, address, end) != 0)
+        return -ENOMEM;
+    while ((area = space_find_from(space, address)) != NULL && area->start < end)
+        area_destroy(space, area);
+    return 0;
+}
+
+/* --- choosing a place --- */
+
+/* True when nothing is mapped in [address, address + bytes), which lies in user space. */
+static bool is_free(struct space *space, vaddr_t address, vaddr_t bytes) {
+    struct area *next;
+
+    if (address < MAP_BOTTOM || bytes > USER_TOP || address > USER_TOP - bytes)
+        return false;
+    next = space_find_from(space, address);
+    return next == NULL || next->start >= address + bytes;
+}
+
+/* The highest gap of @bytes below space->map_top, or 0. */
+static vaddr_t find_gap(struct space *space, vaddr_t bytes) {
+    vaddr_t top = space->map_top;
+
+    for (struct list *link = space->areas.prev; link != &space->areas; link = link->prev) {
+        struct area *area = list_entry(link, struct area, link);
+
+        if (area->start >= top)
+            continue;
+        if (area_end(area) < top && top - area_end(area) >= bytes)
+            return top - bytes;
+        top = area->start;
+    }
+    return top >= bytes && top - bytes >= MAP_BOTTOM ? top - bytes : 0;
+}
+
+static vaddr_t choose_place(struct space *space, vaddr_t hint, vaddr_t bytes) {
+    hint = PAGE_DOWN(hint);
+    return hint != 0 && is_free(space, hint, bytes) ? hint : find_gap(space, bytes);
+}
+
+/*
+ * Programs reserve much and touch little, so memory is promised freely; refused is only what all frames and
+ * all swap together could never hold.
+ */
+static bool could_be_backed(unsigned flags, const struct object *object, pgoff_t pages) {
+    if (object != NULL && (flags & AREA_SHARED))
+        return true;
+    if (!(flags & AREA_WRITE) || (flags & AREA_NORESERVE))
+        return true;
+    return pages <= frames_pageable() + swap_total();
+}
+
+/* --- mmap --- */
+
+/* Grows the area just below instead of making a new one, where the two would be alike and are untouched. */
+static bool merge_with_lower(struct space *space, const struct map_request *request, vaddr_t address,
+                             pgoff_t pages) {
+    struct area *lower = address > 0 ? space_find(space, address - 1) : NULL;
+
+    if (lower == NULL || request->object != NULL || lower->object != NULL || lower->amap != NULL)
+        return false;
+    if (lower->flags != request->flags || (lower->flags & AREA_SHARED) || lower->pages + pages < pages)
+        return false;
+    lower->pages += pages;
+    return true;
+}
+
+static void populate(struct space *space, vaddr_t start, vaddr_t end, unsigned flags) {
+    for (vaddr_t at = start; at < end; at += PAGE_SIZE)
+        if (vm_fault(space, at, flags & AREA_WRITE ? FAULT_WRITE : FAULT_READ) != FAULT_OK)
+            return; /* as on Linux: the mapping stands, the page will fault when touched */
+}
+
+int space_map(struct space *space, const struct map_request *request, vaddr_t *result) {
+    vaddr_t bytes = PAGE_UP(request->length);
+    pgoff_t pages = (pgoff_t)(bytes >> PAGE_SHIFT);
+    vaddr_t address = request->address;
+    struct area *area;
+
+    may_sleep();
+    if (bytes == 0)
+        return request->length == 0 ? -EINVAL : -ENOMEM;
+    if (bytes > USER_TOP || !could_be_backed(request->flags, request->object, pages))
+        return -ENOMEM;
+    area = kmalloc(sizeof(*area));
+    if (area == NULL)
+        return -ENOMEM;
+    if (request->fixed) {
+        int error =
+            (address & PAGE_MASK) || address < MAP_BOTTOM ? -EINVAL : space_unmap(space, address, bytes);
+
+        if (error != 0) {
+            kfree(area);
+            return error;
+        }
+    } else {
+        address = choose_place(space, address, bytes);
+    }
+    if (address == 0 || !is_free(space, address, bytes)) {
+        kfree(area);
+        return -ENOMEM;
+    }
+    if (merge_with_lower(space, request, address, pages)) {
+        kfree(area);
+    } else {
+        *area = (struct area){.start = address,
+                              .pages = pages,
+                              .flags = request->flags,
+                              .object = request->object,
+                              .object_offset = request->object_offset};
+        if (area->object != NULL)
+            object_ref(area->object);
+        area_insert(space, area);
+    }
+    *result = address;
+    if (request->populate)
+        populate(space, address, address + bytes, request->flags);
+    return 0;
+}
+
+/* --- mprotect --- */
+
+/* All of [address, end) is mapped and may have @protection: 0, -ENOMEM, -EACCES. */
+static int may_protect(struct space *space, vaddr_t address, vaddr_t end, unsigned protection) {
+    while (address < end) {
+        struct area *area = space_find(space, address);
+
+        if (area == NULL)
+            return -ENOMEM;
+        if ((protection & AREA_WRITE) && !(area->flags & AREA_MAYWRITE))
+            return -EACCES;
+        address = area_end(area);
+    }
+    return 0;
+}
+
+/* Entries lose what the area no longer allows; what it newly allows comes by fault. */
+static void enforce_protection(struct space *space, struct area *area) {
+    vaddr_t end = area_end(area);
+
+    if (!(area->flags & AREA_PROTECTION)) {
+        area_unmap_pages(space, area->start, end);
+        return;
+    }
+    if (area->flags & AREA_WRITE)
+        return;
+    pmap_batch_begin(&space->pmap);
+    for (vaddr_t at = pmap_next_present(&space->pmap, area->start, end); at < end;
+         at = pmap_next_present(&space->pmap, at + PAGE_SIZE, end))
+        if (pmap_query(&space->pmap, at, NULL) & PMAP_WRITABLE)
+            pmap_set_writable(&space->pmap, at, false);
+    pmap_batch_end(&space->pmap);
+}
+
+int space_protect(struct space *space, vaddr_t address, size_t length, unsigned protection) {
+    vaddr_t end;
+    int error = range_check(address, length, &end);
+
+    may_sleep();
+    if (error != 0)
+        return error;
+    if (length == 0)
+        return 0;
+    error = may_protect(space, address, end, protection);
+    if (error == 0)
+        error = split_for_range(space, address, end);
+    if (error != 0)
+        return error;
+    for (struct area *area = space_find_from(space, address); area != NULL && area->start < end;
+         area = space_next(space, area)) {
+        area->flags = (area->flags & ~(unsigned)AREA_PROTECTION) | (protection & AREA_PROTECTION);
+        enforce_protection(space, area);
+    }
+    return 0;
+}
+
+/* --- mremap --- */
+
+/* Makes the area longer where it stands, if what is above is free. 0, -ENOMEM (no memory: try again). */
+static int grow_in_place(struct area *area, pgoff_t pages) {
+    if (area->amap != NULL && amap_extend(area->amap, area->amap_offset + pages) != 0)
+        return -ENOMEM;
+    area->pages = pages;
+    return 0;
+}
+
+/* The same pages at another address: only the page tables notice, and they are a cache. */
+static void move_area(struct space *space, struct area *area, vaddr_t address) {
+    area_unmap_pages(space, area->start, area_end(area));
+    area_take_out(space, area);
+    area->start = address;
+    area_insert(space, area);
+}
+
+static int remap_attempt(struct space *space, vaddr_t old, vaddr_t old_bytes, vaddr_t new_bytes,
+                         unsigned flags, vaddr_t new_place, vaddr_t *result) {
+    struct area *area = space_find(space, old);
+    vaddr_t place = old;
+
+    if (area == NULL || area_end(area) - old < old_bytes)
+        return -EFAULT;
+    if (split_at_borders(space, old, old + old_bytes) != 0)
+        return -EAGAIN;
+    area = space_find(space, old);
+    if (flags & REMAP_FIXED)
+        place = new_place;
+    else if (new_bytes > old_bytes && !is_free(space, old + old_bytes, new_bytes - old_bytes))
+        place = flags & REMAP_MAYMOVE ? find_gap(space, new_bytes) : 0;
+    if (place == 0 || (place != old && !is_free(space, place, new_bytes)))
+        return -ENOMEM;
+    if (!could_be_backed(area->flags, area->object, (pgoff_t)(new_bytes >> PAGE_SHIFT)))
+        return -ENOMEM;
+    if (place != old)
+        move_area(space, area, place);
+    *result = place;
+    return grow_in_place(area, (pgoff_t)(new_bytes >> PAGE_SHIFT)) == 0 ? 0 : -EAGAIN;
+}
+
+int space_remap(struct space *space, vaddr_t old, size_t old_length, size_t new_length, unsigned flags,
+                vaddr_t new_place, vaddr_t *result) {
+    vaddr_t old_bytes = PAGE_UP(old_length), new_bytes = PAGE_UP(new_length), end;
+    int error;
+
+    may_sleep();
+    *result = 0;
+    if (new_bytes == 0 || old_bytes == 0 || range_check(old, old_length, &end) != 0)
+        return -EINVAL;
+    if (flags & REMAP_FIXED) {
+        if (!(flags & REMAP_MAYMOVE) || range_check(new_place, new_length, &end) != 0 ||
+            (new_place < old + old_bytes && old < end))
+            return -EINVAL;
+        error = space_unmap(space, new_place, new_bytes);
+        if (error != 0)
+            return error;
+    }
+    if (new_bytes < old_bytes) {
+        error = space_unmap(space, old + new_bytes, old_bytes - new_bytes);
+        if (error != 0)
+            return error;
+        old_bytes = new_bytes;
+    }
+    while ((error = remap_attempt(space, old, old_bytes, new_bytes, flags, new_place, result)) == -EAGAIN) {
+        if (frames_wait(USE_KERNEL) != 0)
+            return -ENOMEM;
+        old = *result != 0 ? *result : old;
+    }
+    return error;
+}
+
+/* --- msync, madvise, mincore --- */
+
+int space_sync(struct space *space, vaddr_t address, size_t length) {
+    vaddr_t end;
+    int error = range_check(address, length, &end), worst = 0;
+
+    may_sleep();
+    if (error != 0)
+        return error;
+    while (address < end) {
+        struct area *area = space_find(space, address);
+        struct object *object;
+        vaddr_t stop;
+
+        if (area == NULL)
+            return -ENOMEM;
+        stop = MIN(end, area_end(area));
+        object = area->object;
+        if (object != NULL && (area->flags & AREA_SHARED)) {
+            pgoff_t first = area->object_offset + area_page(area, address);
+
+            object_ref(object);
+            error = object_flush(object, first, (pgoff_t)((stop - address) >> PAGE_SHIFT));
+            object_unref(object);
+            worst = worst != 0 ? worst : error;
+        }
+        address = stop;
+    }
+    return worst;
+}
+
+int space_discard(struct space *space, vaddr_t address, size_t length) {
+    vaddr_t end;
+    int error = range_check(address, length, &end);
+
+    if (error != 0)
+        return error;
+    while (address < end) {
+        struct area *area = space_find(space, address);
+        vaddr_t stop;
+
+        if (area == NULL)
+            return -ENOMEM;
+        stop = MIN(end, area_end(area));
+        area_unmap_pages(space, address, stop);
+        if (area->amap != NULL && !(area->flags & AREA_SHARED))
+            amap_clear(area->amap, area->amap_offset + area_page(area, address),
+                       (pgoff_t)((stop - address) >> PAGE_SHIFT));
+        address = stop;
+    }
+    return 0;
+}
+
+static bool is_resident(const struct area *area, pgoff_t page) {
+    struct anon *anon = area->amap == NULL ? NULL : amap_get(area->amap, area->amap_offset + page);
+    struct frame *frame = NULL;
+
+    if (anon != NULL)
+        frame = anon->frame;
+    else if (area->object != NULL)
+        frame = object_lookup(area->object, area->object_offset + page);
+    return frame != NULL && (frame->state != FRAME_BUSY || frame->io_write);
+}
+
+int space_residency(struct space *space, vaddr_t address, size_t length, uint8_t *result) {
+    vaddr_t end;
+    int error = range_check(address, length, &end);
+
+    if (error != 0)
+        return error;
+    for (; address < end; address += PAGE_SIZE) {
+        struct area *area = space_find(space, address);
+
+        if (area == NULL)
+            return -ENOMEM;
+        *result++ = is_resident(area, area_page(area, address));
+    }
+    return 0;
+}
+
+/* --- brk --- */
+
+void space_set_brk(struct space *space, vaddr_t start) {
+    space->brk_start = space->brk = start;
+}
+
+/* The heap's pages from @from to @to, both page aligned: a new area, or the old one longer. */
+static int heap_extend(struct space *space, vaddr_t from, vaddr_t to) {
+    struct area *heap = from > 0 ? space_find(space, from - 1) : NULL;
+    pgoff_t more = (pgoff_t)((to - from) >> PAGE_SHIFT);
+    vaddr_t unused;
+
+    if (heap != NULL && (heap->flags & AREA_HEAP)) {
+        while (grow_in_place(heap, heap->pages + more) != 0) {
+            if (frames_wait(USE_KERNEL) != 0)
+                return -ENOMEM;
+            heap = space_find(space, from - 1); /* another thread may have changed the heap meanwhile */
+            if (heap == NULL || !(heap->flags & AREA_HEAP) || !is_free(space, from, to - from))
+                return -ENOMEM;
+        }
+        return 0;
+    }
+    return space_map(
+        space,
+        &(struct map_request){.address = from,
+                              .length = to - from,
+                              .fixed = true,
+                              .flags = AREA_READ | AREA_WRITE | AREA_EXEC | AREA_MAYWRITE | AREA_HEAP},
+        &unused);
+}
+
+vaddr_t space_brk(struct space *space, vaddr_t wanted) {
+    vaddr_t from = PAGE_UP(space->brk), to = PAGE_UP(wanted);
+
+    may_sleep();
+    if (wanted < space->brk_start || wanted >= USER_TOP)
+        return space->brk;
+    if (to < from && space_unmap(space, to, from - to) != 0)
+        return space->brk;
+    if (to > from) {
+        pgoff_t pages = (pgoff_t)((to - PAGE_DOWN(space->brk_start)) >> PAGE_SHIFT);
+
+        if (!could_be_backed(AREA_WRITE, NULL, pages) || !is_free(space, from, to - from) ||
+            heap_extend(space, from, to) != 0)
+            return space->brk;
+    }
+    space->brk = wanted;
+    return wanted;
+}

@@ -1,0 +1,19 @@
+/* Areas, as mm/space.c and mm/area.c share them; everybody else uses mm/space.h. */
+#ifndef MM_AREA_H
+#define MM_AREA_H
+
+#include "mm/space.h"
+
+/* Puts a new area in its place of the sorted list. Never sleeps. */
+void area_insert(struct space *space, struct area *area);
+
+/*
+ * Takes the area out of the space and gives back what it holds: entries, anons, amap, object. Modified pages
+ * of a shared file map that nobody else maps are sent to the file. May sleep.
+ */
+void area_destroy(struct space *space, struct area *area);
+
+/* Removes the entries of [start, end) from the page tables. Never sleeps. */
+void area_unmap_pages(struct space *space, vaddr_t start, vaddr_t end);
+
+#endif

@@ -1,0 +1,333 @@
+/*
+ * vm_check(): recounts the world of mm from scratch and panics, naming the invariant, where the books
+ * disagree.
+ *
+ * Each function below is one or two invariants of the design, written as the code that recounts it. It runs
+ * at safe points only (no thread is in the middle of mm, except asleep), so every invariant holds whole.
+ *
+ * Source of the idea: Plan 9's checkpagerefs; 4.4BSD's INVARIANTS.
+ */
+#include "arch/x86/pmap.h"
+#include "lib/log.h"
+#include "mm/amap.h"
+#include "mm/anon.h"
+#include "mm/counters.h"
+#include "mm/frame.h"
+#include "mm/object.h"
+#include "mm/policy.h"
+#include "mm/space.h"
+#include "mm/swap.h"
+#include "mm/vm.h"
+
+#define CHECK(condition, what, ...)                                                                          \
+    do {                                                                                                     \
+        if (!(condition))                                                                                    \
+            panic("vm_check: " what, __VA_ARGS__);                                                           \
+    } while (0)
+
+static unsigned number(const struct frame *frame) {
+    return (unsigned)frame_number(frame);
+}
+
+/* --- frames: states and lists --- */
+
+static void check_list(struct list *head, enum frame_state state, pfn_t *found) {
+    list_for_each (frame, head, struct frame, link) {
+        CHECK(frame->state == state, "frame %u is in state %u on the list of state %u", number(frame),
+              frame->state, state);
+        CHECK(frame->link.next->prev == &frame->link, "list of state %u is torn at frame %u", state,
+              number(frame));
+        ++*found;
+        CHECK(*found <= frame_total, "the list of state %u has no end", state);
+    }
+}
+
+/* Every frame is in exactly one state, on exactly that state's list, the counts summing to the total. */
+static void check_states(void) {
+    pfn_t by_state[FRAME_STATES] = {0}, sum = 0;
+
+    for (pfn_t n = 0; n < frame_total; n++) {
+        CHECK(frame_table[n].state < FRAME_STATES, "frame %u is in no state", (unsigned)n);
+        by_state[frame_table[n].state]++;
+    }
+    for (unsigned s = 0; s < FRAME_STATES; s++) {
+        pfn_t listed = 0;
+
+        if (s == FRAME_ACTIVE) {
+            check_list(&set_global.frames, s, &listed);
+            CHECK(listed == set_global.count, "the set counts %u frames and lists %u",
+                  (unsigned)set_global.count, (unsigned)listed);
+        } else {
+            check_list(frame_list(s), s, &listed);
+            if (s == FRAME_FREE)
+                check_list(frame_list_kernel_share(), s, &listed);
+        }
+        CHECK(listed == by_state[s] && listed == frame_count(s), "state %u: %u frames, %u listed, %u counted",
+              s, (unsigned)by_state[s], (unsigned)listed, (unsigned)frame_count(s));
+        sum += listed;
+    }
+    CHECK(sum == frame_total, "%u frames of %u have a state", (unsigned)sum, (unsigned)frame_total);
+}
+
+/* The owner points back. */
+static void check_owner(struct frame *frame) {
+    if (frame->owner == OWNER_ANON)
+        CHECK(frame->anon->frame == frame, "frame %u: its anon has another frame", number(frame));
+    else if (frame->owner == OWNER_OBJECT)
+        CHECK(object_lookup(frame->object, frame->index) == frame,
+              "frame %u: its object has another page %u there", number(frame), (unsigned)frame->index);
+}
+
+/* FREE: nobody's. Pool: owned, unmapped; CLEAN: unmodified and, if an anon's, with a slot of the same bytes.
+ */
+static void check_one_state(struct frame *frame) {
+    bool mapped = frame_mapped(frame);
+
+    switch (frame->state) {
+    case FRAME_FREE:
+        CHECK(frame->owner == OWNER_NONE && !mapped && frame->pins == 0, "FREE frame %u is in use",
+              number(frame));
+        break;
+    case FRAME_CLEAN:
+        CHECK(!frame->modified, "CLEAN frame %u is modified", number(frame));
+        if (frame->owner == OWNER_ANON) {
+            CHECK(frame->anon->slot != 0, "CLEAN frame %u: its anon has no slot", number(frame));
+            CHECK(swap_checksum_matches(frame->anon->slot, frame), "CLEAN frame %u differs from slot %u",
+                  number(frame), (unsigned)frame->anon->slot);
+        }
+        /* fall through */
+    case FRAME_DIRTY:
+        CHECK(frame->owner != OWNER_NONE && !mapped, "pool frame %u is mapped or nobody's", number(frame));
+        break;
+    case FRAME_BUSY:
+        CHECK(!mapped, "BUSY frame %u is mapped", number(frame));
+        break;
+    case FRAME_ACTIVE:
+        CHECK(frame->owner != OWNER_NONE && frame->set != NULL, "ACTIVE frame %u is nobody's", number(frame));
+        break;
+    case FRAME_PINNED:
+        CHECK(frame->pins > 0, "PINNED frame %u has no pins", number(frame));
+        break;
+    default:
+        break;
+    }
+    if (frame->state != FRAME_PINNED && frame->state != FRAME_KERNEL)
+        CHECK(frame->pins == 0, "frame %u in state %u has %u pins", number(frame), frame->state, frame->pins);
+}
+
+/* --- the reverse map --- */
+
+struct walk {
+    struct space *space;
+    uint32_t entries;
+};
+
+static bool has_mapping(const struct frame *frame, const struct space *space, vaddr_t address) {
+    for (const struct mapping *m = &frame->map; m != NULL; m = m->next)
+        if (m->space == space && m->address == address)
+            return true;
+    return false;
+}
+
+/* The page the area says is there: its frame, and whether it may be written to through this area. */
+static struct frame *expected_frame(struct area *area, vaddr_t address, bool *writable) {
+    pgoff_t page = area_page(area, address);
+    struct anon *anon = area->amap == NULL ? NULL : amap_get(area->amap, area->amap_offset + page);
+    bool shared = area->flags & AREA_SHARED;
+
+    *writable = (area->flags & AREA_WRITE) && (shared || (anon != NULL && anon->refs == 1));
+    if (anon != NULL)
+        return anon->frame;
+    return area->object == NULL ? NULL : object_lookup(area->object, area->object_offset + page);
+}
+
+/* A present entry has its mapping, shows the page the area has there, and is writable only where it may be.
+ */
+static void check_entry(vaddr_t address, pfn_t pfn, unsigned bits, void *data) {
+    struct walk *walk = data;
+    struct area *area = space_find(walk->space, address);
+    bool writable;
+
+    walk->entries++;
+    CHECK(pfn < frame_total, "pid %d: entry at %p shows no frame", walk->space->owner_pid, (void *)address);
+    CHECK(has_mapping(&frame_table[pfn], walk->space, address), "pid %d: frame %u lacks the mapping at %p",
+          walk->space->owner_pid, (unsigned)pfn, (void *)address);
+    CHECK(area != NULL, "pid %d: entry at %p is in no area", walk->space->owner_pid, (void *)address);
+    CHECK(expected_frame(area, address, &writable) == &frame_table[pfn], "pid %d: entry at %p shows frame %u",
+          walk->space->owner_pid, (void *)address, (unsigned)pfn);
+    CHECK(writable || !(bits & PMAP_WRITABLE), "pid %d: entry at %p must not be writable",
+          walk->space->owner_pid, (void *)address);
+}
+
+/* Present entries and mappings are a bijection. */
+static void check_mappings(void) {
+    uint32_t entries = 0, mappings = 0;
+
+    list_for_each (space, &spaces, struct space, link) {
+        struct walk walk = {space, 0};
+
+        pmap_walk(&space->pmap, check_entry, &walk);
+        CHECK(walk.entries == space->pmap.resident, "pid %d: %u entries, %u counted", space->owner_pid,
+              (unsigned)walk.entries, (unsigned)space->pmap.resident);
+        entries += walk.entries;
+    }
+    for (pfn_t n = 0; n < frame_total; n++)
+        if (frame_table[n].state != FRAME_KERNEL && frame_mapped(&frame_table[n]))
+            for (struct mapping *m = &frame_table[n].map; m != NULL; m = m->next)
+                mappings++;
+    CHECK(entries == mappings, "%u entries, %u mappings", (unsigned)entries, (unsigned)mappings);
+}
+
+/* --- anons, amaps, slots --- */
+
+static void for_each_amap(void (*visit)(struct amap *amap, void *data), void *data) {
+    list_for_each (space, &spaces, struct space, link) {
+        list_for_each (area, &space->areas, struct area, link) {
+            if (area->amap != NULL)
+                visit(area->amap, data);
+        }
+    }
+}
+
+static void for_each_anon(struct amap *amap, void (*visit)(struct anon *anon, void *data), void *data) {
+    for (pgoff_t i = amap_next(amap, 0, amap->pages); i < amap->pages;
+         i = amap_next(amap, i + 1, amap->pages))
+        visit(amap_get(amap, i), data);
+}
+
+static void zero_anon(struct anon *anon, void *data) {
+    (void)data;
+    anon->recount = 0;
+}
+
+static void zero_amap(struct amap *amap, void *data) {
+    amap->recount = 0;
+    for_each_anon(amap, zero_anon, data);
+}
+
+struct anon_sums {
+    uint32_t anons, slots, entries;
+};
+
+/* A live anon has a frame or a slot, and its slot is marked used. */
+static void count_anon(struct anon *anon, void *data) {
+    struct anon_sums *sums = data;
+
+    sums->entries++;
+    if (anon->recount++ > 0)
+        return;
+    sums->anons++;
+    CHECK(anon->frame != NULL || anon->slot != 0, "anon %p has neither frame nor slot", (void *)anon);
+    if (anon->slot != 0) {
+        sums->slots++;
+        CHECK(swap_slot_used(anon->slot), "slot %u of anon %p is marked free", (unsigned)anon->slot,
+              (void *)anon);
+    }
+    if (anon->frame != NULL)
+        CHECK(anon->frame->anon == anon && anon->frame->owner == OWNER_ANON,
+              "anon %p: its frame is not its own", (void *)anon);
+}
+
+static void count_amap(struct amap *amap, void *data) {
+    uint32_t before = ((struct anon_sums *)data)->entries;
+
+    if (amap->recount++ > 0)
+        return;
+    for_each_anon(amap, count_anon, data);
+    CHECK(((struct anon_sums *)data)->entries - before == amap->used, "amap %p counts %u entries",
+          (void *)amap, (unsigned)amap->used);
+}
+
+static void compare_anon(struct anon *anon, void *data) {
+    (void)data;
+    CHECK(anon->recount == anon->refs, "anon %p has %u references and counts %u", (void *)anon, anon->recount,
+          (unsigned)anon->refs);
+}
+
+static void compare_amap(struct amap *amap, void *data) {
+    CHECK(amap->recount == amap->refs, "amap %p has %u references and counts %u", (void *)amap,
+          (unsigned)amap->recount, amap->refs);
+    for_each_anon(amap, compare_anon, data);
+}
+
+/* Recounted references agree; each used slot is named by exactly one anon. */
+static void check_anons(void) {
+    struct anon_sums sums = {0};
+
+    for_each_amap(zero_amap, NULL);
+    for_each_amap(count_amap, &sums);
+    for_each_amap(compare_amap, NULL);
+    /* Anons that everybody has dropped live until their transfer ends. */
+    list_for_each (frame, frame_list(FRAME_BUSY), struct frame, link) {
+        if (frame->owner == OWNER_ANON && frame->anon->refs == 0) {
+            sums.anons++;
+            sums.slots += frame->anon->slot != 0;
+        }
+    }
+    CHECK(sums.anons == anon_count, "%u anons are named, %u exist", (unsigned)sums.anons,
+          (unsigned)anon_count);
+    CHECK(sums.slots == swap_slots_used(), "%u slots are named, %u are in use", (unsigned)sums.slots,
+          (unsigned)swap_slots_used());
+}
+
+/* --- objects and areas --- */
+
+static void check_objects(void) {
+    uint32_t resident = 0;
+
+    list_for_each (object, &objects, struct object, link) {
+        uint32_t listed = 0;
+
+        list_for_each (frame, &object->pages, struct frame, siblings) {
+            CHECK(frame->owner == OWNER_OBJECT && frame->object == object,
+                  "frame %u is on another object's list", number(frame));
+            listed++;
+        }
+        CHECK(listed == object->resident, "an object of pager %s lists %u pages and counts %u",
+              object->pager->name, (unsigned)listed, object->resident);
+        resident += listed;
+    }
+    CHECK(resident == object_pages_resident, "%u object pages are listed, %u counted", (unsigned)resident,
+          (unsigned)object_pages_resident);
+}
+
+/* Areas are sorted, disjoint and aligned, and what they refer to has references. */
+static void check_areas(void) {
+    list_for_each (space, &spaces, struct space, link) {
+        vaddr_t end = 0;
+
+        list_for_each (area, &space->areas, struct area, link) {
+            CHECK(area->start >= end && (area->start & PAGE_MASK) == 0 && area->pages > 0,
+                  "pid %d: area at %p overlaps or is not aligned", space->owner_pid, (void *)area->start);
+            end = area_end(area);
+            if (area->amap != NULL)
+                CHECK(area->amap_offset + area->pages <= area->amap->pages,
+                      "pid %d: area at %p exceeds its amap", space->owner_pid, (void *)area->start);
+            if (area->object != NULL)
+                CHECK(area->object->refs > 0, "pid %d: the object of area %p has no references",
+                      space->owner_pid, (void *)area->start);
+        }
+    }
+}
+
+/* --- policies --- */
+
+static void check_hand(void) {
+    if (set_global.hand != NULL)
+        CHECK(set_global.hand->state == FRAME_ACTIVE, "the hand is on frame %u, which is not ACTIVE",
+              number(set_global.hand));
+}
+
+void vm_check(void) {
+    count(COUNT_VM_CHECKS);
+    check_states();
+    for (pfn_t n = 0; n < frame_total; n++) {
+        check_owner(&frame_table[n]);
+        check_one_state(&frame_table[n]);
+    }
+    check_areas();
+    check_mappings();
+    check_anons();
+    check_objects();
+    check_hand();
+}

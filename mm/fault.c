@@ -1,0 +1,354 @@
+/*
+ * The page fault.
+ *
+ * One loop, no half-done faults (rule 2): an attempt looks at the world from the top and either finishes, or
+ * is refused, or finds that it must wait for one thing: a frame, or a page that is under way. Then it lets go
+ * of everything, sleeps once, and starts over. Nothing that was learnt before the sleep is believed after it.
+ *
+ * The steps of the lecture, with those that are elsewhere:
+ *
+ *   1  the processor traps                       (hardware)
+ *   2  the stub saves the registers              arch/x86 trap stubs
+ *   3  the address is read from CR2              arch/x86 trap.c
+ *   4  is the access valid?                      fault_check_access()
+ *   5  a frame                                   frame_take()
+ *   6  the victim's write-back                   mm/pageout.c, not in the fault path
+ *   7  the process sleeps, another runs          fault_wait()
+ *   8  the read is scheduled                     fault_read_swap(), fault_read_object()
+ *   9  the disk interrupts                       drivers/ata, then frame_done()
+ *  10  the process is ready again                frame_done() wakes it; vm_fault() goes round
+ *  11  the page-table entry is set               fault_map()
+ *  12  registers restored, instruction restarted arch/x86 trap stubs
+ *
+ * A page that is still in the pool skips 5 to 10: it is reclaimed, with no I/O.
+ *
+ * Sources: Silberschatz, "Operating System Concepts", 10.2 (the steps); UVM's split of anonymous upper and
+ * object lower layer; Plan 9's fault.c for the tone.
+ */
+#include "mm/fault.h"
+
+#include "arch/x86/memory.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "lib/wait.h"
+#include "mm/amap.h"
+#include "mm/anon.h"
+#include "mm/counters.h"
+#include "mm/frame.h"
+#include "mm/object.h"
+#include "mm/policy.h"
+#include "mm/readahead.h"
+#include "mm/space.h"
+
+/* What an attempt found out. */
+enum step {
+    STEP_DONE,        /* the entry is set */
+    STEP_REFUSED,     /* fault->result says why */
+    STEP_AGAIN,       /* it has slept already */
+    STEP_WAIT_FRAMES, /* memory is short */
+    STEP_WAIT_PAGE,   /* fault->page is under way */
+};
+
+/* What a fault was, in rising order of effort: a fault counts as the dearest thing it did. */
+enum kind { SPURIOUS, RESIDENT, UPGRADE, RECLAIM, ZERO, FROM_SWAP, FROM_FILE, COPY };
+
+static const enum counter counter_of_kind[] = {
+    [SPURIOUS] = COUNT_FAULT_SPURIOUS, [RESIDENT] = COUNT_FAULT_RESIDENT, [UPGRADE] = COUNT_FAULT_UPGRADE,
+    [RECLAIM] = COUNT_FAULT_RECLAIM,   [ZERO] = COUNT_FAULT_ZERO,         [FROM_SWAP] = COUNT_FAULT_SWAP,
+    [FROM_FILE] = COUNT_FAULT_FILE,    [COPY] = COUNT_FAULT_COPY,
+};
+
+struct fault {
+    struct space *space;
+    vaddr_t address; /* of the page */
+    enum fault_access access;
+    enum kind kind;
+    bool major;               /* a read was waited for */
+    enum fault_result result; /* if refused */
+    struct frame *page;       /* to wait for */
+    /* valid within one attempt */
+    struct area *area;
+    pgoff_t index;   /* in the area */
+    unsigned mapped; /* bits of the entry that is there, 0: none */
+    /* a page of an object that was waited for: did the read fail? */
+    struct object *awaited;
+    pgoff_t awaited_index;
+    unsigned awaited_errors;
+};
+
+static void note(struct fault *fault, enum kind kind) {
+    fault->kind = MAX(fault->kind, kind);
+}
+
+static enum step refuse(struct fault *fault, enum fault_result result) {
+    fault->result = result;
+    return STEP_REFUSED;
+}
+
+/* --- step 4: is the access valid? --- */
+
+static enum step fault_check_access(struct fault *fault) {
+    struct space *space = fault->space;
+
+    fault->area = space_find(space, fault->address);
+    if (fault->area == NULL && space_grow_stack(space, fault->address))
+        fault->area = space_find(space, fault->address);
+    if (fault->area == NULL)
+        return refuse(fault, FAULT_MAPERR);
+    if (!(fault->area->flags & (fault->access == FAULT_WRITE ? AREA_WRITE : AREA_PROTECTION)))
+        return refuse(fault, FAULT_ACCERR);
+    fault->index = area_page(fault->area, fault->address);
+    fault->mapped = pmap_query(&space->pmap, fault->address, NULL);
+    return STEP_DONE;
+}
+
+/* --- steps 7 and 10: waiting --- */
+
+static enum step wait_for_page(struct fault *fault, struct frame *page) {
+    ASSERT(page->state == FRAME_BUSY);
+    fault->page = page;
+    if (!page->io_write) {
+        fault->major = true;
+        note(fault, page->owner == OWNER_ANON ? FROM_SWAP : FROM_FILE);
+    }
+    return STEP_WAIT_PAGE;
+}
+
+static void fault_wait(struct fault *fault, enum step step) {
+    if (step == STEP_WAIT_FRAMES)
+        frames_wait(USE_USER); /* its result does not matter: the loop looks again, and sees a kill */
+    else if (step == STEP_WAIT_PAGE && fault->page->state == FRAME_BUSY)
+        frame_wait(fault->page);
+}
+
+/* --- step 11: the page-table entry --- */
+
+static bool in_pool(const struct frame *frame) {
+    return frame->state == FRAME_DIRTY || frame->state == FRAME_CLEAN;
+}
+
+/* The page is in memory; if it was in the pool it is reclaimed, before anything can steal its frame. */
+static void fault_keep(struct fault *fault, struct frame *frame) {
+    if (!in_pool(frame))
+        return;
+    frame_activate(frame, fault->space->set);
+    note(fault, RECLAIM);
+}
+
+static enum step fault_map(struct fault *fault, struct frame *frame, bool writable) {
+    unsigned bits = PMAP_REFERENCED;
+
+    fault_keep(fault, frame);
+    if (fault->mapped) {
+        note(fault, UPGRADE);
+        pmap_set_writable(&fault->space->pmap, fault->address, writable);
+        return STEP_DONE;
+    }
+    if (writable)
+        bits |= PMAP_WRITABLE;
+    if (fault->access == FAULT_WRITE)
+        bits |= PMAP_MODIFIED; /* the processor is about to */
+    if (frame_map(frame, fault->space, fault->address, bits) != 0)
+        return STEP_WAIT_FRAMES;
+    note(fault, RESIDENT);
+    if (frame->set->policy->touch != NULL)
+        frame->set->policy->touch(frame);
+    return STEP_DONE;
+}
+
+/* --- new anonymous pages: zero-fill and copy-on-write --- */
+
+/* Room in the area's amap for this page. */
+static int prepare_amap(struct fault *fault) {
+    struct area *area = fault->area;
+
+    if (area->amap == NULL) {
+        area->amap = amap_create(area->pages);
+        area->amap_offset = 0;
+    }
+    return area->amap == NULL ? -ENOMEM : amap_prepare(area->amap, area->amap_offset + fault->index);
+}
+
+/*
+ * Gives the page an anon of its own, with the contents of @source or zeros, in place of what the amap had
+ * there. @source may not be in the pool: taking a frame could steal it.
+ */
+static enum step fault_new_anon(struct fault *fault, struct frame *source) {
+    struct area *area = fault->area;
+    struct frame *frame;
+    struct anon *anon;
+
+    if (prepare_amap(fault) != 0 || (frame = frame_take(USE_USER)) == NULL)
+        return STEP_WAIT_FRAMES;
+    anon = anon_create(frame);
+    if (anon == NULL) {
+        frame_release(frame);
+        return STEP_WAIT_FRAMES;
+    }
+    if (source == NULL) {
+        page_clear(frame_data(frame));
+    } else {
+        page_copy(frame_data(frame), frame_data(source));
+        if (fault->mapped)
+            frame_unmap_one(source, fault->space, fault->address);
+        fault->mapped = 0;
+    }
+    note(fault, source == NULL ? ZERO : COPY);
+    frame_activate(frame, fault->space->set);
+    amap_set(area->amap, area->amap_offset + fault->index, anon);
+    return fault_map(fault, frame, area->flags & AREA_WRITE);
+}
+
+/* --- the upper layer: the page has an anon --- */
+
+/* Step 8 for swap: the anon's page, and those behind it if the program goes that way, in one request. */
+static enum step fault_read_swap(struct fault *fault, struct anon *anon) {
+    struct frame *frame;
+
+    if (anon->read_error) {
+        anon->read_error = false;
+        return refuse(fault, FAULT_BUSERR);
+    }
+    frame = frame_take(USE_USER);
+    if (frame == NULL)
+        return STEP_WAIT_FRAMES;
+    frame->set = fault->space->set;
+    anon_set_frame(anon, frame);
+    count(COUNT_PSWPIN_FAULT);
+    wait_for_page(fault, frame);
+    readahead_swap_in(fault->area, fault->index, anon);
+    return STEP_WAIT_PAGE;
+}
+
+static enum step fault_anon(struct fault *fault, struct anon *anon) {
+    struct frame *frame = anon->frame;
+    unsigned flags = fault->area->flags;
+    bool alone = (flags & AREA_SHARED) || anon->refs == 1;
+
+    if (frame == NULL)
+        return fault_read_swap(fault, anon);
+    if (frame->state == FRAME_BUSY)
+        return wait_for_page(fault, frame);
+    if (fault->access == FAULT_WRITE && !alone) {
+        fault_keep(fault, frame);
+        return fault_new_anon(fault, frame);
+    }
+    return fault_map(fault, frame, alone && (flags & AREA_WRITE));
+}
+
+/* --- the lower layer: the page is the object's --- */
+
+/* The page that was waited for is not there: did its read fail, or was it only stolen again? */
+static bool awaited_read_failed(const struct fault *fault, const struct object *object, pgoff_t index) {
+    return fault->awaited == object && fault->awaited_index == index &&
+           object->read_errors != fault->awaited_errors && object->read_error_page == index;
+}
+
+static enum step wait_for_object_page(struct fault *fault, struct frame *frame) {
+    fault->awaited = frame->object;
+    fault->awaited_index = frame->index;
+    fault->awaited_errors = frame->object->read_errors;
+    return wait_for_page(fault, frame);
+}
+
+/* Step 8 for a file: the block map is at hand (prepare), so the read can start. */
+static enum step fault_read_object(struct fault *fault, struct object *object, pgoff_t index,
+                                   enum page_access access) {
+    struct frame *frame;
+    unsigned window;
+
+    if (awaited_read_failed(fault, object, index))
+        return refuse(fault, FAULT_BUSERR);
+    frame = frame_take(USE_USER);
+    if (frame == NULL)
+        return STEP_WAIT_FRAMES;
+    frame->set = fault->space->set;
+    object_add_page(object, index, frame);
+    count(COUNT_PGFILEIN_FAULT);
+    wait_for_object_page(fault, frame);
+    window = readahead_window(fault->area, fault->index);
+    readahead_file_in(object, index, access, frame, window);
+    return STEP_WAIT_PAGE;
+}
+
+static enum step fault_object(struct fault *fault) {
+    struct area *area = fault->area;
+    struct object *object = area->object;
+    pgoff_t index = area->object_offset + fault->index;
+    bool write_shared = fault->access == FAULT_WRITE && (area->flags & AREA_SHARED);
+    enum page_access access = write_shared ? PAGE_WRITE : PAGE_READ;
+    struct frame *frame;
+
+    if (index >= object_page_count(object))
+        return refuse(fault, FAULT_BUSERR);
+    frame = object_lookup(object, index);
+    if (frame != NULL && frame->state == FRAME_BUSY)
+        return wait_for_object_page(fault, frame);
+    if ((frame == NULL || write_shared) && object->pager->prepare != NULL) {
+        int prepared = object->pager->prepare(object, index, access);
+
+        if (prepared != 0)
+            return prepared < 0 ? refuse(fault, FAULT_BUSERR) : STEP_AGAIN;
+    }
+    if (frame == NULL)
+        return fault_read_object(fault, object, index, access);
+    if (fault->access == FAULT_WRITE && !write_shared) {
+        fault_keep(fault, frame);
+        return fault_new_anon(fault, frame);
+    }
+    return fault_map(fault, frame, write_shared);
+}
+
+/* --- the loop --- */
+
+static enum step fault_attempt(struct fault *fault) {
+    struct anon *anon = NULL;
+    struct area *area;
+
+    if (fault_check_access(fault) == STEP_REFUSED)
+        return STEP_REFUSED;
+    area = fault->area;
+    if (fault->mapped && (fault->access == FAULT_READ || (fault->mapped & PMAP_WRITABLE)))
+        return STEP_DONE;
+    if (area->amap != NULL)
+        anon = amap_get(area->amap, area->amap_offset + fault->index);
+    if (anon != NULL)
+        return fault_anon(fault, anon);
+    if (area->object != NULL)
+        return fault_object(fault);
+    return fault_new_anon(fault, NULL);
+}
+
+static enum fault_result fault_finish(struct fault *fault) {
+    count(counter_of_kind[fault->kind]);
+    if (fault->major) {
+        count(COUNT_PGMAJFAULT);
+        if (fault->kind == COPY)
+            count(COUNT_FAULT_COPY_READ);
+        fault->space->faults.major++;
+    } else {
+        fault->space->faults.minor++;
+    }
+    return FAULT_OK;
+}
+
+enum fault_result vm_fault(struct space *space, vaddr_t address, enum fault_access access) {
+    struct fault fault = {.space = space, .address = PAGE_DOWN(address), .access = access};
+
+    may_sleep();
+    count(COUNT_PGFAULT);
+    for (;;) {
+        enum step step = fault_attempt(&fault);
+
+        if (step == STEP_DONE)
+            return fault_finish(&fault);
+        if (step != STEP_REFUSED && wait_killed())
+            step = refuse(&fault, FAULT_KILLED);
+        if (step == STEP_REFUSED) {
+            count(COUNT_FAULT_BAD);
+            return fault.result;
+        }
+        fault_wait(&fault, step);
+        count(COUNT_FAULT_RESTARTS);
+    }
+}

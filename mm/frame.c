@@ -1,0 +1,368 @@
+/*
+ * The frame table: states, their lists, taking and releasing. The picture of the states is in mm/frame.h.
+ *
+ * Every state but ACTIVE has its list here; the lists of ACTIVE frames are the replacement policies'. The
+ * CLEAN list is in the order in which frames entered the pool, and frames are stolen from its head, so that a
+ * page has the longest possible time to be reclaimed. FREE has two lists: the pageable frames and the
+ * kernel's share (boot word frames= makes the pageable pool smaller than the machine, and the kernel's own
+ * tables must not eat into what an experiment was promised).
+ *
+ * Reserve: the last frames are for those without whom no frame will ever be freed again. A program stops
+ * taking at RESERVE_KERNEL + RESERVE_PAGEOUT, the kernel's own tables at RESERVE_PAGEOUT, and the paging
+ * daemon may take the last.
+ */
+#include "mm/frame.h"
+
+#include "arch/x86/machine.h"
+#include "arch/x86/memory.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "lib/string.h"
+#include "mm/anon.h"
+#include "mm/counters.h"
+#include "mm/object.h"
+#include "mm/pageout.h"
+#include "mm/policy.h"
+
+#define RESERVE_PAGEOUT 4u
+#define RESERVE_KERNEL  8u
+
+struct frame *frame_table;
+pfn_t frame_total;
+
+static struct list state_lists[FRAME_STATES];
+static struct list kernel_share; /* FREE frames that are not pageable */
+static pfn_t state_counts[FRAME_STATES];
+static pfn_t pageable_counts[FRAME_STATES];
+static pfn_t pageable_total;
+static struct waitq frame_waiters; /* asleep in frames_wait() */
+static unsigned programs_waiting;  /* of them, for USE_USER */
+static pfn_t laundering;           /* BUSY frames on their way from DIRTY to CLEAN */
+
+void *frame_data(const struct frame *frame) {
+    return phys_to_pointer(frame_address(frame));
+}
+
+struct frame *frame_of_data(const void *data) {
+    return &frame_table[pointer_to_phys(data) >> PAGE_SHIFT];
+}
+
+pfn_t frame_count(enum frame_state state) {
+    return state_counts[state];
+}
+
+pfn_t frames_available(void) {
+    return pageable_counts[FRAME_FREE] + pageable_counts[FRAME_CLEAN];
+}
+
+pfn_t frames_pageable(void) {
+    return pageable_total;
+}
+
+struct list *frame_list(enum frame_state state) {
+    return &state_lists[state];
+}
+
+struct list *frame_list_kernel_share(void) {
+    return &kernel_share;
+}
+
+/* --- states --- */
+
+static void state_leave(struct frame *frame) {
+    state_counts[frame->state]--;
+    if (frame->pageable)
+        pageable_counts[frame->state]--;
+    if (frame->state == FRAME_ACTIVE)
+        frame->set->policy->remove(frame->set, frame);
+    else
+        list_remove(&frame->link);
+}
+
+static void state_enter(struct frame *frame, enum frame_state state) {
+    frame->state = (uint8_t)state;
+    state_counts[state]++;
+    if (frame->pageable)
+        pageable_counts[state]++;
+    if (state == FRAME_ACTIVE)
+        frame->set->policy->add(frame->set, frame);
+    else if (state == FRAME_FREE && !frame->pageable)
+        list_add_head(&kernel_share, &frame->link);
+    else if (state == FRAME_FREE)
+        list_add_head(&state_lists[FRAME_FREE], &frame->link);
+    else
+        list_add_tail(&state_lists[state], &frame->link);
+}
+
+static void state_change(struct frame *frame, enum frame_state state) {
+    state_leave(frame);
+    state_enter(frame, state);
+}
+
+/* Somebody may now find a frame: those who sleep for one look again. */
+static void frames_became_available(void) {
+    if (frame_waiters.first != NULL && frames_available() > RESERVE_PAGEOUT)
+        wake_all(&frame_waiters);
+    pageout_progress();
+}
+
+/* --- taking --- */
+
+/* The oldest page of the pool loses its frame; its backing store has the same contents. */
+static void frame_steal(struct frame *frame) {
+    ASSERT(frame->state == FRAME_CLEAN && !frame->modified && !frame_mapped(frame));
+    count(COUNT_PGSTEAL);
+    if (frame->prefetched)
+        count(COUNT_READAHEAD_MISS);
+    frame->prefetched = false;
+    if (frame->owner == OWNER_ANON)
+        anon_lose_frame(frame->anon);
+    else
+        object_lose_page(frame);
+}
+
+static struct frame *frame_pick(enum frame_use use) {
+    static const pfn_t reserve[] = {
+        [USE_USER] = RESERVE_KERNEL + RESERVE_PAGEOUT, [USE_KERNEL] = RESERVE_PAGEOUT, [USE_PAGEOUT] = 0};
+
+    if (use == USE_KERNEL && !list_empty(&kernel_share))
+        return list_first(&kernel_share, struct frame, link);
+    if (frames_available() <= reserve[use])
+        return NULL;
+    if (!list_empty(&state_lists[FRAME_FREE]))
+        return list_first(&state_lists[FRAME_FREE], struct frame, link);
+    return list_first(&state_lists[FRAME_CLEAN], struct frame, link);
+}
+
+struct frame *frame_take(enum frame_use use) {
+    struct frame *frame = frame_pick(use);
+
+    if (frame == NULL) {
+        pageout_wake();
+        return NULL;
+    }
+    if (frame->state == FRAME_CLEAN)
+        frame_steal(frame);
+    state_change(frame, use == USE_KERNEL ? FRAME_KERNEL : FRAME_BUSY);
+    frame->referenced = false;
+    frame->modified = false;
+    frame->set = &set_global;
+    pageout_hint();
+    return frame;
+}
+
+void frame_take_this(struct frame *frame) {
+    ASSERT(frame->state == FRAME_FREE);
+    state_change(frame, FRAME_KERNEL);
+}
+
+static bool frames_enough(enum frame_use use) {
+    return frame_pick(use) != NULL;
+}
+
+int frames_wait(enum frame_use use) {
+    unsigned failures = pageout_failures();
+
+    may_sleep();
+    if (frames_enough(use))
+        return 0;
+    count(COUNT_PGALLOC_WAIT);
+    programs_waiting += use == USE_USER;
+    pageout_wake();
+    int interrupted = wait_killable(&frame_waiters);
+    programs_waiting -= use == USE_USER;
+    if (interrupted != 0)
+        return -EINTR;
+    if (use == USE_KERNEL && !frames_enough(use) && pageout_failures() != failures)
+        return -ENOMEM;
+    return 0;
+}
+
+void frames_wake_waiters(void) {
+    wake_all(&frame_waiters);
+}
+
+bool frames_wanted_by_program(void) {
+    return programs_waiting > 0 && !frames_enough(USE_USER);
+}
+
+pfn_t frames_being_laundered(void) {
+    return laundering;
+}
+
+void frame_release(struct frame *frame) {
+    ASSERT(frame->state == FRAME_BUSY || frame->state == FRAME_KERNEL || frame->state == FRAME_ACTIVE ||
+           frame->state == FRAME_DIRTY || frame->state == FRAME_CLEAN);
+    ASSERT(frame->owner == OWNER_NONE && frame->pins == 0 && !frame_mapped(frame));
+    state_change(frame, FRAME_FREE);
+    frame->modified = false;
+    frame->referenced = false;
+    frame->prefetched = false;
+    frame->sectors = 0;
+    wake_all(&frame->waiters);
+    frames_became_available();
+}
+
+/* --- between the states --- */
+
+/* A page that read-ahead brought in is wanted: the guess was right. */
+static void readahead_was_useful(struct frame *frame) {
+    if (frame->prefetched)
+        count(COUNT_READAHEAD_HIT);
+    frame->prefetched = false;
+}
+
+void frame_activate(struct frame *frame, struct set *set) {
+    ASSERT(frame->state == FRAME_BUSY || frame->state == FRAME_DIRTY || frame->state == FRAME_CLEAN);
+    ASSERT(frame->owner != OWNER_NONE);
+    frame->set = set;
+    frame->referenced = true;
+    readahead_was_useful(frame);
+    state_change(frame, FRAME_ACTIVE);
+}
+
+void frame_to_pool(struct frame *frame) {
+    ASSERT(frame->state == FRAME_ACTIVE || frame->state == FRAME_BUSY);
+    ASSERT(!frame_mapped(frame) && frame->owner != OWNER_NONE);
+    state_change(frame, frame->modified ? FRAME_DIRTY : FRAME_CLEAN);
+    if (!frame->modified)
+        frames_became_available();
+}
+
+void frame_start_io(struct frame *frame, bool write) {
+    ASSERT(frame->state == FRAME_ACTIVE || frame->state == FRAME_DIRTY || frame->state == FRAME_CLEAN);
+    ASSERT(!frame_mapped(frame)); /* else the page could change while it is written out */
+    frame->resume = frame->state == FRAME_ACTIVE;
+    laundering += write && !frame->resume;
+    frame->io_write = write;
+    state_change(frame, FRAME_BUSY);
+}
+
+void frame_pin(struct frame *frame) {
+    ASSERT(frame->state != FRAME_BUSY && frame->state != FRAME_KERNEL && frame->state != FRAME_FREE);
+    frame->referenced = true;
+    if (frame->pins++ > 0)
+        return;
+    if (frame->state != FRAME_ACTIVE)
+        count(COUNT_PGRECLAIM_KERNEL);
+    readahead_was_useful(frame);
+    state_change(frame, FRAME_PINNED);
+}
+
+void frame_unpin(struct frame *frame) {
+    ASSERT(frame->state == FRAME_PINNED && frame->pins > 0);
+    if (--frame->pins > 0)
+        return;
+    state_change(frame, FRAME_ACTIVE);
+    wake_all(&frame->waiters);
+}
+
+void frame_wait(struct frame *frame) {
+    may_sleep();
+    ASSERT(frame->state == FRAME_BUSY || frame->state == FRAME_PINNED);
+    wait_on(&frame->waiters);
+}
+
+/* --- the end of I/O (steps 9 and 10 of the fault) --- */
+
+static void frame_filled(struct frame *frame, int error) {
+    if (error != 0) {
+        count(COUNT_READ_ERRORS);
+        if (frame->owner == OWNER_ANON)
+            anon_read_failed(frame->anon);
+        else
+            object_read_failed(frame);
+        frame_release(frame);
+        return;
+    }
+    frame->modified = false;
+    if (frame->prefetched)
+        frame_to_pool(frame);
+    else
+        frame_activate(frame, frame->set);
+}
+
+/*
+ * A page whose write failed stays in memory, modified, and goes back among the active ones: it is tried
+ * again (an anonymous page elsewhere) when the policy comes round to it, instead of at once and for ever.
+ */
+static void frame_written(struct frame *frame, int error) {
+    frame->io_write = false;
+    laundering -= !frame->resume;
+    if (error == 0) {
+        frame->modified = false;
+        frame->sectors = 0;
+    } else if (frame->owner == OWNER_ANON) {
+        anon_write_failed(frame->anon);
+    } else {
+        frame->object->write_error = error;
+    }
+    if (frame->resume || error != 0)
+        frame_activate(frame, frame->set);
+    else
+        frame_to_pool(frame);
+    frame->resume = false;
+}
+
+void frame_done(struct frame *frame, int error) {
+    struct anon *orphan = NULL;
+
+    ASSERT(frame->state == FRAME_BUSY);
+    if (frame->owner == OWNER_ANON && frame->anon->refs == 0)
+        orphan = frame->anon; /* everybody unmapped it during the transfer */
+    if (frame->io_write)
+        frame_written(frame, error);
+    else
+        frame_filled(frame, error);
+    wake_all(&frame->waiters);
+    if (orphan != NULL)
+        anon_destroy(orphan);
+    pageout_progress();
+}
+
+/* --- start --- */
+
+static void frame_init_one(struct frame *frame, bool usable) {
+    frame->link = (struct list){&frame->link, &frame->link};
+    list_init(&frame->siblings);
+    frame->set = &set_global;
+    state_enter(frame, usable ? FRAME_FREE : FRAME_KERNEL);
+}
+
+static bool frame_is_usable(pfn_t number) {
+    unsigned ranges;
+    const struct memory_range *range = machine_memory(&ranges);
+    paddr_t address = number << PAGE_SHIFT;
+
+    for (unsigned i = 0; i < ranges; i++)
+        if (address >= range[i].start && address + (PAGE_SIZE - 1) < range[i].end)
+            return true;
+    return false;
+}
+
+void frame_init(pfn_t pageable) {
+    for (unsigned s = 0; s < FRAME_STATES; s++)
+        list_init(&state_lists[s]);
+    list_init(&kernel_share);
+    frame_total = machine_memory_end() >> PAGE_SHIFT;
+    frame_table = machine_boot_alloc(frame_total * sizeof(struct frame));
+    object_hash_init(frame_total);
+
+    /* The kernel's share is at the low end of memory, where the frame table ends. */
+    pfn_t usable = 0;
+    for (pfn_t n = 0; n < frame_total; n++)
+        usable += frame_is_usable(n);
+    pfn_t kernel = pageable != 0 && pageable < usable ? usable - pageable : 0;
+    for (pfn_t n = 0; n < frame_total; n++) {
+        struct frame *frame = &frame_table[n];
+        bool is_usable = frame_is_usable(n);
+
+        frame->pageable = is_usable && kernel == 0;
+        if (is_usable && kernel > 0)
+            kernel--;
+        pageable_total += frame->pageable;
+        frame_init_one(frame, is_usable);
+    }
+    klog("mm: %u frames of %u bytes: %u pageable, %u for the kernel", usable, PAGE_SIZE, pageable_total,
+         usable - pageable_total);
+}

@@ -1,0 +1,286 @@
+/*
+ * The paging daemon: keeps a pool of frames that can be had at once, so that a fault need not wait for a
+ * victim's write-back (step 6 of the fault happens here).
+ *
+ * It sleeps until fewer than `low` frames are available (FREE or CLEAN), then works until `high` are:
+ *
+ *     evict     the policy names a victim; it loses its page-table entries, which tell whether it was
+ * modified, and enters the pool with contents and owner kept: CLEAN if its backing store has the same
+ *               contents, else DIRTY
+ *     launder   DIRTY pages are written, in clusters: anonymous pages to slots side by side, file pages with
+ *               their neighbours; each becomes CLEAN when its write has ended
+ *
+ * A page in the pool that is wanted again is taken back by the fault without I/O. Only unmapped frames are
+ * ever written, so nothing can change a page while the disk reads it.
+ *
+ * When the machine is idle and memory is more than half used, modified pages are written early and stay where
+ * they are: evicting them later costs nothing.
+ *
+ * If nothing can be evicted and nothing is under way, memory and swap are exhausted. Requests of the kernel's
+ * own fail then (-ENOMEM to some system call); if a program's fault waits for a frame, the largest process is
+ * killed.
+ *
+ * Sources: Levy and Lipman on VAX/VMS's modified page writer (1982); 4.4BSD's pagedaemon; UVM's clustering.
+ */
+#include "mm/pageout.h"
+
+#include "arch/x86/time.h"
+#include "drivers/block.h"
+#include "lib/log.h"
+#include "lib/wait.h"
+#include "mm/anon.h"
+#include "mm/counters.h"
+#include "mm/frame.h"
+#include "mm/object.h"
+#include "mm/policy.h"
+#include "mm/swap.h"
+#include "mm/vm.h"
+
+#define IDLE_TICKS 3u /* without a fault, before pages are written early */
+
+static struct {
+    struct thread *thread; /* NULL until it runs */
+    struct waitq queue;    /* it sleeps here */
+    pfn_t low, high;
+    unsigned failures;
+    uint64_t stuck_since; /* tick of the last pass that achieved nothing; 0: none */
+    bool clean_early;     /* the idle loop asks for it */
+} pageout;
+
+static uint32_t faults_seen; /* pgfault when the idle loop last looked, … */
+static uint64_t quiet_since; /* … and since when it has not moved */
+static bool early_done;      /* nothing modified was left when the daemon last looked */
+static pfn_t early_cursor;   /* early cleaning goes round the frame table */
+
+bool pageout_wanted(void) {
+    return frames_available() < pageout.low;
+}
+
+unsigned pageout_failures(void) {
+    return pageout.failures;
+}
+
+bool pageout_is_daemon(void) {
+    return pageout.thread != NULL && wait_self() == pageout.thread;
+}
+
+void pageout_wake(void) {
+    /* After a pass that found nothing, only a waiting program or the passing of time makes another worth it.
+     */
+    if (pageout.stuck_since != 0 && pageout.stuck_since == time_ticks() && !frames_wanted_by_program())
+        return;
+    wake_all(&pageout.queue);
+}
+
+void pageout_progress(void) {
+    if (pageout.thread != NULL && frames_available() < pageout.high)
+        wake_all(&pageout.queue);
+}
+
+/* --- evict --- */
+
+/* With swap full, a page that needs a new slot cannot leave. */
+static bool evictable(struct frame *frame) {
+    if (frame->owner != OWNER_ANON || swap_free_slots() > 0)
+        return true;
+    return frame->anon->slot != 0;
+}
+
+/* One page from ACTIVE to the pool. False: there is none that can go. */
+static bool evict_one(struct set *set) {
+    for (pfn_t tries = 2 * set->count; tries > 0; tries--) {
+        struct frame *frame = set->policy->victim(set);
+
+        if (frame == NULL)
+            return false;
+        if (!evictable(frame)) {
+            frame->referenced = true; /* let the policy look elsewhere */
+            continue;
+        }
+        frame_unmap_all(frame);
+        frame_to_pool(frame);
+        count(COUNT_PGEVICT);
+        return true;
+    }
+    return false;
+}
+
+/* --- launder --- */
+
+/* The anonymous pages at the head of the DIRTY list, up to a cluster, in the order of their eviction. */
+static unsigned gather_anons(struct frame **cluster, unsigned most) {
+    unsigned found = 0;
+
+    list_for_each (frame, frame_list(FRAME_DIRTY), struct frame, link) {
+        if (found == most)
+            break;
+        if (frame->owner == OWNER_ANON)
+            cluster[found++] = frame;
+    }
+    return found;
+}
+
+/* Swap is full: they go back, to be asked again when something has been freed. */
+static void take_back(struct frame **frames, unsigned total) {
+    for (unsigned i = 0; i < total; i++)
+        frame_activate(frames[i], frames[i]->set);
+}
+
+static unsigned launder_anons(void) {
+    struct frame *cluster[SWAP_CLUSTER_MAX];
+    unsigned found = gather_anons(cluster, MIN(vm_options.cluster, SWAP_CLUSTER_MAX));
+    unsigned started = swap_write(cluster, found);
+
+    if (started == 0)
+        take_back(cluster, found);
+    return started;
+}
+
+static bool is_dirty_page(struct object *object, pgoff_t index) {
+    struct frame *frame = object_lookup(object, index);
+
+    return frame != NULL && frame->state == FRAME_DIRTY;
+}
+
+/* The file page and its DIRTY neighbours, in one put. */
+static unsigned launder_object(struct frame *frame) {
+    struct frame *cluster[SWAP_CLUSTER_MAX];
+    struct object *object = frame->object;
+    unsigned most = MIN(vm_options.cluster, SWAP_CLUSTER_MAX), found = 0;
+    pgoff_t index = frame->index;
+
+    while (index > 0 && frame->index - index < most / 2 && is_dirty_page(object, index - 1))
+        index--;
+    while (found < most && is_dirty_page(object, index))
+        cluster[found++] = object_lookup(object, index++);
+    object_ref(object);
+    object_put_frames(object, cluster, found);
+    object_unref(object);
+    return found;
+}
+
+/* Starts writing everything that is DIRTY; returns the number of pages started. May sleep for bios. */
+static unsigned launder(void) {
+    unsigned started = 0, more = 1;
+
+    while (more > 0 && !list_empty(frame_list(FRAME_DIRTY))) {
+        struct frame *frame = list_first(frame_list(FRAME_DIRTY), struct frame, link);
+
+        more = frame->owner == OWNER_ANON ? launder_anons() : launder_object(frame);
+        started += more;
+    }
+    return started;
+}
+
+/* --- nothing left --- */
+
+static void out_of_memory(void) {
+    pageout.failures++;
+    pageout.stuck_since = time_ticks();
+    frames_wake_waiters(); /* the kernel's own requests fail now */
+    if (!frames_wanted_by_program())
+        return;
+    if (!vm_kill_largest())
+        klog("mm: no memory, no swap, and no process left to kill");
+    wait_timeout(&pageout.queue, TICKS_PER_SECOND); /* its frames come back as it ends, which wakes us */
+}
+
+/* --- the daemon --- */
+
+/* Frames that are available or will be when the writes under way have ended. */
+static pfn_t coming(void) {
+    return frames_available() + frame_count(FRAME_DIRTY) + frames_being_laundered();
+}
+
+/* Evicts and launders until `high` frames are available or there is nothing more to be done. */
+static void fill_pool(void) {
+    count(COUNT_DAEMON_WAKE);
+    while (frames_available() < pageout.high) {
+        bool evicted = false;
+        unsigned started;
+
+        while (coming() < pageout.high && evict_one(&set_global))
+            evicted = true;
+        started = launder();
+        if (frames_being_laundered() > 0) {
+            if (frames_available() < pageout.high)
+                wait_on(&pageout.queue); /* the end of a write wakes us */
+        } else if (!evicted && started == 0) {
+            out_of_memory();
+            return;
+        }
+    }
+    pageout.stuck_since = 0;
+}
+
+/* Writes a cluster of modified anonymous pages that stay in memory. */
+static void clean_early(void) {
+    struct frame *cluster[SWAP_CLUSTER_MAX];
+    unsigned found = 0, most = MIN(vm_options.cluster, SWAP_CLUSTER_MAX);
+
+    for (pfn_t looked = 0; looked < frame_total && found < most; looked++) {
+        struct frame *frame = &frame_table[early_cursor];
+
+        early_cursor = (early_cursor + 1) % frame_total;
+        if (frame->state != FRAME_ACTIVE || frame->owner != OWNER_ANON || !frame_test_modified(frame))
+            continue;
+        frame_unmap_all(frame);
+        cluster[found++] = frame;
+    }
+    early_done = found == 0;
+    if (found > 0)
+        count_add(COUNT_PGCLEANED_EARLY, swap_write(cluster, found));
+}
+
+static void pageout_main(void *unused) {
+    (void)unused;
+    pageout.thread = wait_self();
+    for (;;) {
+        if (pageout_wanted()) {
+            fill_pool();
+        } else if (pageout.clean_early) {
+            pageout.clean_early = false;
+            clean_early();
+        }
+        if (!pageout_wanted() || pageout.stuck_since != 0)
+            wait_on(&pageout.queue);
+    }
+}
+
+void vm_idle(void) {
+    uint32_t faults = counters[COUNT_PGFAULT];
+
+    if (!vm_options.early_clean || pageout.thread == NULL || !block_idle())
+        return;
+    if (faults != faults_seen) {
+        faults_seen = faults;
+        quiet_since = time_ticks();
+        early_done = false;
+        return;
+    }
+    if (early_done || time_ticks() - quiet_since < IDLE_TICKS || swap_free_slots() < swap_total() / 2)
+        return;
+    if (frames_available() < frames_pageable() / 2) {
+        pageout.clean_early = true;
+        wake_all(&pageout.queue);
+    }
+}
+
+/*
+ * The marks: enough for a burst of faults while a cluster is being written, little enough not to matter as
+ * long as the pool's pages can be reclaimed.
+ */
+static void set_marks(void) {
+    pfn_t pageable = frames_pageable();
+
+    pageout.low = vm_options.pool_low != 0 ? vm_options.pool_low : MAX(pageable / 32, 16u);
+    pageout.high = vm_options.pool_high != 0 ? vm_options.pool_high : 2 * pageout.low;
+    pageout.low = MIN(pageout.low, pageable / 2);
+    pageout.high = MAX(MIN(pageout.high, pageable / 2), pageout.low + 1);
+    klog("mm: pool: low mark %u, high mark %u frames", pageout.low, pageout.high);
+}
+
+void pageout_start(void) {
+    set_marks();
+    vm_spawn_daemon("pageout", pageout_main);
+}

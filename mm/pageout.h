@@ -1,0 +1,28 @@
+/* The paging daemon: see mm/pageout.c. */
+#ifndef MM_PAGEOUT_H
+#define MM_PAGEOUT_H
+
+#include "lib/types.h"
+
+/* Starts the daemon thread and sets the pool's marks. */
+void pageout_start(void);
+
+/* Fewer frames are available than the low mark. Never sleeps. */
+bool pageout_wanted(void);
+
+/* Wakes the daemon. Before it exists: nothing. Never sleeps. */
+void pageout_wake(void);
+
+/* As pageout_wake(), if the pool is below its low mark and another pass may achieve something. */
+void pageout_hint(void);
+
+/* A frame has become available or a transfer has ended: the daemon may be waiting for that. Never sleeps. */
+void pageout_progress(void);
+
+/* Times the daemon found nothing to evict and nothing to wait for. */
+unsigned pageout_failures(void);
+
+/* True when the running thread is the daemon. */
+bool pageout_is_daemon(void);
+
+#endif

@@ -1,0 +1,119 @@
+/*
+ * The reverse map: from a frame to every page-table entry that shows it. With it a page leaves memory by
+ * visiting just its own entries, however many processes share it, and a frame's Accessed and Dirty bits are
+ * gathered the same way.
+ *
+ * Most frames have one mapping, so the first is part of the frame; more are linked behind it. The list and
+ * the present page-table entries are a bijection, which vm_check() verifies.
+ *
+ * Source of the idea: the pv_entry lists of Mach's pmap (Rashid et al., 1987).
+ */
+#include "arch/x86/pmap.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "mm/space.h"
+
+bool frame_mapped(const struct frame *frame) {
+    return frame->map.space != NULL;
+}
+
+/* What a page-table entry said goes into the frame before the entry is forgotten. */
+static void fold(struct frame *frame, unsigned bits) {
+    if (bits & PMAP_REFERENCED)
+        frame->referenced = true;
+    if (bits & PMAP_MODIFIED)
+        frame->modified = true;
+}
+
+/*
+ * Enters the frame in the page tables of @space, where nothing is present at @address. 0, or -ENOMEM when a
+ * page table or a mapping could not be had at once. Never sleeps.
+ */
+int frame_map(struct frame *frame, struct space *space, vaddr_t address, unsigned bits) {
+    ASSERT(frame->state == FRAME_ACTIVE || frame->state == FRAME_PINNED);
+    if (pmap_prepare(&space->pmap, address) != 0)
+        return -ENOMEM;
+    if (frame->map.space == NULL) {
+        frame->map = (struct mapping){space, address, NULL};
+    } else {
+        struct mapping *more = kmalloc_try(sizeof(*more));
+
+        if (more == NULL)
+            return -ENOMEM;
+        *more = (struct mapping){space, address, frame->map.next};
+        frame->map.next = more;
+    }
+    pmap_enter(&space->pmap, address, frame_number(frame), bits);
+    return 0;
+}
+
+/* Takes the first mapping out of the list; the next one moves into its place. */
+static void drop_first(struct frame *frame) {
+    struct mapping *next = frame->map.next;
+
+    if (next == NULL) {
+        frame->map = (struct mapping){NULL, 0, NULL};
+    } else {
+        frame->map = *next;
+        kfree(next);
+    }
+}
+
+void frame_unmap_one(struct frame *frame, struct space *space, vaddr_t address) {
+    struct mapping *mapping = &frame->map;
+
+    fold(frame, pmap_remove(&space->pmap, address));
+    if (mapping->space == space && mapping->address == address) {
+        drop_first(frame);
+        return;
+    }
+    for (; mapping->next != NULL; mapping = mapping->next) {
+        struct mapping *found = mapping->next;
+
+        if (found->space == space && found->address == address) {
+            mapping->next = found->next;
+            kfree(found);
+            return;
+        }
+    }
+    panic("frame %u: no mapping at %p", (unsigned)frame_number(frame), (void *)address);
+}
+
+void frame_unmap_all(struct frame *frame) {
+    while (frame_mapped(frame)) {
+        fold(frame, pmap_remove(&frame->map.space->pmap, frame->map.address));
+        drop_first(frame);
+    }
+}
+
+static unsigned clear_in_all(struct frame *frame, unsigned bits) {
+    unsigned seen = 0;
+
+    if (frame_mapped(frame))
+        for (struct mapping *m = &frame->map; m != NULL; m = m->next)
+            seen |= pmap_clear(&m->space->pmap, m->address, bits);
+    return seen;
+}
+
+bool frame_test_referenced(struct frame *frame) {
+    bool referenced = frame->referenced;
+
+    frame->referenced = false;
+    return (clear_in_all(frame, PMAP_REFERENCED) & PMAP_REFERENCED) || referenced;
+}
+
+bool frame_test_modified(struct frame *frame) {
+    if (frame_mapped(frame))
+        for (struct mapping *m = &frame->map; m != NULL; m = m->next)
+            fold(frame, pmap_query(&m->space->pmap, m->address, NULL) & PMAP_MODIFIED);
+    return frame->modified;
+}
+
+void frame_write_protect(struct frame *frame) {
+    if (frame_mapped(frame))
+        for (struct mapping *m = &frame->map; m != NULL; m = m->next)
+            if (pmap_query(&m->space->pmap, m->address, NULL) & PMAP_WRITABLE)
+                pmap_set_writable(&m->space->pmap, m->address, false);
+}

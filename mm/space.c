@@ -1,0 +1,244 @@
+/*
+ * Address spaces: creation, copying, lookup, and the end.
+ *
+ * A space is a sorted list of areas and a page table. The page table starts empty and is filled by faults,
+ * also after fork: the child gets a copy of the directory of its pages (the amaps), not of the pages and not
+ * of the page tables.
+ */
+#include "mm/space.h"
+
+#include "arch/x86/memory.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "lib/wait.h"
+#include "mm/amap.h"
+#include "mm/anon.h"
+#include "mm/area.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "mm/object.h"
+#include "mm/policy.h"
+
+struct list spaces = LIST_INITIALIZER(spaces);
+
+struct space *space_create(void) {
+    struct space *space = kmalloc(sizeof(*space));
+
+    if (space == NULL)
+        return NULL;
+    if (pmap_create(&space->pmap) != 0) {
+        kfree(space);
+        return NULL;
+    }
+    list_init(&space->areas);
+    space->refs = 1;
+    space->map_top = USER_TOP;
+    space->set = &set_global;
+    list_add_tail(&spaces, &space->link);
+    return space;
+}
+
+void space_ref(struct space *space) {
+    space->refs++;
+}
+
+void space_unref(struct space *space) {
+    ASSERT(space->refs > 0);
+    if (--space->refs > 0)
+        return;
+    may_sleep();
+    while (!list_empty(&space->areas))
+        area_destroy(space, list_first(&space->areas, struct area, link));
+    ASSERT(space->pmap.resident == 0);
+    list_remove(&space->link);
+    pmap_destroy(&space->pmap);
+    kfree(space);
+}
+
+void space_activate(struct space *space) {
+    pmap_activate(space == NULL ? NULL : &space->pmap);
+}
+
+/* --- lookup --- */
+
+struct area *space_next(struct space *space, struct area *area) {
+    return area->link.next == &space->areas ? NULL : list_next(area, struct area, link);
+}
+
+struct area *space_find_from(struct space *space, vaddr_t address) {
+    struct area *last = space->last;
+
+    if (last != NULL && address >= last->start && address < area_end(last))
+        return last;
+    list_for_each (area, &space->areas, struct area, link) {
+        if (area_end(area) > address) {
+            space->last = area;
+            return area;
+        }
+    }
+    return NULL;
+}
+
+struct area *space_find(struct space *space, vaddr_t address) {
+    struct area *area = space_find_from(space, address);
+
+    return area != NULL && area->start <= address ? area : NULL;
+}
+
+/* --- the stack --- */
+
+int space_make_stack(struct space *space, vaddr_t top, size_t limit) {
+    pgoff_t most = (pgoff_t)(PAGE_UP(limit) >> PAGE_SHIFT);
+    pgoff_t pages = MIN(most, 32u);
+    struct amap *amap;
+    struct area *area;
+
+    may_sleep();
+    while ((amap = amap_create(most)) == NULL)
+        if (frames_wait(USE_KERNEL) != 0)
+            return -ENOMEM;
+    while ((area = kmalloc_try(sizeof(*area))) == NULL) {
+        if (frames_wait(USE_KERNEL) != 0) {
+            amap_unref(amap);
+            return -ENOMEM;
+        }
+    }
+    *area = (struct area){.start = top - ((vaddr_t)pages << PAGE_SHIFT),
+                          .pages = pages,
+                          .flags = AREA_READ | AREA_WRITE | AREA_EXEC | AREA_MAYWRITE | AREA_GROWSDOWN,
+                          .amap = amap,
+                          .amap_offset = most - pages};
+    space->stack_limit = top - ((vaddr_t)most << PAGE_SHIFT);
+    area_insert(space, area);
+    return 0;
+}
+
+bool space_grow_stack(struct space *space, vaddr_t address) {
+    struct area *area = space_find_from(space, address);
+    vaddr_t start = PAGE_DOWN(address);
+
+    if (area == NULL || !(area->flags & AREA_GROWSDOWN) || start < space->stack_limit || start >= area->start)
+        return false;
+    pgoff_t more = (pgoff_t)((area->start - start) >> PAGE_SHIFT);
+    if (more > area->amap_offset)
+        return false; /* the amap was made for the limit */
+    area->start = start;
+    area->pages += more;
+    area->amap_offset -= more;
+    return true;
+}
+
+/* --- fork --- */
+
+/* A write to a page that is now in two amaps must fault, on both sides. The child has no entries yet. */
+static void write_protect(struct space *space, struct area *area) {
+    vaddr_t end = area_end(area);
+
+    pmap_batch_begin(&space->pmap);
+    for (vaddr_t at = pmap_next_present(&space->pmap, area->start, end); at < end;
+         at = pmap_next_present(&space->pmap, at + PAGE_SIZE, end))
+        if (pmap_query(&space->pmap, at, NULL) & PMAP_WRITABLE)
+            pmap_set_writable(&space->pmap, at, false);
+    pmap_batch_end(&space->pmap);
+}
+
+/* What the child's area shares with, or copies from, the parent's. 0 or -ENOMEM. */
+static int fork_amap(struct space *parent, struct area *area, struct area *copy) {
+    if (area->flags & AREA_SHARED) {
+        /* Shared anonymous memory that nobody has touched yet needs its amap now, to share it. */
+        if (area->amap == NULL && area->object == NULL) {
+            area->amap = amap_create(area->pages);
+            area->amap_offset = 0;
+        }
+        copy->amap = area->amap;
+        copy->amap_offset = area->amap_offset;
+        if (area->amap != NULL)
+            amap_ref(area->amap);
+        return area->amap == NULL && area->object == NULL ? -ENOMEM : 0;
+    }
+    if (area->amap == NULL)
+        return 0;
+    copy->amap = amap_copy(area->amap, area->amap_offset, area->pages, area->amap_offset, area->amap->pages);
+    if (copy->amap == NULL)
+        return -ENOMEM;
+    write_protect(parent, area);
+    return 0;
+}
+
+static int fork_area(struct space *parent, struct space *child, struct area *area) {
+    struct area *copy = kmalloc_try(sizeof(*copy));
+
+    if (copy == NULL)
+        return -ENOMEM;
+    *copy = *area;
+    copy->amap = NULL;
+    if (fork_amap(parent, area, copy) != 0) {
+        kfree(copy);
+        return -ENOMEM;
+    }
+    if (copy->object != NULL)
+        object_ref(copy->object);
+    area_insert(child, copy);
+    return 0;
+}
+
+/* Copies every area, or as many as there was memory for without sleeping. */
+static int fork_areas(struct space *parent, struct space *child) {
+    list_for_each (area, &parent->areas, struct area, link)
+        if (fork_area(parent, child, area) != 0)
+            return -ENOMEM;
+    return 0;
+}
+
+struct space *space_fork(struct space *parent) {
+    struct space *child = space_create();
+
+    if (child == NULL)
+        return NULL;
+    /* All areas at one go or not at all: another thread of the parent may change them while this one sleeps.
+     */
+    while (fork_areas(parent, child) != 0) {
+        while (!list_empty(&child->areas))
+            area_destroy(child, list_first(&child->areas, struct area, link));
+        if (frames_wait(USE_KERNEL) != 0) {
+            space_unref(child);
+            return NULL;
+        }
+    }
+    child->brk_start = parent->brk_start;
+    child->brk = parent->brk;
+    child->map_top = parent->map_top;
+    child->stack_limit = parent->stack_limit;
+    child->code_start = parent->code_start;
+    child->code_end = parent->code_end;
+    child->data_start = parent->data_start;
+    child->data_end = parent->data_end;
+    child->stack_start = parent->stack_start;
+    child->arg_start = parent->arg_start;
+    child->arg_end = parent->arg_end;
+    child->env_start = parent->env_start;
+    child->env_end = parent->env_end;
+    return child;
+}
+
+/* --- figures --- */
+
+static void count_anons(const struct area *area, struct space_usage *usage) {
+    pgoff_t end = area->amap_offset + area->pages;
+
+    for (pgoff_t i = amap_next(area->amap, area->amap_offset, end); i < end;
+         i = amap_next(area->amap, i + 1, end))
+        if (amap_get(area->amap, i)->frame == NULL)
+            usage->swapped++;
+}
+
+void space_usage(struct space *space, struct space_usage *usage) {
+    *usage = (struct space_usage){.resident = space->pmap.resident};
+    list_for_each (area, &space->areas, struct area, link) {
+        usage->virtual += area->pages;
+        if (area->flags & AREA_SHARED)
+            usage->shared += area->pages;
+        if (area->amap != NULL)
+            count_anons(area, usage);
+    }
+}
