@@ -239,6 +239,11 @@ void block_unplug(void) {
         start_all();
 }
 
+void block_before_sleep(void) {
+    if (plug_depth > 0)
+        start_all();
+}
+
 bool block_idle(void) {
     bool idle = true;
     unsigned state = irq_save();

@@ -53,6 +53,12 @@ void bio_submit(struct bio *bio);
 void block_plug(void);
 void block_unplug(void);
 
+/*
+ * Called by the scheduler before every sleep: what is held back by a plug is started, as the sleeper may be
+ * waiting for it.
+ */
+void block_before_sleep(void);
+
 /* Transfers a page or less and sleeps until done: 0 or -EIO. For mount and the partition table. */
 int block_transfer(struct block_device *device, sector_t sector, unsigned sectors, void *buffer, bool write);
 
