@@ -45,6 +45,9 @@ void context_reset_user_state(struct context *context);
  */
 int context_set_tls(struct context *context, void *user_desc);
 
+/* Clean FPU state and nothing else: for the running thread as it enters a signal handler. */
+void context_reset_fpu(struct context *context);
+
 /* The FXSAVE image of the running thread, for signal frames: 512 bytes out of or into the context. */
 void context_save_fpu(struct context *context, void *image512);
 void context_load_fpu(struct context *context, const void *image512);

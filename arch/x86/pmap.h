@@ -15,6 +15,7 @@ struct pmap {
     paddr_t directory; /* physical address of the page directory, what CR3 is loaded with */
     unsigned tables;   /* page tables allocated for the user half */
     unsigned resident; /* user entries present */
+    unsigned batches;  /* pmap_batch_begin() without its end */
 };
 
 /* What an entry says, in machine-independent bits. */
@@ -52,6 +53,9 @@ unsigned pmap_remove(struct pmap *pmap, vaddr_t address);
 
 /* Returns the entry's bits; *@pfn, where not NULL, gets its frame. 0: not present. */
 unsigned pmap_query(const struct pmap *pmap, vaddr_t address, pfn_t *pfn);
+
+/* The first address >= @from and < @end with a present entry, or @end. Skips absent tables at once. */
+vaddr_t pmap_next_present(const struct pmap *pmap, vaddr_t from, vaddr_t end);
 
 /* Clears @bits (PMAP_REFERENCED and/or PMAP_MODIFIED), flushes where they were set; returns those set. */
 unsigned pmap_clear(struct pmap *pmap, vaddr_t address, unsigned bits);

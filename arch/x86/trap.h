@@ -24,6 +24,12 @@ enum { TRAP_PF_PRESENT = 1, TRAP_PF_WRITE = 2, TRAP_PF_USER = 4 };
 /* A frame that enters user mode at @entry with stack @stack and all other registers 0, interrupts on. */
 void trap_frame_init_user(struct trap_frame *frame, vaddr_t entry, vaddr_t stack);
 
+/*
+ * For a kernel thread that has become a program: enters user mode with the registers of @frame, which lies
+ * on the running thread's kernel stack. Calls kernel_return_to_user() first, as every way there does.
+ */
+NORETURN void trap_enter_user(struct trap_frame *frame);
+
 /* System call register convention of Linux i386: number in eax, arguments ebx ecx edx esi edi ebp. */
 #define SYSCALL_ARGUMENTS 6
 
@@ -41,7 +47,8 @@ void kernel_user_exception(struct trap_frame *frame, int signal, int code, vaddr
 
 /*
  * Called before every return to user mode: delivers signals, reschedules, runs deferred work. May not
- * return (the process may end).
+ * return (the process may end). Called again, before the return, if an interrupt has deferred work since.
+ * Whatever it leaves in eflags and the selectors, the program gets no privilege by it.
  */
 void kernel_return_to_user(struct trap_frame *frame);
 

@@ -1,0 +1,218 @@
+/*
+ * Two-level page tables: a directory of 1024 tables of 1024 entries of 4 KiB. Directory and tables are
+ * KERNEL frames; the kernel half of the directory is a copy of kernel_directory's, which never changes.
+ *
+ * A pmap is a cache (rule 1), so tables are made when first needed and freed only with the whole pmap.
+ *
+ * The TLB. The processor keeps an entry only if it has set Accessed in it, and never a not-present one; so
+ * a flush is needed exactly when an entry that was Accessed loses rights, a bit, or its presence, and only
+ * if this pmap is the one loaded: loading another flushes everything of ours. Forgetting a flush does not
+ * crash: it loses a Dirty bit, and with it a page of somebody's data, much later.
+ *
+ * Source: Intel SDM vol. 3A, 4.3, 4.8, 4.10.2 to 4.10.4.
+ */
+#include "arch/x86/pmap.h"
+
+#include "arch/x86/memory.h"
+#include "arch/x86/paging.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "lib/string.h"
+#include "lib/wait.h"
+#include "mm/heap.h"
+
+/* More pages than this are flushed cheaper by a reload of CR3 (measured in QEMU; real ones differ little). */
+#define BATCH_MAX 10u
+
+/* Addresses of the loaded pmap to flush at the end of its batch; a count above BATCH_MAX means all. */
+static struct {
+    vaddr_t addresses[BATCH_MAX];
+    unsigned count;
+} pending;
+
+static bool is_loaded(const struct pmap *pmap) {
+    return directory_loaded() == pmap->directory;
+}
+
+static void load(paddr_t directory) {
+    pending.count = 0;
+    directory_load(directory);
+}
+
+/* --- entries ----------------------------------------------------------------------------------------- */
+
+/* The entry for a user @address, or NULL where there is no table. */
+static pte_t *find_entry(const struct pmap *pmap, vaddr_t address) {
+    ASSERT(address < USER_TOP);
+    const pte_t *directory = phys_to_pointer(pmap->directory);
+    pte_t table = directory[directory_index(address)];
+    if (!(table & PTE_PRESENT))
+        return NULL;
+    return (pte_t *)phys_to_pointer(pte_address(table)) + table_index(address);
+}
+
+static unsigned entry_bits(pte_t entry) {
+    if (!(entry & PTE_PRESENT))
+        return 0;
+    return PMAP_PRESENT | (entry & PTE_WRITABLE ? PMAP_WRITABLE : 0) |
+           (entry & PTE_ACCESSED ? PMAP_REFERENCED : 0) | (entry & PTE_DIRTY ? PMAP_MODIFIED : 0);
+}
+
+static pte_t make_entry(pfn_t pfn, unsigned bits) {
+    return (pfn << PAGE_SHIFT) | PTE_PRESENT | PTE_USER | (bits & PMAP_WRITABLE ? PTE_WRITABLE : 0) |
+           (bits & PMAP_REFERENCED ? PTE_ACCESSED : 0) | (bits & PMAP_MODIFIED ? PTE_DIRTY : 0);
+}
+
+/* Replaces a present entry, and makes sure that the processor does not go on using the @old one. */
+static void change_entry(struct pmap *pmap, vaddr_t address, pte_t *entry, pte_t new_value) {
+    pte_t old = *entry;
+    *entry = new_value;
+    if (!(old & PTE_ACCESSED) || !is_loaded(pmap))
+        return;
+    if (pmap->batches == 0)
+        tlb_flush_page(address);
+    else if (pending.count++ < BATCH_MAX)
+        pending.addresses[pending.count - 1] = PAGE_DOWN(address);
+}
+
+/* --- life -------------------------------------------------------------------------------------------- */
+
+int pmap_create(struct pmap *pmap) {
+    may_sleep();
+    pte_t *directory = kpage_alloc();
+    if (!directory)
+        return -ENOMEM;
+    memcpy(directory + DIRECTORY_USER, kernel_directory + DIRECTORY_USER,
+           (TABLE_ENTRIES - DIRECTORY_USER) * sizeof(pte_t));
+    *pmap = (struct pmap){.directory = pointer_to_phys(directory)};
+    return 0;
+}
+
+void pmap_destroy(struct pmap *pmap) {
+    ASSERT(pmap->resident == 0 && pmap->batches == 0);
+    /* A kernel thread may still stand on the last program's directory. */
+    if (is_loaded(pmap))
+        load(pointer_to_phys(kernel_directory));
+    pte_t *directory = phys_to_pointer(pmap->directory);
+    for (unsigned i = 0; i < DIRECTORY_USER; i++)
+        if (directory[i] & PTE_PRESENT)
+            kpage_free(phys_to_pointer(pte_address(directory[i])));
+    kpage_free(directory);
+    *pmap = (struct pmap){0};
+}
+
+void pmap_activate(struct pmap *pmap) {
+    if (pmap && !is_loaded(pmap))
+        load(pmap->directory);
+}
+
+/* --- one page ---------------------------------------------------------------------------------------- */
+
+int pmap_prepare(struct pmap *pmap, vaddr_t address) {
+    if (find_entry(pmap, address))
+        return 0;
+    void *table = kpage_alloc_try();
+    if (!table)
+        return -ENOMEM;
+    pte_t *directory = phys_to_pointer(pmap->directory);
+    directory[directory_index(address)] =
+        pointer_to_phys(table) | PTE_PRESENT | PTE_WRITABLE | PTE_USER; /* entries decide the rights */
+    pmap->tables++;
+    return 0;
+}
+
+void pmap_enter(struct pmap *pmap, vaddr_t address, pfn_t pfn, unsigned bits) {
+    pte_t *entry = find_entry(pmap, address);
+    ASSERT(entry && !(*entry & PTE_PRESENT));
+    *entry = make_entry(pfn, bits);
+    pmap->resident++;
+}
+
+void pmap_set_writable(struct pmap *pmap, vaddr_t address, bool writable) {
+    pte_t *entry = find_entry(pmap, address);
+    ASSERT(entry && (*entry & PTE_PRESENT));
+    pte_t value = writable ? *entry | PTE_WRITABLE : *entry & ~(pte_t)PTE_WRITABLE;
+    if (value != *entry)
+        change_entry(pmap, address, entry, value);
+}
+
+unsigned pmap_remove(struct pmap *pmap, vaddr_t address) {
+    pte_t *entry = find_entry(pmap, address);
+    if (!entry || !(*entry & PTE_PRESENT))
+        return 0;
+    unsigned bits = entry_bits(*entry);
+    change_entry(pmap, address, entry, 0);
+    pmap->resident--;
+    return bits;
+}
+
+unsigned pmap_query(const struct pmap *pmap, vaddr_t address, pfn_t *pfn) {
+    const pte_t *entry = find_entry(pmap, address);
+    if (!entry)
+        return 0;
+    if (pfn)
+        *pfn = *entry >> PAGE_SHIFT;
+    return entry_bits(*entry);
+}
+
+unsigned pmap_clear(struct pmap *pmap, vaddr_t address, unsigned bits) {
+    pte_t *entry = find_entry(pmap, address);
+    if (!entry)
+        return 0;
+    unsigned were_set = entry_bits(*entry) & bits & (PMAP_REFERENCED | PMAP_MODIFIED);
+    pte_t value = *entry;
+    if (were_set & PMAP_REFERENCED)
+        value &= ~(pte_t)PTE_ACCESSED;
+    if (were_set & PMAP_MODIFIED)
+        value &= ~(pte_t)PTE_DIRTY;
+    if (were_set)
+        change_entry(pmap, address, entry, value);
+    return were_set;
+}
+
+/* --- batches ----------------------------------------------------------------------------------------- */
+
+void pmap_batch_begin(struct pmap *pmap) {
+    pmap->batches++;
+}
+
+/* `pending` is of the loaded pmap. If that is another one by now, loading it has flushed ours. */
+void pmap_batch_end(struct pmap *pmap) {
+    ASSERT(pmap->batches > 0);
+    if (--pmap->batches > 0 || !is_loaded(pmap))
+        return;
+    if (pending.count > BATCH_MAX) {
+        load(pmap->directory);
+        return;
+    }
+    for (unsigned i = 0; i < pending.count; i++)
+        tlb_flush_page(pending.addresses[i]);
+    pending.count = 0;
+}
+
+/* --- all pages --------------------------------------------------------------------------------------- */
+
+vaddr_t pmap_next_present(const struct pmap *pmap, vaddr_t from, vaddr_t end) {
+    ASSERT(end <= USER_TOP);
+    vaddr_t address = PAGE_DOWN(from);
+    while (address < end) {
+        const pte_t *entry = find_entry(pmap, address);
+        if (!entry)
+            address = (directory_index(address) + 1) * TABLE_BYTES;
+        else if (*entry & PTE_PRESENT)
+            return MAX(address, from);
+        else
+            address += PAGE_SIZE;
+    }
+    return end;
+}
+
+void pmap_walk(const struct pmap *pmap, void (*visit)(vaddr_t address, pfn_t pfn, unsigned bits, void *data),
+               void *data) {
+    vaddr_t address = pmap_next_present(pmap, 0, USER_TOP);
+    while (address < USER_TOP) {
+        pte_t entry = *find_entry(pmap, address);
+        visit(address, entry >> PAGE_SHIFT, entry_bits(entry), data);
+        address = pmap_next_present(pmap, address + PAGE_SIZE, USER_TOP);
+    }
+}

@@ -1,0 +1,108 @@
+/*
+ * The kernel log and panic. A line goes to three places: the log port, at once, so that nothing is lost
+ * when the machine dies on the next instruction; a ring in memory, for a debugger and a core dump; and the
+ * screen while no terminal owns it.
+ *
+ * Lines that begin with '@' are records for the program at the other end of the log port (the guest
+ * runner). On a panic these are @panic TEXT, @reg NAME HEX, @frame ADDRESS from the innermost call
+ * outwards, and @end.
+ *
+ * Promise to callers: any context, interrupts in any state, no sleep, no allocation.
+ */
+#include "lib/log.h"
+
+#include "arch/x86/crash.h"
+#include "arch/x86/irq.h"
+#include "arch/x86/log_port.h"
+#include "arch/x86/machine.h"
+#include "arch/x86/time.h"
+#include "lib/print.h"
+#include "lib/string.h"
+
+#define LINE_MAX 256u /* bytes of a line with its NUL; what is longer is cut */
+#define RING_MAX 16384u
+
+void (*log_screen)(const char *text);
+
+/* The last lines, newline terminated; log_ring_next is where the next byte goes, modulo RING_MAX. */
+char log_ring[RING_MAX];
+uint32_t log_ring_next;
+
+static void ring_add(const char *text, size_t length) {
+    for (size_t i = 0; i < length; i++)
+        log_ring[log_ring_next++ % RING_MAX] = text[i];
+}
+
+/* Sends one line; @line has room for the newline that takes the place of its NUL for the while. */
+static void put_line(char *line) {
+    size_t length = strlen(line);
+    if (log_screen && line[0] != '@')
+        log_screen(line);
+    line[length] = '\n';
+    log_port_write(line, length + 1);
+    ring_add(line, length + 1);
+}
+
+static size_t put_time(char *line, size_t size) {
+    uint64_t micros = time_nanoseconds() / 1000;
+    return (size_t)print_to(line, size, "[%5u.%06u] ", (unsigned)(micros / 1000000),
+                            (unsigned)(micros % 1000000));
+}
+
+void klog(const char *format, ...) {
+    char line[LINE_MAX];
+    size_t prefix = format[0] == '@' ? 0 : put_time(line, sizeof(line));
+    va_list args;
+    va_start(args, format);
+    print_to_v(line + prefix, sizeof(line) - prefix, format, args);
+    va_end(args);
+
+    unsigned state = irq_save();
+    put_line(line);
+    irq_restore(state);
+}
+
+/* --- panic ------------------------------------------------------------------------------------------- */
+
+static void panic_line(const char *record, const char *text) {
+    char line[LINE_MAX];
+    print_to(line, sizeof(line), "@%s %s", record, text);
+    put_line(line);
+    print_to(line, sizeof(line), "%s %s", record, text);
+    crash_screen(line);
+}
+
+static void panic_register(const char *name, uintptr_t value) {
+    char text[32];
+    print_to(text, sizeof(text), "%s %08lx", name, (unsigned long)value);
+    panic_line("reg", text);
+}
+
+static void panic_frame(uintptr_t address) {
+    char text[32];
+    print_to(text, sizeof(text), "%08lx", (unsigned long)address);
+    panic_line("frame", text);
+}
+
+/* No lock, no allocation and no wait: nothing can be relied on any more, so as little as possible is. */
+void panic(const char *format, ...) {
+    static bool panicking;
+    irq_disable();
+    if (panicking)
+        machine_exit(MACHINE_EXIT_PANIC); /* what is broken breaks the report, too */
+    panicking = true;
+
+    char text[LINE_MAX - 16];
+    va_list args;
+    va_start(args, format);
+    print_to_v(text, sizeof(text), format, args);
+    va_end(args);
+
+    log_screen = NULL;
+    panic_line("panic", text);
+    crash_registers(panic_register);
+    crash_backtrace(panic_frame);
+    char end[] = "@end";
+    put_line(end);
+    machine_exit(MACHINE_EXIT_PANIC);
+}
