@@ -201,7 +201,7 @@ endif
 endif
 
 gdb: all ## Boot under gdb, stopped at reset, with the kernel's symbols and the commands of tools/gdb
-	@tools/gdb/run $(guest_options)
+	@tools/gdb/run $(guest_options) $(if $(CMD),-- $(CMD))
 
 bench: all ## Run the paging loads and print a table of what each cost
 	@tests/bench/run
