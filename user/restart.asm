@@ -53,8 +53,10 @@ O_RDWR          equ 2
 O_CREAT         equ 0x40
 O_TRUNC         equ 0x200
 
-section .bss align=PAGE
+section .bss align=4096
 reference_window: resb W_BYTES
+out_fx:         resb 512                ; FXSAVE wants it aligned to 16 bytes
+reference_fx:   resb 512
 ; What the processor held at the end of a run, in this order.
 out:
 out_eax:        resd 1
@@ -68,9 +70,6 @@ out_esp:        resd 1
 out_flags:      resd 1
 out_end:
 OUT_WORDS       equ (out_end - out) / 4
-alignb 16
-out_fx:         resb 512
-reference_fx:   resb 512
 reference_out:  resd OUT_WORDS
 ; What it holds at the start: test's setup may change it.
 in_eax:         resd 1
