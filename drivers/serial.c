@@ -64,7 +64,8 @@ static struct ring sending = {.bytes = sending_bytes, .size = sizeof(sending_byt
 static struct ring received = {.bytes = received_bytes, .size = sizeof(received_bytes)};
 
 static bool present;
-static struct deferred *on_received;
+static bool crowded; /* the ring of bytes to send is more than half full, or has been since writers woke */
+static struct deferred *on_change;
 static struct waitq room_waiters, sent_waiters;
 
 static uint32_t ring_fill(const struct ring *ring) {
@@ -92,8 +93,11 @@ static void refill_fifo(void) {
 
 /* Writers wake when half the ring is free, not for every byte. */
 static void wake_writers(void) {
-    if (ring_fill(&sending) <= sending.size / 2)
+    if (crowded && ring_fill(&sending) <= sending.size / 2) {
+        crowded = false;
         wake_all(&room_waiters);
+        deferred_queue(on_change);
+    }
     if (ring_fill(&sending) == 0)
         wake_all(&sent_waiters);
 }
@@ -105,7 +109,7 @@ static void receive(void) {
         if (ring_fill(&received) < received.size)
             ring_put(&received, byte);
     }
-    deferred_queue(on_received);
+    deferred_queue(on_change);
 }
 
 static void interrupt(void *data UNUSED) {
@@ -144,6 +148,7 @@ size_t serial_write(const char *bytes, size_t count) {
     while (taken < count && ring_fill(&sending) < sending.size)
         ring_put(&sending, (uint8_t)bytes[taken++]);
     refill_fifo();
+    crowded = crowded || ring_fill(&sending) > sending.size / 2;
     irq_restore(state);
     return taken;
 }
@@ -202,13 +207,13 @@ static bool port_answers(void) {
     return port_in8(UART_SCRATCH) == 0xA5;
 }
 
-bool serial_init(struct deferred *on_receive) {
+bool serial_init(struct deferred *changed) {
     present = port_answers();
     if (!present) {
         klog("serial: no COM1");
         return false;
     }
-    on_received = on_receive;
+    on_change = changed;
     port_out8(UART_INTERRUPT_ENABLE, 0);
     port_out8(UART_LINE_CONTROL, LINE_DIVISOR);
     port_out8(UART_DATA, DIVISOR_115200);

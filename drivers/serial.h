@@ -8,8 +8,11 @@
 #include "lib/deferred.h"
 #include "lib/types.h"
 
-/* Sets the port up; @received is queued whenever bytes have come in. False: there is no such port. */
-bool serial_init(struct deferred *received);
+/*
+ * Sets the port up; @changed is queued whenever bytes have come in, and when there is room again after the
+ * buffer has been more than half full. False: there is no such port.
+ */
+bool serial_init(struct deferred *changed);
 
 /* Takes up to @size bytes that have come in; the number taken. What overflows the buffer is lost. Any
  * context. */
