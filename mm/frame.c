@@ -101,7 +101,7 @@ static void state_change(struct frame *frame, enum frame_state state) {
 
 /* Somebody may now find a frame: those who sleep for one look again. */
 static void frames_became_available(void) {
-    if (frame_waiters.first != NULL && frames_available() > RESERVE_PAGEOUT)
+    if (frame_waiters.first != NULL)
         wake_all(&frame_waiters);
     pageout_progress();
 }
@@ -169,7 +169,11 @@ int frames_wait(enum frame_use use) {
     count(COUNT_PGALLOC_WAIT);
     programs_waiting += use == USE_USER;
     pageout_wake();
-    int interrupted = wait_killable(&frame_waiters);
+    int interrupted = 0;
+    if (use == USE_PAGEOUT)
+        wait_on(&frame_waiters);
+    else
+        interrupted = wait_killable(&frame_waiters);
     programs_waiting -= use == USE_USER;
     if (interrupted != 0)
         return -EINTR;
@@ -276,6 +280,8 @@ static void frame_filled(struct frame *frame, int error) {
         return;
     }
     frame->modified = false;
+    if (frame->owner == OWNER_OBJECT)
+        object_page_arrived(frame);
     if (frame->prefetched)
         frame_to_pool(frame);
     else

@@ -119,8 +119,9 @@ struct frame *frame_take(enum frame_use use);
 void frame_take_this(struct frame *frame);
 
 /*
- * Sleeps until frames may be had for @use: 0. -EINTR: the process has been told to die. -ENOMEM: nothing
- * can be evicted and there is nothing to wait for (USE_KERNEL only; for a program somebody is killed).
+ * Sleeps until frames may be had for @use: 0. -EINTR: the process has been told to die (not for USE_PAGEOUT).
+ * -ENOMEM: nothing can be evicted and there is nothing to wait for (USE_KERNEL only; for a program somebody
+ * is killed).
  */
 int frames_wait(enum frame_use use);
 

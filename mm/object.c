@@ -104,6 +104,17 @@ void object_read_failed(struct frame *frame) {
     object_lose_page(frame);
 }
 
+/* A page has been read: what lies past the end of the object in it is nobody's, and reads as zeros. */
+void object_page_arrived(struct frame *frame) {
+    uint64_t start = (uint64_t)frame->index << PAGE_SHIFT, size = frame->object->size;
+
+    if (size < start + PAGE_SIZE) {
+        unsigned from = size > start ? (unsigned)(size - start) : 0;
+
+        memset((char *)frame_data(frame) + from, 0, PAGE_SIZE - from);
+    }
+}
+
 /* --- life --- */
 
 void object_init(struct object *object, const struct pager *pager, uint64_t size) {
@@ -134,16 +145,39 @@ static enum frame_use use_of_this_thread(void) {
     return pageout_is_daemon() ? USE_PAGEOUT : USE_USER;
 }
 
+/*
+ * A frame for a page of the object, BUSY; or NULL with *@result: 1, it has slept for one, look again; errno.
+ * A device's pages are metadata, a change of which must not stop half-way for want of a frame: a caller that
+ * cannot wait (it is dying) may use the reserve.
+ */
+static struct frame *take_for(struct object *object, int *result) {
+    struct frame *frame = frame_take(use_of_this_thread());
+
+    if (frame != NULL)
+        return frame;
+    *result = frames_wait(use_of_this_thread());
+    if (*result != 0 && object->device) {
+        frame = frame_take(USE_PAGEOUT);
+        *result = frame == NULL ? frames_wait(USE_PAGEOUT) : 0;
+    }
+    if (*result == 0)
+        *result = 1;
+    return frame;
+}
+
+static bool read_failed_since(const struct object *object, pgoff_t index, unsigned errors) {
+    return object->read_errors != errors && object->read_error_page == index;
+}
+
 /* One attempt to make the page resident. 1: slept or started, look again; else 0 (it is there) or errno. */
 static int page_attempt(struct object *object, pgoff_t index, enum page_access access, struct frame **found) {
     struct frame *frame = object_lookup(object, index);
+    unsigned errors = object->read_errors;
     int result = 0;
 
     if (frame != NULL && frame->state == FRAME_BUSY) {
-        unsigned errors = object->read_errors;
-
         frame_wait(frame);
-        return object->read_errors != errors && object->read_error_page == index ? -EIO : 1;
+        return read_failed_since(object, index, errors) ? -EIO : 1;
     }
     if (object->pager->prepare != NULL && (frame == NULL || access == PAGE_WRITE))
         result = object->pager->prepare(object, index, access);
@@ -153,15 +187,17 @@ static int page_attempt(struct object *object, pgoff_t index, enum page_access a
         *found = frame;
         return 0;
     }
-    frame = frame_take(use_of_this_thread());
-    if (frame == NULL) {
-        result = frames_wait(use_of_this_thread());
-        return result == 0 ? 1 : result;
+    frame = take_for(object, &result);
+    if (frame == NULL)
+        return result;
+    if (object_lookup(object, index) != NULL) { /* it came in while the frame was waited for */
+        frame_release(frame);
+        return 1;
     }
     object_add_page(object, index, frame);
     count(COUNT_PGREAD_KERNEL);
     object->pager->get(object, index, access, frame);
-    return 1;
+    return read_failed_since(object, index, errors) ? -EIO : 1; /* it may be over already */
 }
 
 int page_get(struct object *object, pgoff_t index, enum page_access access, struct frame **found) {
@@ -176,13 +212,16 @@ int page_get(struct object *object, pgoff_t index, enum page_access access, stru
     return result;
 }
 
-/* Takes a frame for a page that need not be read. 1: slept, look again. */
+/* Makes an absent page resident without reading it. 1: look again; or errno. */
 static int page_attempt_new(struct object *object, pgoff_t index) {
-    struct frame *frame = frame_take(use_of_this_thread());
+    int result = 1;
+    struct frame *frame = take_for(object, &result);
 
-    if (frame == NULL) {
-        int result = frames_wait(use_of_this_thread());
-        return result == 0 ? 1 : result;
+    if (frame == NULL)
+        return result;
+    if (object_lookup(object, index) != NULL) {
+        frame_release(frame);
+        return 1;
     }
     page_clear(frame_data(frame));
     object_add_page(object, index, frame);
@@ -191,20 +230,13 @@ static int page_attempt_new(struct object *object, pgoff_t index) {
 }
 
 int page_get_new(struct object *object, pgoff_t index, struct frame **found) {
-    int result = 1;
+    int result;
 
     may_sleep();
-    while (result == 1) {
-        if (object->pager->prepare != NULL) {
-            result = object->pager->prepare(object, index, PAGE_WRITE);
-            if (result != 0)
-                continue;
-        }
-        if (object_lookup(object, index) != NULL)
-            result = page_attempt(object, index, PAGE_READ, found);
-        else
-            result = page_attempt_new(object, index);
-    }
+    do
+        result = object_lookup(object, index) != NULL ? page_attempt(object, index, PAGE_READ, found)
+                                                      : page_attempt_new(object, index);
+    while (result == 1);
     if (result == 0)
         frame_pin(*found);
     return result;

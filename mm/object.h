@@ -94,6 +94,7 @@ extern uint32_t object_pages_resident;
 void object_hash_init(pfn_t frames);
 void object_lose_page(struct frame *frame);
 void object_read_failed(struct frame *frame);
+void object_page_arrived(struct frame *frame);
 
 /* Makes @frame (BUSY, no owner) the object's page @index. */
 void object_add_page(struct object *object, pgoff_t index, struct frame *frame);

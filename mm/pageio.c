@@ -190,10 +190,8 @@ static bool readahead_page(struct object *object, pgoff_t index) {
 
     if (object_lookup(object, index) != NULL)
         return true;
-    if (object->pager->prepare != NULL && object->pager->prepare(object, index, PAGE_READ) < 0)
+    if (object->pager->ready != NULL && !object->pager->ready(object, index))
         return false;
-    if (object_lookup(object, index) != NULL) /* prepare may have slept */
-        return true;
     frame = frame_take(USE_USER);
     if (frame == NULL)
         return false;
