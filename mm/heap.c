@@ -67,8 +67,11 @@ void *kpage_alloc(void) {
 }
 
 void kpage_free(void *page) {
-    struct frame *frame = frame_of_data(page);
+    struct frame *frame;
 
+    if (page == NULL)
+        return;
+    frame = frame_of_data(page);
     ASSERT(frame->state == FRAME_KERNEL && frame->index == CLASS_PAGE);
     frame_release(frame);
 }

@@ -19,7 +19,7 @@ void kfree(void *block); /* NULL is allowed */
 /* A zeroed page of its own in the direct map (a KERNEL frame), or NULL; may sleep. */
 void *kpage_alloc(void);
 void *kpage_alloc_try(void);
-void kpage_free(void *page);
+void kpage_free(void *page); /* NULL is allowed */
 
 void heap_init(void);
 
