@@ -14,6 +14,7 @@
 #define NAME_MAX_BYTES 255u
 #define PATH_MAX_BYTES 4096u
 
+struct frame;
 struct vnode;
 struct mount;
 
@@ -27,7 +28,13 @@ struct vnode_attributes {
 /* Which fields vnode_set_attributes changes. */
 enum { SET_MODE = 1, SET_SIZE = 2, SET_TIMES = 4, SET_OWNER = 8 };
 
-/* Emits one directory entry; false: no more room, stop before this one. @type is Linux's DT_*. */
+/* Linux's DT_* of a st_mode. */
+static inline unsigned vnode_directory_type(uint32_t mode) {
+    return (mode >> 12) & 15;
+}
+
+/* Emits one directory entry; may copy to user memory; false: no more room, stop before this one. @type is
+ * Linux's DT_*. */
 typedef bool directory_emit(void *data, const char *name, size_t length, uint64_t inode, unsigned type,
                             uint64_t next_position);
 
@@ -44,12 +51,22 @@ struct vnode_operations {
     int (*unlink)(struct vnode *directory, const char *name, size_t length, bool want_directory);
     int (*rename)(struct vnode *from, const char *old, size_t old_length, struct vnode *to,
                   const char *new_name, size_t new_length);
-    int (*parent)(struct vnode *directory, struct vnode **parent); /* ".." */
+    /* ".."; of a file: the directory where it was last found, as far as is known (-ENOENT) */
+    int (*parent)(struct vnode *vnode, struct vnode **parent);
     int (*list)(struct vnode *directory, uint64_t position, directory_emit *emit, void *data);
     int (*readlink)(struct vnode *link, char *buffer, size_t size); /* bytes, not terminated */
     int (*get_attributes)(struct vnode *vnode, struct vnode_attributes *attributes);
     int (*set_attributes)(struct vnode *vnode, const struct vnode_attributes *attributes, unsigned which);
     int (*sync)(struct vnode *vnode); /* after object_flush: inode and what leads to it, on the medium */
+
+    /*
+     * Regular files, for vnode_write_user. prepare_write: bytes [from, to) of the page in @frame, which the
+     * caller has pinned, get their place on the disk; what is new is marked modified at once. end_write: the
+     * caller has changed object.size and contents; the file system notes size and times, and gives back
+     * what prepare_write took past the end.
+     */
+    int (*prepare_write)(struct vnode *vnode, struct frame *frame, pgoff_t index, unsigned from, unsigned to);
+    int (*end_write)(struct vnode *vnode);
 
     /* Devices, pipes, /proc: bytes by call instead of by page. NULL for regular files. */
     long (*read)(struct vnode *vnode, vaddr_t user_buffer, size_t bytes, uint64_t position, bool nonblock);
@@ -71,7 +88,21 @@ struct vnode {
     bool has_pages; /* regular file: read, write and mmap go through object */
     void *data;
     struct waitq pollers; /* woken when poll() may have changed */
+
+    /* fs/readwrite.c's: one writer or truncater at a time (a turn, which may last over a user copy) */
+    bool writing;
+    struct waitq writers;
+    pgoff_t readahead_next;    /* the page a sequential reader would ask for next */
+    pgoff_t readahead_end;     /* pages before this one have been asked for already */
+    unsigned readahead_window; /* pages; 0: not sequential */
 };
+
+/*
+ * The turn to change a file's size or write to it. Not a lock that a fault could want, so user memory may be
+ * copied while it is one's turn. vnode_write_begin: 0 or -EINTR (killed).
+ */
+int vnode_write_begin(struct vnode *vnode);
+void vnode_write_end(struct vnode *vnode);
 
 struct mount {
     const char *type; /* "ext2", "proc", … */
@@ -101,8 +132,12 @@ static inline void vnode_unref(struct vnode *vnode) {
 int ext2_mount(struct block_device *device, bool read_only, struct mount **mount);
 int devfs_mount(struct mount **mount);
 int procfs_mount(struct mount **mount);
+/* For file systems: a mount of no device of its own gets a number from here. */
+uint64_t mount_anonymous_device(void);
+struct vnode *vnode_root(void); /* of the whole tree, without a reference */
 int mount_root(struct mount *mount);
 int mount_at(const char *path, struct mount *mount);
+void mount_for_each(void (*visit)(struct mount *mount, void *data), void *data);
 int mounts_sync(void);
 void mounts_unmount_all(void); /* orderly shutdown: everything written, file systems marked clean */
 
@@ -112,7 +147,7 @@ int path_walk(struct vnode *start, const char *path, unsigned flags, struct vnod
 /* The directory of the last component; *@name points into @path, *@length excludes trailing slashes. */
 int path_walk_parent(struct vnode *start, const char *path, struct vnode **directory, const char **name,
                      size_t *length);
-/* Absolute path of a directory (getcwd) or file, by walking "..": length, or -ERANGE. */
+/* Absolute path of a directory (getcwd) or file, by walking "..": length, or -ERANGE, -ENOENT. */
 int path_of(struct vnode *vnode, char *buffer, size_t size);
 
 int vnode_create(struct vnode *start, const char *path, unsigned mode, uint64_t rdevice,
@@ -123,6 +158,9 @@ int vnode_unlink(struct vnode *start, const char *path, bool want_directory);
 int vnode_rename(struct vnode *old_start, const char *old_path, struct vnode *new_start,
                  const char *new_path);
 int vnode_truncate(struct vnode *vnode, uint64_t size);
+/* What the operations say, with fields that every file has filled in. */
+int vnode_get_attributes(struct vnode *vnode, struct vnode_attributes *attributes);
+int vnode_set_attributes(struct vnode *vnode, const struct vnode_attributes *attributes, unsigned which);
 /* Data, then metadata, on the medium. Reports an earlier failed write-back once (-EIO). */
 int vnode_fsync(struct vnode *vnode);
 
@@ -131,6 +169,8 @@ long vnode_read_kernel(struct vnode *vnode, void *buffer, size_t bytes, uint64_t
 /* The same with a user buffer: faults are allowed and resolved; a bad page part way: short count. */
 long vnode_read_user(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64_t position);
 long vnode_write_user(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64_t position);
+/* At the end of the file, wherever that is when it is this writer's turn; *@position gets the place. */
+long vnode_append_user(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64_t *position);
 
 /* Pipes: both ends are one vnode. */
 int pipe_create(struct vnode **pipe);
@@ -138,5 +178,11 @@ int pipe_create(struct vnode **pipe);
 /* Character devices: drivers and kernel register one operations table a device number. */
 void device_register(unsigned major, unsigned minor, const char *name,
                      const struct vnode_operations *operations, void *data);
+/* The device file of a number (Linux's encoding, as in rdevice), with a reference. 0 or -ENXIO. */
+int device_find(uint32_t mode, uint64_t rdevice, struct vnode **device);
+/* Linux's device number: minor in bits 0-7 and 20-31, major in 8-19. */
+static inline uint64_t device_number(unsigned major, unsigned minor) {
+    return (minor & 0xff) | (major & 0xfff) << 8 | (uint64_t)(minor & ~0xffu) << 12;
+}
 
 #endif

@@ -1,0 +1,402 @@
+/*
+ * ext2: the file system as a whole. Mounting checks everything that later code relies on: sizes are powers
+ * of two within bounds, every group's bitmaps and inode table lie on the disk. Features decide the rest: an
+ * unknown incompatible feature refuses the mount, an unknown read-only-compatible one makes it read-only.
+ *
+ * Promise: while mounted read-write the superblock says "not clean"; after unmount it says what it said
+ * before the mount, and e2fsck agrees.
+ *
+ * Source: the superblock's description in Linux's Documentation/filesystems/ext2 and in e2fsprogs.
+ */
+#include "fs/ext2.h"
+
+#include "arch/x86/time.h"
+#include "drivers/block.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+
+#define COMPLAINTS_MAX 20u /* log lines about one damaged file system */
+
+_Static_assert(sizeof(struct ext2_super) == EXT2_SUPER_BYTES, "superblock layout");
+_Static_assert(sizeof(struct ext2_group) == 32, "group descriptor layout");
+_Static_assert(sizeof(struct ext2_disk_inode) == EXT2_INODE_BYTES, "inode layout");
+
+uint32_t ext2_now(void) {
+    return time_boot_epoch() + (uint32_t)(time_ticks() / TICKS_PER_SECOND);
+}
+
+int ext2_damaged(struct ext2_fs *fs, const char *format, ...) {
+    fs->damaged = true;
+    if (fs->complaints++ < COMPLAINTS_MAX) {
+        char text[160];
+        va_list args;
+        va_start(args, format);
+        print_to_v(text, sizeof text, format, args);
+        va_end(args);
+        klog("ext2: %s: damaged: %s (run e2fsck)", fs->device->name, text);
+    }
+    return -EIO;
+}
+
+int ext2_writable(struct ext2_fs *fs) {
+    return fs->read_only || fs->damaged ? -EROFS : 0;
+}
+
+/* --- blocks of metadata --- */
+
+static bool group_has_super(const struct ext2_fs *fs, uint32_t group) {
+    if (!(fs->super.read_only_compatible & EXT2_RO_SPARSE_SUPER) || group <= 1)
+        return true;
+    for (uint32_t base = 3; base <= 7; base += 2) {
+        uint32_t power = base;
+        while (power < group && power <= UINT32_MAX / base)
+            power *= base;
+        if (power == group)
+            return true;
+    }
+    return false;
+}
+
+bool ext2_block_valid(struct ext2_fs *fs, uint32_t block) {
+    if (block < fs->super.first_data_block || block >= fs->super.blocks)
+        return false;
+    uint32_t group = (block - fs->super.first_data_block) / fs->super.blocks_per_group;
+    const struct ext2_group *g = &fs->groups[group];
+    if (block == g->block_bitmap || block == g->inode_bitmap)
+        return false;
+    uint32_t table_blocks = fs->super.inodes_per_group * fs->inode_size >> fs->block_shift;
+    if (block - g->inode_table < table_blocks) /* unsigned: also false below the table */
+        return false;
+    return !group_has_super(fs, group) ||
+           block - ext2_group_first_block(fs, group) > fs->descriptor_blocks; /* super, then descriptors */
+}
+
+/* Not asked of the block: that it is one of a file's, since bitmaps and inode tables come here, too. */
+int ext2_block_get(struct ext2_fs *fs, uint32_t block, struct ext2_block *buffer) {
+    ASSERT(block < fs->super.blocks);
+    uint64_t byte = (uint64_t)block << fs->block_shift;
+    int error = page_get(fs->metadata, (pgoff_t)(byte >> PAGE_SHIFT), PAGE_READ, &buffer->frame);
+    if (error)
+        return error;
+    buffer->offset = (unsigned)byte & PAGE_MASK;
+    buffer->data = (uint8_t *)frame_data(buffer->frame) + buffer->offset;
+    return 0;
+}
+
+void ext2_block_put(struct ext2_block *buffer) {
+    page_put(buffer->frame);
+    buffer->frame = NULL;
+}
+
+void ext2_block_put_modified(struct ext2_fs *fs, struct ext2_block *buffer) {
+    page_put_modified(buffer->frame, buffer->offset, buffer->offset + fs->block_size);
+    buffer->frame = NULL;
+}
+
+int ext2_block_peek(struct ext2_fs *fs, uint32_t block, unsigned slot, bool read, uint32_t *word) {
+    uint64_t byte = ((uint64_t)block << fs->block_shift) + slot * sizeof *word;
+    pgoff_t index = (pgoff_t)(byte >> PAGE_SHIFT);
+    struct frame *frame = object_lookup(fs->metadata, index);
+    bool at_hand = frame && (frame->state != FRAME_BUSY || frame->io_write);
+    if (!at_hand && !read)
+        return 1;
+    bool pin = !at_hand || frame->state != FRAME_BUSY;
+    if (pin) { /* takes a page from the pool into use, so that no one steals it before the caller is done */
+        int error = page_get(fs->metadata, index, PAGE_READ, &frame);
+        if (error)
+            return error;
+    }
+    memcpy(word, (uint8_t *)frame_data(frame) + (byte & PAGE_MASK), sizeof *word);
+    if (pin)
+        page_put(frame);
+    return at_hand ? 0 : 1;
+}
+
+/* --- to the disk --- */
+
+/* Copies @bytes at byte @position of the partition out of or into its pages. 0 or -EIO. */
+static int raw_copy(struct ext2_fs *fs, uint64_t position, void *buffer, size_t bytes, bool write) {
+    uint8_t *p = buffer;
+    while (bytes) {
+        unsigned from = (unsigned)position & PAGE_MASK;
+        unsigned n = MIN((unsigned)bytes, PAGE_SIZE - from);
+        struct frame *frame;
+        int error = page_get(fs->metadata, (pgoff_t)(position >> PAGE_SHIFT), PAGE_READ, &frame);
+        if (error)
+            return error;
+        uint8_t *data = (uint8_t *)frame_data(frame) + from;
+        if (write) {
+            memcpy(data, p, n);
+            page_put_modified(frame, from, from + n);
+        } else {
+            memcpy(p, data, n);
+            page_put(frame);
+        }
+        p += n, position += n, bytes -= n;
+    }
+    return 0;
+}
+
+static uint64_t descriptor_position(const struct ext2_fs *fs) {
+    return (uint64_t)(fs->super.first_data_block + 1) << fs->block_shift;
+}
+
+/* The working copies go into the partition's pages. */
+static int store_super(struct ext2_fs *fs) {
+    fs->super.free_blocks = fs->free_blocks;
+    fs->super.free_inodes = fs->free_inodes;
+    fs->super.write_time = ext2_now();
+    if (fs->damaged)
+        fs->super.state |= EXT2_STATE_ERRORS;
+    int error = 0;
+    if (fs->groups_changed) {
+        fs->groups_changed = false;
+        error = raw_copy(fs, descriptor_position(fs), fs->groups, fs->group_count * sizeof *fs->groups, true);
+    }
+    int second = raw_copy(fs, EXT2_SUPER_OFFSET, &fs->super, sizeof fs->super, true);
+    return error ? error : second;
+}
+
+int ext2_sync_metadata(struct ext2_fs *fs) {
+    if (fs->read_only)
+        return 0;
+    mutex_lock(&fs->lock);
+    int error = store_super(fs);
+    mutex_unlock(&fs->lock);
+    int second = object_flush(fs->metadata, 0, (pgoff_t)(PAGE_UP(fs->metadata->size) >> PAGE_SHIFT));
+    int third = block_flush(fs->device);
+    return error ? error : second ? second : third;
+}
+
+/* --- mount operations --- */
+
+static int ext2_sync(struct mount *mount) {
+    struct ext2_fs *fs = mount->data;
+    int error = object_flush_all();
+    int second = ext2_sync_metadata(fs);
+    return error ? error : second;
+}
+
+/* Drops what no one uses. Objects still referenced (there should be none) keep their memory. */
+static void drop_unused(struct ext2_fs *fs) {
+    while (!list_empty(&fs->unused)) {
+        struct ext2_inode *inode = list_first(&fs->unused, struct ext2_inode, unused);
+        list_remove(&inode->unused);
+        fs->unused_count--;
+        object_drop_pages(&inode->vnode.object, 0);
+    }
+}
+
+static int ext2_unmount(struct mount *mount) {
+    struct ext2_fs *fs = mount->data;
+    if (fs->read_only)
+        return 0;
+    int error = object_flush_all();
+    fs->super.state = fs->state_at_mount;
+    int second = ext2_sync_metadata(fs);
+    drop_unused(fs);
+    return error ? error : second;
+}
+
+static int ext2_statfs(struct mount *mount, uint32_t *block_size, uint64_t *blocks, uint64_t *free,
+                       uint64_t *files, uint64_t *files_free) {
+    struct ext2_fs *fs = mount->data;
+    *block_size = fs->block_size;
+    *blocks = fs->super.blocks;
+    *free = fs->free_blocks;
+    *files = fs->super.inodes;
+    *files_free = fs->free_inodes;
+    return 0;
+}
+
+/* --- mounting --- */
+
+/* Refuses the mount with the reason in the log. */
+static int refuse(const struct ext2_fs *fs, const char *reason) {
+    klog("ext2: %s: not mounted: %s", fs->device->name, reason);
+    return -EINVAL;
+}
+
+static int check_features(struct ext2_fs *fs) {
+    const struct ext2_super *super = &fs->super;
+    uint32_t unknown = super->incompatible & ~(uint32_t)EXT2_INCOMPAT_FILETYPE;
+    if (unknown) {
+        static const char *const names[] = {"compression",
+                                            NULL,
+                                            "needs journal recovery",
+                                            "journal device",
+                                            "meta_bg",
+                                            NULL,
+                                            "extents",
+                                            "64bit",
+                                            "mmp",
+                                            "flex_bg",
+                                            "ea_inode",
+                                            NULL,
+                                            "dirdata",
+                                            "metadata_csum_seed",
+                                            "large_dir",
+                                            "inline_data",
+                                            "encrypt",
+                                            "casefold"};
+        for (unsigned bit = 0; bit < 32; bit++)
+            if (unknown & 1u << bit)
+                klog("ext2: %s: unsupported feature: %s (incompatible, bit %u)", fs->device->name,
+                     bit < ARRAY_SIZE(names) && names[bit] ? names[bit] : "unknown", bit);
+        return refuse(fs, "unsupported incompatible features");
+    }
+    unknown = super->read_only_compatible & ~(uint32_t)(EXT2_RO_SPARSE_SUPER | EXT2_RO_LARGE_FILE |
+                                                        EXT2_RO_BTREE_DIR | EXT2_RO_EXTRA_ISIZE);
+    if (unknown && !fs->read_only) {
+        klog("ext2: %s: read-only for the sake of unknown features 0x%x", fs->device->name, unknown);
+        fs->read_only = true;
+    }
+    return 0;
+}
+
+/* The numbers in the superblock that all arithmetic leans on. */
+static int check_geometry(struct ext2_fs *fs) {
+    struct ext2_super *super = &fs->super;
+    if (super->log_block_size > 2)
+        return refuse(fs, "block size is not 1, 2 or 4 KiB");
+    fs->block_shift = 10 + super->log_block_size;
+    fs->block_size = 1u << fs->block_shift;
+    fs->pointers = fs->block_size / sizeof(uint32_t);
+    fs->inode_size = super->revision == 0 ? EXT2_INODE_BYTES : super->inode_size;
+    fs->first_inode = super->revision == 0 ? 11 : super->first_inode;
+    if (fs->inode_size < EXT2_INODE_BYTES || fs->inode_size > fs->block_size ||
+        (fs->inode_size & (fs->inode_size - 1)))
+        return refuse(fs, "bad inode size");
+    uint64_t device_blocks = (uint64_t)fs->device->sectors * SECTOR_SIZE >> fs->block_shift;
+    if (super->blocks > device_blocks)
+        return refuse(fs, "file system is larger than its partition");
+    if (super->first_data_block != (fs->block_size == 1024 ? 1u : 0u) || super->blocks < 8)
+        return refuse(fs, "bad first block or number of blocks");
+    uint32_t bits = fs->block_size * 8;
+    if (super->blocks_per_group < 8 || super->blocks_per_group > bits || super->inodes_per_group < 8 ||
+        super->inodes_per_group > bits || super->inodes_per_group * fs->inode_size % fs->block_size)
+        return refuse(fs, "bad group size");
+    fs->group_count = (super->blocks - super->first_data_block - 1) / super->blocks_per_group + 1;
+    if ((uint64_t)fs->group_count * super->inodes_per_group != super->inodes)
+        return refuse(fs, "inodes do not match the groups");
+    if (fs->first_inode < 3 || fs->first_inode > super->inodes)
+        return refuse(fs, "bad first inode");
+    return 0;
+}
+
+/* Reads the descriptors; every block number in them must lie on the disk. */
+static int read_groups(struct ext2_fs *fs) {
+    uint32_t bytes = fs->group_count * sizeof *fs->groups;
+    fs->descriptor_blocks = (bytes + fs->block_size - 1) >> fs->block_shift;
+    if (fs->descriptor_blocks + fs->super.first_data_block + 1 >= fs->super.blocks)
+        return refuse(fs, "group descriptors do not fit");
+    fs->groups = kmalloc(bytes);
+    if (!fs->groups)
+        return -ENOMEM;
+    int error = raw_copy(fs, descriptor_position(fs), fs->groups, bytes, false);
+    if (error)
+        return error;
+    uint32_t table_blocks = fs->super.inodes_per_group * fs->inode_size >> fs->block_shift;
+    for (uint32_t i = 0; i < fs->group_count; i++) {
+        struct ext2_group *g = &fs->groups[i];
+        uint32_t low = fs->super.first_data_block + 1, high = fs->super.blocks;
+        if (g->block_bitmap < low || g->block_bitmap >= high || g->inode_bitmap < low ||
+            g->inode_bitmap >= high || g->inode_table < low || g->inode_table >= high ||
+            table_blocks > high - g->inode_table)
+            return refuse(fs, "a group descriptor points outside the file system");
+        fs->free_blocks += g->free_blocks;
+        fs->free_inodes += g->free_inodes;
+    }
+    return 0;
+}
+
+static int read_super(struct ext2_fs *fs) {
+    if (fs->metadata->size < EXT2_SUPER_OFFSET + EXT2_SUPER_BYTES)
+        return refuse(fs, "partition is too small");
+    int error = raw_copy(fs, EXT2_SUPER_OFFSET, &fs->super, sizeof fs->super, false);
+    if (error)
+        return error;
+    if (fs->super.magic != EXT2_MAGIC)
+        return refuse(fs, "no ext2 superblock");
+    if (fs->super.revision > 1)
+        return refuse(fs, "unknown revision");
+    if (fs->super.revision == 0) /* has no feature words: what stands there means nothing */
+        fs->super.compatible = fs->super.incompatible = fs->super.read_only_compatible = 0;
+    error = check_geometry(fs);
+    if (!error)
+        error = check_features(fs);
+    if (!error)
+        error = read_groups(fs);
+    return error;
+}
+
+/* From here on the disk says that it is in use. */
+static int mark_in_use(struct ext2_fs *fs) {
+    fs->state_at_mount = fs->super.state;
+    if (!(fs->super.state & EXT2_STATE_CLEAN) || fs->super.state & EXT2_STATE_ERRORS)
+        klog("ext2: %s: was not unmounted in order, or has errors: run e2fsck", fs->device->name);
+    if (fs->read_only)
+        return 0;
+    fs->super.state &= (uint16_t)~EXT2_STATE_CLEAN;
+    fs->super.mount_time = ext2_now();
+    fs->super.mounts++;
+    return ext2_sync_metadata(fs);
+}
+
+static int get_root(struct ext2_fs *fs) {
+    struct ext2_inode *root;
+    mutex_lock(&fs->lock);
+    int error = ext2_inode_get(fs, EXT2_ROOT_INODE, &root);
+    mutex_unlock(&fs->lock);
+    if (error)
+        return error;
+    if (root->vnode.operations != &ext2_directory_operations) {
+        vnode_unref(&root->vnode);
+        return refuse(fs, "the root is not a directory");
+    }
+    fs->mount.root = &root->vnode;
+    return 0;
+}
+
+static void init_fs(struct ext2_fs *fs, struct block_device *device, bool read_only) {
+    fs->device = device;
+    fs->metadata = object_of_device(device);
+    fs->read_only = read_only;
+    for (unsigned i = 0; i < EXT2_INODE_BUCKETS; i++)
+        list_init(&fs->inodes[i]);
+    list_init(&fs->unused);
+    fs->mount.type = "ext2";
+    fs->mount.device = (uint64_t)mount_anonymous_device();
+    fs->mount.sync = ext2_sync;
+    fs->mount.unmount = ext2_unmount;
+    fs->mount.statfs = ext2_statfs;
+    fs->mount.data = fs;
+    list_init(&fs->mount.link);
+}
+
+int ext2_mount(struct block_device *device, bool read_only, struct mount **mount) {
+    struct ext2_fs *fs = kmalloc(sizeof *fs);
+    if (!fs)
+        return -ENOMEM;
+    init_fs(fs, device, read_only);
+    int error = read_super(fs);
+    if (!error) {
+        fs->max_size = ext2_map_max_blocks(fs) << fs->block_shift;
+        error = get_root(fs);
+    }
+    if (!error)
+        error = mark_in_use(fs);
+    if (error) {
+        kfree(fs->groups);
+        kfree(fs);
+        return error;
+    }
+    klog("ext2: %s: mounted %s, %u of %u blocks of %u bytes free", device->name,
+         fs->read_only ? "read-only" : "read-write", fs->free_blocks, fs->super.blocks, fs->block_size);
+    *mount = &fs->mount;
+    return 0;
+}

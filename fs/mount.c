@@ -1,0 +1,72 @@
+/*
+ * Mounts: how several file systems make one tree. A mounted file system's root covers a directory of another;
+ * a walk down steps from the covered directory to the root, a walk up steps back (fs/path.c).
+ *
+ * Mounts are made at boot and go at shutdown; there are no calls for more.
+ *
+ * Source: Bach, "The Design of the UNIX Operating System", section 5.14.
+ */
+#include "drivers/block.h"
+#include "fs/vnode.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+
+static struct list mounts = LIST_INITIALIZER(mounts); /* the root's first */
+static struct vnode *root;
+
+uint64_t mount_anonymous_device(void) {
+    static unsigned last;
+    return device_number(0, ++last);
+}
+
+struct vnode *vnode_root(void) {
+    ASSERT(root);
+    return root;
+}
+
+int mount_root(struct mount *mount) {
+    ASSERT(!root);
+    root = mount->root;
+    list_add_head(&mounts, &mount->link);
+    return 0;
+}
+
+int mount_at(const char *path, struct mount *mount) {
+    struct vnode *covered;
+    int error = path_walk(NULL, path, WALK_DIRECTORY, &covered);
+    if (error)
+        return error;
+    if (covered == covered->mount->root) { /* already a mount's root, or "/" */
+        vnode_unref(covered);
+        return -EBUSY;
+    }
+    covered->covered_by = mount->root;
+    mount->covers = covered; /* keeps the reference */
+    list_add_tail(&mounts, &mount->link);
+    return 0;
+}
+
+void mount_for_each(void (*visit)(struct mount *mount, void *data), void *data) {
+    list_for_each (mount, &mounts, struct mount, link) {
+        visit(mount, data);
+    }
+}
+
+int mounts_sync(void) {
+    int error = 0;
+    list_for_each (mount, &mounts, struct mount, link) {
+        int this_error = mount->sync ? mount->sync(mount) : 0;
+        error = error ? error : this_error;
+    }
+    return error;
+}
+
+void mounts_unmount_all(void) {
+    while (!list_empty(&mounts)) {
+        struct mount *mount = list_last(&mounts, struct mount, link);
+        list_remove(&mount->link);
+        int error = mount->unmount ? mount->unmount(mount) : 0;
+        if (error)
+            klog("fs: unmounting %s: error %d", mount->type, -error);
+    }
+}

@@ -1,0 +1,227 @@
+/*
+ * Reading and writing files through their pages. There is no buffer besides the frames of the file's object:
+ * read() copies out of the very frames that mappings show, write() copies into them.
+ *
+ * Each page is pinned while it is copied, and nothing else is held, because the copy to or from user memory
+ * may fault, even on the page being copied. What keeps writers of one file apart is a turn, not a lock: no
+ * fault ever waits for it.
+ *
+ * A write makes room on the disk first, then copies, then moves the end of the file, then says "modified":
+ * in this order no page beyond the end is ever laundered (its data would be dropped), and a copy that stops
+ * part way leaves zeros behind what was copied, never an earlier owner's bytes.
+ *
+ * Source: Gingell, Moran, Shannon, "Virtual Memory Architecture in SunOS" (1987): one cache for both; the
+ * doubling read-ahead window is that of McKusick and Karels, "The Design … of 4.4BSD", section 7.4.
+ */
+#include "arch/x86/usercopy.h"
+#include "fs/vnode.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/vm.h"
+
+#define READAHEAD_FIRST 4u /* pages of the first window */
+
+static pgoff_t page_of(uint64_t position) {
+    return (pgoff_t)(position >> PAGE_SHIFT);
+}
+
+/* --- reading --- */
+
+/* Starts reading what a sequential reader, now at page @index, will want; it wants @pages for certain. */
+static void read_ahead(struct vnode *vnode, pgoff_t index, unsigned pages) {
+    if (vnode->readahead_next != 0 && index + 1 == vnode->readahead_next)
+        return; /* more of the same page */
+    bool sequential = index == vnode->readahead_next;
+    vnode->readahead_next = index + 1;
+    if (!sequential) {
+        vnode->readahead_window = 0;
+        vnode->readahead_end = index;
+    }
+    unsigned ahead = vnode->readahead_end > index ? vnode->readahead_end - index : 0;
+    if (ahead > vnode->readahead_window / 2 || vm_options.readahead == 0 || (!sequential && pages == 1))
+        return;
+    unsigned window = MAX(MAX(vnode->readahead_window * 2, READAHEAD_FIRST), pages);
+    vnode->readahead_window = MIN(window, vm_options.readahead);
+    pgoff_t first = index + ahead, end = page_of(PAGE_UP(vnode->object.size));
+    pgoff_t last = MIN(index + vnode->readahead_window, end);
+    if (last > first)
+        object_readahead(&vnode->object, first, last - first);
+    vnode->readahead_end = MAX(last, first);
+}
+
+/* Copies out to user memory, or to kernel memory where @kernel is given: bytes not copied. */
+static size_t copy_out(void *kernel, vaddr_t user, const void *from, size_t bytes) {
+    if (!kernel)
+        return user_copy_out(user, from, bytes);
+    memcpy(kernel, from, bytes);
+    return 0;
+}
+
+static long read_pages(struct vnode *vnode, void *kernel, vaddr_t user, size_t bytes, uint64_t position) {
+    struct object *object = &vnode->object;
+    size_t done = 0;
+    while (done < bytes && position < object->size) {
+        unsigned from = (unsigned)position & PAGE_MASK;
+        size_t n = MIN(bytes - done, (size_t)(PAGE_SIZE - from));
+        read_ahead(vnode, page_of(position), page_of(from + (bytes - done) + PAGE_MASK));
+        struct frame *frame;
+        int error =
+            wait_killed() && !kernel ? -EINTR : page_get(object, page_of(position), PAGE_READ, &frame);
+        if (error && position < object->size) /* else: truncated while this slept */
+            return done ? (long)done : error;
+        if (error || position >= object->size) {
+            if (!error)
+                page_put(frame);
+            break;
+        }
+        n = (size_t)MIN((uint64_t)n, object->size - position);
+        size_t left = copy_out(kernel ? (uint8_t *)kernel + done : NULL, user + done,
+                               (uint8_t *)frame_data(frame) + from, n);
+        page_put(frame);
+        done += n - left;
+        position += n - left;
+        if (left)
+            return done ? (long)done : -EFAULT;
+    }
+    return (long)done;
+}
+
+long vnode_read_kernel(struct vnode *vnode, void *buffer, size_t bytes, uint64_t position) {
+    ASSERT(vnode->has_pages);
+    return read_pages(vnode, buffer, 0, bytes, position);
+}
+
+long vnode_read_user(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64_t position) {
+    ASSERT(vnode->has_pages);
+    return read_pages(vnode, NULL, buffer, bytes, position);
+}
+
+/* --- writing --- */
+
+int vnode_write_begin(struct vnode *vnode) {
+    while (vnode->writing) {
+        if (wait_killable(&vnode->writers))
+            return -EINTR;
+    }
+    vnode->writing = true;
+    return 0;
+}
+
+void vnode_write_end(struct vnode *vnode) {
+    ASSERT(vnode->writing);
+    vnode->writing = false;
+    wake_one(&vnode->writers);
+}
+
+/*
+ * The file is about to reach to byte @position and beyond. What a mapping has stored behind the old end must
+ * not become part of the file; and a page that mappings may write to gets its new blocks at the next store.
+ */
+static int cross_old_end(struct vnode *vnode, uint64_t position) {
+    struct object *object = &vnode->object;
+    unsigned from = (unsigned)object->size & PAGE_MASK;
+    pgoff_t index = page_of(object->size);
+    if (from == 0 || position < object->size || !object_lookup(object, index))
+        return 0;
+    struct frame *frame;
+    int error = page_get(object, index, PAGE_READ, &frame);
+    if (error)
+        return error;
+    unsigned to = page_of(position) == index ? (unsigned)position & PAGE_MASK : PAGE_SIZE;
+    memset((uint8_t *)frame_data(frame) + from, 0, to - from);
+    frame_write_protect(frame);
+    page_put(frame);
+    return 0;
+}
+
+/* Pins the page for a write of bytes [from, to): without reading it where nothing of it will be kept. */
+static int get_for_write(struct object *object, pgoff_t index, unsigned from, unsigned to,
+                         struct frame **frame) {
+    uint64_t start = (uint64_t)index << PAGE_SHIFT;
+    bool all = from == 0 && (to == PAGE_SIZE || start + to >= object->size);
+    return all || start >= object->size ? page_get_new(object, index, frame)
+                                        : page_get(object, index, PAGE_READ, frame);
+}
+
+/* Writes within one page; bytes written, fewer than @bytes if user memory is bad, or errno. */
+static long write_page(struct vnode *vnode, vaddr_t buffer, unsigned bytes, uint64_t position) {
+    struct object *object = &vnode->object;
+    pgoff_t index = page_of(position);
+    unsigned from = (unsigned)position & PAGE_MASK;
+    struct frame *frame;
+    int error = get_for_write(object, index, from, from + bytes, &frame);
+    if (error)
+        return error;
+    error = vnode->operations->prepare_write(vnode, frame, index, from, from + bytes);
+    if (error) {
+        page_put(frame);
+        return error;
+    }
+    unsigned copied = bytes - (unsigned)user_copy_in((uint8_t *)frame_data(frame) + from, buffer, bytes);
+    if (copied == 0) {
+        page_put(frame);
+        return 0;
+    }
+    object->size = MAX(object->size, position + copied);
+    page_put_modified(frame, from, from + copied);
+    return copied;
+}
+
+/* It is the caller's turn. */
+static long write_pages(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64_t position) {
+    size_t done = 0;
+    int error = cross_old_end(vnode, position);
+    while (done < bytes && !error) {
+        unsigned n = (unsigned)MIN(bytes - done, (size_t)(PAGE_SIZE - (position & PAGE_MASK)));
+        long written = wait_killed() ? -EINTR : write_page(vnode, buffer + done, n, position);
+        if (written < 0) {
+            error = (int)written;
+            break;
+        }
+        done += (size_t)written;
+        position += (size_t)written;
+        if ((unsigned)written < n)
+            error = -EFAULT;
+    }
+    int second = vnode->operations->end_write(vnode);
+    return done ? (long)done : error ? error : second;
+}
+
+static long write_in_turn(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64_t *position,
+                          bool append) {
+    ASSERT(vnode->has_pages && vnode->operations->prepare_write && vnode->operations->end_write);
+    if (bytes == 0)
+        return 0;
+    int error = vnode_write_begin(vnode);
+    if (error)
+        return error;
+    if (append)
+        *position = vnode->object.size;
+    long result = write_pages(vnode, buffer, bytes, *position);
+    vnode_write_end(vnode);
+    return result;
+}
+
+long vnode_write_user(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64_t position) {
+    return write_in_turn(vnode, buffer, bytes, &position, false);
+}
+
+long vnode_append_user(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64_t *position) {
+    return write_in_turn(vnode, buffer, bytes, position, true);
+}
+
+int vnode_truncate(struct vnode *vnode, uint64_t size) {
+    if (!vnode->has_pages || !vnode->operations->set_attributes)
+        return -EINVAL;
+    int error = vnode_write_begin(vnode);
+    if (error)
+        return error;
+    struct vnode_attributes attributes = {.size = size};
+    error = cross_old_end(vnode, size);
+    if (!error)
+        error = vnode->operations->set_attributes(vnode, &attributes, SET_SIZE);
+    vnode_write_end(vnode);
+    return error;
+}
