@@ -65,11 +65,13 @@ bool pageout_is_daemon(void) {
 }
 
 void pageout_wake(void) {
-    /* After a pass that found nothing, only a waiting program or the passing of time makes another worth it.
-     */
-    if (pageout.stuck_since != 0 && pageout.stuck_since == time_ticks() && !frames_wanted_by_program())
-        return;
     wake_all(&pageout.queue);
+}
+
+void pageout_hint(void) {
+    /* After a pass that achieved nothing, the next is worth it only when something may have changed. */
+    if (pageout_wanted() && (pageout.stuck_since == 0 || pageout.stuck_since != time_ticks()))
+        wake_all(&pageout.queue);
 }
 
 void pageout_progress(void) {
