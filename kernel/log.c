@@ -64,24 +64,35 @@ void klog(const char *format, ...) {
 
 /* --- panic ------------------------------------------------------------------------------------------- */
 
-static void panic_line(const char *record, const char *text) {
+static void panic_record(const char *record, const char *text) {
     char line[LINE_MAX];
     print_to(line, sizeof(line), "@%s %s", record, text);
     put_line(line);
-    print_to(line, sizeof(line), "%s %s", record, text);
-    crash_screen(line);
+}
+
+/* The screen has few rows, so there several words share one; an empty word ends the row. */
+static void panic_screen_word(const char *word) {
+    static char row[72];
+    size_t used = strlen(row), length = strlen(word);
+    if (length == 0 || used + length + 2 > sizeof(row)) {
+        crash_screen(row);
+        used = 0;
+    }
+    print_to(row + used, sizeof(row) - used, "%s%s", word, length > 0 ? " " : "");
 }
 
 static void panic_register(const char *name, uintptr_t value) {
     char text[32];
     print_to(text, sizeof(text), "%s %08lx", name, (unsigned long)value);
-    panic_line("reg", text);
+    panic_record("reg", text);
+    panic_screen_word(text);
 }
 
 static void panic_frame(uintptr_t address) {
     char text[32];
     print_to(text, sizeof(text), "%08lx", (unsigned long)address);
-    panic_line("frame", text);
+    panic_record("frame", text);
+    panic_screen_word(text);
 }
 
 /* No lock, no allocation and no wait: nothing can be relied on any more, so as little as possible is. */
@@ -99,9 +110,14 @@ void panic(const char *format, ...) {
     va_end(args);
 
     log_screen = NULL;
-    panic_line("panic", text);
+    panic_record("panic", text);
+    crash_screen("Faultline has stopped:");
+    crash_screen(text);
     crash_registers(panic_register);
+    panic_screen_word("");
+    crash_screen("called from, innermost first:");
     crash_backtrace(panic_frame);
+    panic_screen_word("");
     char end[] = "@end";
     put_line(end);
     machine_exit(MACHINE_EXIT_PANIC);

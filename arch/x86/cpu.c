@@ -68,7 +68,7 @@ void cpu_detect(void) {
         panic("this processor has no FXSAVE: a Pentium II or later is needed");
 }
 
-/* Kernel text is writable still, but through the mapping that CR0.WP guards only from now on. */
+/* Kernel text can still be written: kernel_map_init() comes later. */
 static void patch_smap_sites(void) {
     for (const struct smap_site *site = smap_sites_start; site < smap_sites_end; site++) {
         site->instruction[0] = 0x0F;

@@ -92,9 +92,11 @@ enum { SCREEN_TEXT = 0xB8000, SCREEN_COLUMNS = 80, SCREEN_ROWS = 25, WHITE_ON_RE
 
 void crash_screen(const char *line) {
     static unsigned row;
-    if (row == SCREEN_ROWS)
-        return;
-    volatile uint16_t *cell = (uint16_t *)phys_to_pointer(SCREEN_TEXT) + row++ * SCREEN_COLUMNS;
-    for (unsigned column = 0; column < SCREEN_COLUMNS; column++)
-        cell[column] = (uint16_t)(WHITE_ON_RED | (uint8_t)(*line ? *line++ : ' '));
+    do {
+        if (row == SCREEN_ROWS)
+            return;
+        volatile uint16_t *cell = (uint16_t *)phys_to_pointer(SCREEN_TEXT) + row++ * SCREEN_COLUMNS;
+        for (unsigned column = 0; column < SCREEN_COLUMNS; column++)
+            cell[column] = (uint16_t)(WHITE_ON_RED | (uint8_t)(*line ? *line++ : ' '));
+    } while (*line);
 }

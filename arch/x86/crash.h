@@ -18,7 +18,7 @@ void crash_registers(void (*emit)(const char *name, uintptr_t value));
 /* Calls @emit for each return address, innermost first; stops at the first frame that makes no sense. */
 void crash_backtrace(void (*emit)(uintptr_t address));
 
-/* Writes a line on the text screen, below the last one, until the screen is full. */
+/* Writes a line on the text screen, wrapped, below the last one, until the screen is full. */
 void crash_screen(const char *line);
 
 #endif

@@ -17,7 +17,7 @@
 size_t user_move(void *to, const void *from, size_t bytes);
 size_t user_fill_zero(void *to, size_t bytes);
 
-/* Strings are fetched in pieces of this size, so that little is read beyond their end. */
+/* Strings are fetched in pieces of at most this size, and never from a page before they reach it. */
 #define STRING_PIECE 64u
 
 /* How many of @bytes at @address are user addresses. */
@@ -54,7 +54,8 @@ int user_write(vaddr_t to, const void *from, size_t bytes) {
 int user_string(char *to, vaddr_t from, size_t size) {
     size_t done = 0;
     while (done < size) {
-        size_t piece = MIN(size - done, STRING_PIECE);
+        size_t to_page_end = PAGE_SIZE - (from + done) % PAGE_SIZE;
+        size_t piece = MIN(MIN(size - done, STRING_PIECE), to_page_end);
         size_t copied = piece - user_copy_in(to + done, from + done, piece);
         const char *end = memchr(to + done, '\0', copied);
         if (end)
