@@ -85,8 +85,11 @@ int ext2_prepare_write(struct vnode *vnode, struct frame *frame, pgoff_t index, 
     int error = ext2_writable(fs);
     if (error)
         return error;
-    if (peek_page(inode, index, from, to, false, &holes) == 0 && !holes)
-        return 0;
+    do
+        error = peek_page(inode, index, from, to, true, &holes);
+    while (error == 1);
+    if (error || !holes || !frame)
+        return error ? error : holes;
     mutex_lock(&fs->lock);
     error = allocate_page(inode, frame, index, from, to);
     int second = ext2_inode_store(inode);
@@ -158,26 +161,36 @@ static void run_add(struct run *run, uint32_t block, unsigned offset) {
     run->bytes += run->fs->block_size;
 }
 
+#define PAGE_BLOCKS_MAX (PAGE_SIZE / 1024u)
+
+/* Transfers the page's @blocks, of which 0 stands for "none"; those are cleared when reading. */
+static void transfer(struct ext2_fs *fs, struct frame *frame, const uint32_t *blocks) {
+    struct run run = {.fs = fs, .frame = frame};
+    for (unsigned i = 0; i < PAGE_SIZE >> fs->block_shift; i++) {
+        unsigned at = i << fs->block_shift;
+        if (blocks[i])
+            run_add(&run, blocks[i], at);
+        else if (!frame->io_write)
+            memset((uint8_t *)frame_data(frame) + at, 0, fs->block_size);
+    }
+    run_submit(&run);
+}
+
+/* The whole map first, because a transfer may sleep for a bio and the map's pages may go meanwhile. */
 static void ext2_get(struct object *object, pgoff_t index, enum page_access access UNUSED,
                      struct frame *frame) {
     struct ext2_inode *inode = ext2_inode_of(vnode_of_object(object));
     struct ext2_fs *fs = inode->fs;
-    struct run run = {.fs = fs, .frame = frame};
+    uint32_t blocks[PAGE_BLOCKS_MAX] = {0};
     unsigned valid = bytes_in_file(object, index);
     int error = 0;
-    frame_io_begin(frame);
-    for (unsigned at = 0; at < PAGE_SIZE && !error; at += fs->block_size) {
-        uint32_t block = 0;
-        if (at < valid) {
-            error = ext2_map_peek(inode, first_block(fs, index) + (at >> fs->block_shift), false, &block);
-            ASSERT(error <= 0); /* prepare() has just walked it, and nothing has slept since */
-        }
-        if (block)
-            run_add(&run, block, at);
-        else
-            memset((uint8_t *)frame_data(frame) + at, 0, fs->block_size);
+    for (unsigned i = 0; i << fs->block_shift < valid && !error; i++) {
+        error = ext2_map_peek(inode, first_block(fs, index) + i, false, &blocks[i]);
+        ASSERT(error <= 0); /* prepare() has just walked it, and nothing has slept since */
     }
-    run_submit(&run);
+    frame_io_begin(frame);
+    if (!error)
+        transfer(fs, frame, blocks);
     frame_io_end(frame, error);
 }
 
@@ -189,34 +202,28 @@ static bool is_zero(const uint8_t *bytes, unsigned count) {
     return true;
 }
 
-/* As ext2_map(), from between block_plug() and block_unplug(), where no read would be started. */
-static int map_plugged(struct ext2_inode *inode, uint32_t index, uint32_t *block) {
-    int result = ext2_map_peek(inode, index, false, block);
-    if (result == 1) {
-        block_unplug();
-        result = ext2_map(inode, index, block);
-        block_plug();
+/* The blocks of a page that is to be written. A hole's zeros need no block, and get none. */
+static int map_for_put(struct ext2_inode *inode, struct frame *frame, unsigned valid, uint32_t *blocks) {
+    struct ext2_fs *fs = inode->fs;
+    for (unsigned i = 0; i << fs->block_shift < valid; i++) {
+        const uint8_t *data = (const uint8_t *)frame_data(frame) + (i << fs->block_shift);
+        int error = ext2_map(inode, first_block(fs, frame->index) + i, &blocks[i]);
+        if (error)
+            return error;
+        if (blocks[i] == 0 && !is_zero(data, fs->block_size))
+            return ext2_damaged(fs, "inode %u: page %u has data but no block", inode->number, frame->index);
     }
-    return result;
+    return 0;
 }
 
 static void put_page(struct ext2_inode *inode, struct frame *frame) {
-    struct ext2_fs *fs = inode->fs;
-    struct run run = {.fs = fs, .frame = frame};
-    uint8_t *data = frame_data(frame);
+    uint32_t blocks[PAGE_BLOCKS_MAX] = {0};
     unsigned valid = bytes_in_file(&inode->vnode.object, frame->index);
-    int error = 0;
     frame_io_begin(frame);
-    memset(data + valid, 0, PAGE_SIZE - valid);
-    for (unsigned at = 0; at < valid && !error; at += fs->block_size) {
-        uint32_t block;
-        error = map_plugged(inode, first_block(fs, frame->index) + (at >> fs->block_shift), &block);
-        if (!error && block)
-            run_add(&run, block, at);
-        else if (!error && !is_zero(data + at, fs->block_size)) /* a hole's zeros need no writing */
-            error = ext2_damaged(fs, "inode %u: page %u has data but no block", inode->number, frame->index);
-    }
-    run_submit(&run);
+    memset((uint8_t *)frame_data(frame) + valid, 0, PAGE_SIZE - valid);
+    int error = map_for_put(inode, frame, valid, blocks);
+    if (!error)
+        transfer(inode->fs, frame, blocks);
     frame_io_end(frame, error);
 }
 

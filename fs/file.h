@@ -10,7 +10,6 @@ struct file {
     unsigned flags; /* Linux's O_* */
     uint64_t position;
     uint64_t directory_position;
-    struct mutex position_lock;
 };
 
 /* open(2): handles O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_DIRECTORY, O_NOFOLLOW. refs 1. */

@@ -19,6 +19,7 @@
 #include "lib/log.h"
 #include "lib/string.h"
 #include "mm/frame.h"
+#include "mm/heap.h"
 #include "mm/vm.h"
 
 #define READAHEAD_FIRST 4u /* pages of the first window */
@@ -136,56 +137,96 @@ static int cross_old_end(struct vnode *vnode, uint64_t position) {
     return 0;
 }
 
-/* Pins the page for a write of bytes [from, to): without reading it where nothing of it will be kept. */
-static int get_for_write(struct object *object, pgoff_t index, unsigned from, unsigned to,
-                         struct frame **frame) {
-    uint64_t start = (uint64_t)index << PAGE_SHIFT;
-    bool all = from == 0 && (to == PAGE_SIZE || start + to >= object->size);
-    return all || start >= object->size ? page_get_new(object, index, frame)
-                                        : page_get(object, index, PAGE_READ, frame);
+/* A write under way. */
+struct write {
+    struct vnode *vnode;
+    vaddr_t buffer;    /* what is still to be written, */
+    size_t bytes;      /* so many bytes, */
+    uint64_t position; /* to here */
+    void *bounce;      /* a page, or NULL as long as none was needed */
+};
+
+/* Ends the write of @bytes at byte @from of the pinned page: the end of the file first, then "modified". */
+static void page_written(struct write *write, struct frame *frame, unsigned from, unsigned bytes) {
+    struct object *object = &write->vnode->object;
+    if (bytes)
+        object->size = MAX(object->size, write->position + bytes);
+    page_put_modified(frame, from, from + bytes);
 }
 
-/* Writes within one page; bytes written, fewer than @bytes if user memory is bad, or errno. */
-static long write_page(struct vnode *vnode, vaddr_t buffer, unsigned bytes, uint64_t position) {
-    struct object *object = &vnode->object;
-    pgoff_t index = page_of(position);
-    unsigned from = (unsigned)position & PAGE_MASK;
-    struct frame *frame;
-    int error = get_for_write(object, index, from, from + bytes, &frame);
-    if (error)
-        return error;
-    error = vnode->operations->prepare_write(vnode, frame, index, from, from + bytes);
+/* Copies user bytes to [from, to) of the pinned page. Bytes written, fewer if user memory is bad, or errno.
+ */
+static long fill_page(struct write *write, struct frame *frame, unsigned from, unsigned to) {
+    struct vnode *vnode = write->vnode;
+    int error = vnode->operations->prepare_write(vnode, frame, page_of(write->position), from, to);
     if (error) {
         page_put(frame);
         return error;
     }
-    unsigned copied = bytes - (unsigned)user_copy_in((uint8_t *)frame_data(frame) + from, buffer, bytes);
-    if (copied == 0) {
-        page_put(frame);
-        return 0;
-    }
-    object->size = MAX(object->size, position + copied);
-    page_put_modified(frame, from, from + copied);
+    size_t left = user_copy_in((uint8_t *)frame_data(frame) + from, write->buffer, to - from);
+    unsigned copied = to - from - (unsigned)left;
+    page_written(write, frame, from, copied);
     return copied;
 }
 
-/* It is the caller's turn. */
-static long write_pages(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64_t position) {
-    size_t done = 0;
-    int error = cross_old_end(vnode, position);
-    while (done < bytes && !error) {
-        unsigned n = (unsigned)MIN(bytes - done, (size_t)(PAGE_SIZE - (position & PAGE_MASK)));
-        long written = wait_killed() ? -EINTR : write_page(vnode, buffer + done, n, position);
-        if (written < 0) {
-            error = (int)written;
-            break;
-        }
-        done += (size_t)written;
-        position += (size_t)written;
-        if ((unsigned)written < n)
-            error = -EFAULT;
+/*
+ * Overwrites a page of the file that is not in memory, all that the file has of it: there is no need to read
+ * it. But the copy may fail half-way, and then the old bytes are needed; so it goes to a bounce page first,
+ * and the page is complete from the moment others can see it. 0: do it the ordinary way.
+ */
+static long replace_page(struct write *write, pgoff_t index, unsigned bytes) {
+    struct vnode *vnode = write->vnode;
+    struct frame *frame;
+    if (vnode->operations->prepare_write(vnode, NULL, index, 0, bytes) != 0)
+        return 0;
+    if (!write->bounce)
+        write->bounce = kpage_alloc();
+    if (!write->bounce || user_copy_in(write->bounce, write->buffer, bytes))
+        return 0;
+    int error = page_get_new(&vnode->object, index, &frame);
+    if (error)
+        return error;
+    memcpy(frame_data(frame), write->bounce, bytes);
+    page_written(write, frame, 0, bytes);
+    return bytes;
+}
+
+/* Writes within one page. As fill_page(). */
+static long write_page(struct write *write, unsigned bytes) {
+    struct object *object = &write->vnode->object;
+    pgoff_t index = page_of(write->position);
+    unsigned from = (unsigned)write->position & PAGE_MASK, to = from + bytes;
+    uint64_t start = (uint64_t)index << PAGE_SHIFT;
+    bool beyond_end = start >= object->size;
+    bool replaces_all = from == 0 && (to == PAGE_SIZE || start + to >= object->size);
+    struct frame *frame;
+    if (replaces_all && !beyond_end && !object_lookup(object, index)) {
+        long written = replace_page(write, index, bytes);
+        if (written)
+            return written;
     }
+    int error = beyond_end ? page_get_new(object, index, &frame) : page_get(object, index, PAGE_READ, &frame);
+    return error ? error : fill_page(write, frame, from, to);
+}
+
+/* It is the caller's turn. Bytes, or errno if none. */
+static long write_pages(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64_t position) {
+    struct write write = {.vnode = vnode, .buffer = buffer, .bytes = bytes, .position = position};
+    int error = cross_old_end(vnode, position);
+    while (write.bytes && !error) {
+        unsigned n = (unsigned)MIN(write.bytes, (size_t)(PAGE_SIZE - (write.position & PAGE_MASK)));
+        long written = wait_killed() ? -EINTR : write_page(&write, n);
+        if (written < (long)n)
+            error = written < 0 ? (int)written : -EFAULT;
+        written = MAX(written, 0);
+        write.buffer += (size_t)written;
+        write.bytes -= (size_t)written;
+        write.position += (size_t)written;
+    }
+    if (write.bounce)
+        kpage_free(write.bounce);
     int second = vnode->operations->end_write(vnode);
+    size_t done = bytes - write.bytes;
     return done ? (long)done : error ? error : second;
 }
 

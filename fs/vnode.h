@@ -61,7 +61,8 @@ struct vnode_operations {
 
     /*
      * Regular files, for vnode_write_user. prepare_write: bytes [from, to) of the page in @frame, which the
-     * caller has pinned, get their place on the disk; what is new is marked modified at once. end_write: the
+     * caller has pinned, get their place on the disk; what is new is marked modified at once. With NULL for
+     * @frame nothing is done: 0 if they all have their place already, 1 if not. end_write: the
      * caller has changed object.size and contents; the file system notes size and times, and gives back
      * what prepare_write took past the end.
      */
