@@ -125,7 +125,6 @@ static void start_all(void) {
 static void tick_disk(struct block_device *disk) {
     if (disk->driver->tick != NULL)
         disk->driver->tick(disk);
-    start_next(disk); /* whoever forgot to unplug has delayed the others by a tick, not for ever */
 }
 
 void block_tick(void) {
@@ -137,10 +136,8 @@ void block_tick(void) {
 
 struct bio *bio_alloc(void) {
     may_sleep();
-    while (list_empty(&pool_free)) {
-        start_all();
+    while (list_empty(&pool_free))
         wait_on(&pool_waiters);
-    }
     struct bio *bio = list_first(&pool_free, struct bio, link);
 
     list_remove(&bio->link);
@@ -216,7 +213,10 @@ static struct bio *take_finished(void) {
     return bio;
 }
 
-/* Deferred: the second half of block_complete(), in thread context. */
+/*
+ * Deferred: the second half of block_complete(), in thread context. What done() submits while the holder of
+ * a plug sleeps has nobody else to start it.
+ */
 static void run_done(void) {
     struct bio *bio;
 
@@ -225,6 +225,7 @@ static void run_done(void) {
             count_transfer(bio);
         bio->done(bio, bio->error);
     }
+    block_before_sleep();
 }
 
 /* --- plugging --- */
@@ -274,7 +275,6 @@ static void complete(struct bio *bio, int error) {
 
 /* done() runs in thread context, so between the test and the wait nothing can come. */
 static int wait_completed(struct completion *completion) {
-    start_all(); /* a plug must not hold up a thread that waits */
     while (!completion->done)
         wait_on(&completion->waiter);
     return completion->error;

@@ -48,7 +48,7 @@ void bio_submit(struct bio *bio);
 
 /*
  * Between the two, bios for an idle disk collect without being started, so that they can merge. Nests, per
- * machine. Nothing but bio_alloc() may sleep between them, and when that sleeps it starts what has collected.
+ * machine. A sleep between them starts what has collected.
  */
 void block_plug(void);
 void block_unplug(void);
