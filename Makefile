@@ -57,6 +57,9 @@ NASM    ?= nasm
 export PATH := $(PATH):/usr/sbin:/sbin
 
 compiler := $(shell $(CC) --version 2>/dev/null | head -n 1)
+ifeq ($(compiler)$(filter help clean,$(MAKECMDGOALS)),)
+$(error no compiler $(CC) here: make setup)
+endif
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wvla
 DEPEND    = -MMD -MP -MF $(@:.o=.d)
 
