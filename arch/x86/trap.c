@@ -86,15 +86,20 @@ static void set_crash_frame(const struct trap_frame *frame) {
     crash_set_frame(frame, trap_from_user(frame) ? frame->esp : (uintptr_t)&frame->esp);
 }
 
+static const char *page_fault_hint(const struct trap_frame *frame, vaddr_t address) {
+    if (address >= USER_TOP)
+        return "";
+    if (find_fixup(frame->eip))
+        return " (a user copy where nothing may sleep)";
+    return address < PAGE_SIZE ? " (a null pointer)" : " (a user address, outside a user copy)";
+}
+
 static NORETURN void kernel_page_fault_panic(struct trap_frame *frame, vaddr_t address) {
     set_crash_frame(frame);
     const char *what = frame->error & ERROR_FETCH ? "jump" : frame->error & TRAP_PF_WRITE ? "write" : "read";
     const char *where = frame->error & TRAP_PF_PRESENT ? "protected" : "unmapped";
-    const char *hint = address < PAGE_SIZE  ? " (a null pointer)"
-                       : address < USER_TOP ? " (a user address, outside a user copy)"
-                                            : "";
     panic("kernel %s %s %s 0x%08lx%s, eip 0x%08x", what, *what == 'r' ? "from" : "to", where,
-          (unsigned long)address, hint, frame->eip);
+          (unsigned long)address, page_fault_hint(frame, address), frame->eip);
 }
 
 /* --- page faults ------------------------------------------------------------------------------------- */
@@ -106,11 +111,12 @@ static NORETURN void kernel_page_fault_panic(struct trap_frame *frame, vaddr_t a
  */
 static __attribute__((noinline)) void trap_page_fault(struct trap_frame *frame) {
     vaddr_t address = cpu_cr2();
-    if (frame->eflags & EFLAGS_INTERRUPT)
+    bool may_sleep_here = frame->eflags & EFLAGS_INTERRUPT;
+    if (may_sleep_here)
         irq_enable();
     bool user = trap_from_user(frame);
     uintptr_t fixup = user ? 0 : find_fixup(frame->eip);
-    if (!user && (address >= USER_TOP || !fixup || irq_in_handler()))
+    if (!user && (address >= USER_TOP || !fixup || !may_sleep_here))
         kernel_page_fault_panic(frame, address);
 
     int code = 0;
@@ -131,7 +137,7 @@ struct exception {
     bool at_instruction; /* si_addr is the instruction; else 0 */
 };
 
-/* As Linux i386 has them; SI_KERNEL is its code where the fault has no finer one. */
+/* As Linux i386 has them; SI_KERNEL is its code where the fault has no finer one. No signal: a panic. */
 static const struct exception exceptions[VECTOR_EXCEPTIONS] = {
     [VECTOR_DIVIDE] = {"divide error", SIGFPE, FPE_INTDIV, true},
     [VECTOR_DEBUG] = {"debug exception", SIGTRAP, TRAP_BRKPT, true},
@@ -139,6 +145,7 @@ static const struct exception exceptions[VECTOR_EXCEPTIONS] = {
     [VECTOR_OVERFLOW] = {"overflow", SIGSEGV, SI_KERNEL, false},
     [VECTOR_BOUND] = {"bound range exceeded", SIGSEGV, SI_KERNEL, false},
     [VECTOR_INVALID_OPCODE] = {"invalid opcode", SIGILL, ILL_ILLOPN, true},
+    [VECTOR_NO_FPU] = {.name = "device not available"}, /* never: we do not switch lazily */
     [VECTOR_FPU_SEGMENT] = {"coprocessor segment overrun", SIGFPE, SI_KERNEL, false},
     [VECTOR_INVALID_TASK] = {"invalid TSS", SIGSEGV, SI_KERNEL, false},
     [VECTOR_NO_SEGMENT] = {"segment not present", SIGBUS, SI_KERNEL, false},
@@ -146,6 +153,7 @@ static const struct exception exceptions[VECTOR_EXCEPTIONS] = {
     [VECTOR_PROTECTION] = {"general protection fault", SIGSEGV, SI_KERNEL, false},
     [VECTOR_FPU_ERROR] = {"x87 error", SIGFPE, 0, true},
     [VECTOR_ALIGNMENT] = {"alignment check", SIGBUS, BUS_ADRALN, false},
+    [VECTOR_MACHINE_CHECK] = {.name = "machine check"},
     [VECTOR_SIMD_ERROR] = {"SSE error", SIGFPE, 0, true},
 };
 
@@ -155,9 +163,8 @@ static int float_error_code(uint32_t errors) {
         uint8_t bits;
         uint8_t code;
     } codes[] = {
-        {0x01, FPE_FLTINV}, {0x04, FPE_FLTDIV},
-        {0x08, FPE_FLTOVF}, {0x12, FPE_FLTUND}, /* underflow, or a denormal operand */
-        {0x20, FPE_FLTRES},
+        /* 0x12: underflow, or a denormal operand */
+        {0x01, FPE_FLTINV}, {0x04, FPE_FLTDIV}, {0x08, FPE_FLTOVF}, {0x12, FPE_FLTUND}, {0x20, FPE_FLTRES},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(codes); i++)
         if (errors & codes[i].bits)
