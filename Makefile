@@ -57,7 +57,7 @@ NASM    ?= nasm
 export PATH := $(PATH):/usr/sbin:/sbin
 
 compiler := $(shell $(CC) --version 2>/dev/null | head -n 1)
-ifeq ($(compiler)$(filter help clean,$(MAKECMDGOALS)),)
+ifeq ($(compiler)$(filter help clean setup setup-lint,$(MAKECMDGOALS)),)
 $(error no compiler $(CC) here: make setup)
 endif
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wvla
@@ -179,8 +179,11 @@ build/faultline.img: build/stage.stamp tools/mkimage boot/grub.cfg boot/grub-ear
 guest_options = $(if $(MEM),--mem $(MEM)) $(if $(FRAMES),--frames $(FRAMES)) \
 	$(foreach word,$(APPEND),--append '$(word)') $(GUEST)
 
+# Without GRUB's package (hosts other than x86 have none) QEMU loads the kernel itself.
+loader = $(if $(wildcard /usr/lib/grub/i386-pc/boot.img),--grub,--direct)
+
 run: all ## Boot the disk image through GRUB, console on this terminal; Ctrl-A x leaves
-	@tools/guest --interactive --grub --disk build/faultline.img $(guest_options)
+	@tools/guest --interactive $(loader) --disk build/faultline.img $(guest_options)
 
 # The build talks on stderr, so that stdout is the program's output and nothing else. The status is passed
 # through a file of this make's own to tools/makeexit.c, if this make can load it.

@@ -170,6 +170,12 @@ def boot_configuration(root: pathlib.Path, words: str) -> str:
     return (root / "boot/grub.cfg").read_text(encoding="utf-8").replace("@BOOT_WORDS@", words)
 
 
+def boots_by_itself(image: pathlib.Path) -> bool:
+    """Whether tools/mkimage found GRUB when it made this disk."""
+    with open(image, "rb") as disk:
+        return any(disk.read(440))
+
+
 def prepare(root: pathlib.Path, options: argparse.Namespace, work: pathlib.Path) -> pathlib.Path:
     """The disk of this run, with the kernel, GRUB's configuration and the added files on it."""
     image = pathlib.Path(options.disk).absolute() if options.disk else work / "disk.img"
@@ -183,6 +189,8 @@ def prepare(root: pathlib.Path, options: argparse.Namespace, work: pathlib.Path)
         finally:
             os.close(source)
     if not options.direct:
+        if not boots_by_itself(image):
+            raise Trouble("no GRUB on this disk: --direct, or a disk made where grub-pc-bin is installed")
         configuration = work / "grub.cfg"
         text = boot_configuration(root, grub_line(boot_words(options)))
         configuration.write_text(text, encoding="utf-8")
