@@ -30,8 +30,8 @@ typedef uint32_t sector_t; /* 512-byte sector of a disk or partition */
 #define MAX(a, b)                           ((a) > (b) ? (a) : (b))
 #define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
-#define NORETURN                   __attribute__((noreturn))
-#define UNUSED                     __attribute__((unused))
+#define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
+#define NORETURN                 __attribute__((noreturn))
+#define UNUSED                   __attribute__((unused))
 
 #endif
