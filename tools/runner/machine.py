@@ -215,8 +215,11 @@ class Machine:
             monitor = Qmp(self.work / "qmp")
             monitor.monitor("stop")
             text = monitor.monitor("info registers")
-            outcome.registers = re.findall(r"\b(E?[A-Z]{2}[0-9P]?|E[A-Z]{2}|CR[0-4]) ?= ?([0-9a-f]{4,8})", text)
-            outcome.registers = [pair for pair in outcome.registers if len(pair[1]) == 8]
+            outcome.registers = re.findall(r"\b(E[A-Z]{2}|CR[0-4])=([0-9a-f]{8})\b", text)
+            if "HLT=1" in text:
+                outcome.text += ", all threads are asleep"
+            elif "CPL=3" in text:
+                outcome.text += ", a program is running"
             outcome.frames = walk(monitor, dict(outcome.registers))
             outcome.threads = self._all_threads(monitor)
         except (OSError, ValueError) as error:
