@@ -173,12 +173,17 @@ long vnode_write_user(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64_
 /* At the end of the file, wherever that is when it is this writer's turn; *@position gets the place. */
 long vnode_append_user(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64_t *position);
 
-/* Pipes: both ends are one vnode. */
+/*
+ * Pipes: both ends are one vnode; made with one reference. Open it with O_RDONLY and with O_WRONLY, each of
+ * which takes over a reference. A write without readers: -EPIPE, and the signal is the caller's to send.
+ */
 int pipe_create(struct vnode **pipe);
 
 /* Character devices: drivers and kernel register one operations table a device number. */
 void device_register(unsigned major, unsigned minor, const char *name,
                      const struct vnode_operations *operations, void *data);
+/* Provided by kernel/: for /dev/random and /dev/urandom. */
+void random_bytes(void *to, size_t bytes);
 /* The device file of a number (Linux's encoding, as in rdevice), with a reference. 0 or -ENXIO. */
 int device_find(uint32_t mode, uint64_t rdevice, struct vnode **device);
 /* Linux's device number: minor in bits 0-7 and 20-31, major in 8-19. */

@@ -1,0 +1,259 @@
+/*
+ * Pipes: a ring of bytes between writers and readers.
+ *
+ *      0        read_at          read_at + count (mod PIPE_BYTES)
+ *      |  free  |     data       |     free      |
+ *
+ * One reader and one writer at a time have the turn; the others wait for it. The reader copies straight out
+ * of the data part and then moves read_at, the writer copies straight into the free part and then raises
+ * count: so neither ever touches the bytes the other is at, and either may sleep in a page fault in the
+ * middle of its copy, with nothing locked. A write of up to PIPE_BUF bytes is atomic, because it waits for
+ * room for all of it and becomes visible at once.
+ *
+ * The ring's pages are allocated when first written to. An empty pipe starts again at the front, so one
+ * through which little flows has one page.
+ *
+ * Source: POSIX.1-2017, pipe() and write(); Lamport's one-reader one-writer ring ("Proving the Correctness of
+ * Multiprocess Programs", 1977).
+ */
+#include "arch/x86/usercopy.h"
+#include "fs/vnode.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "mm/heap.h"
+
+#include <asm/ioctls.h>
+#include <asm/poll.h>
+#include <linux/limits.h>
+#include <linux/stat.h>
+
+#define PIPE_PAGES 16u
+#define PIPE_BYTES (PIPE_PAGES * PAGE_SIZE)
+
+struct pipe {
+    struct vnode vnode;
+    uint8_t *pages[PIPE_PAGES];
+    unsigned read_at, count;   /* bytes */
+    unsigned readers, writers; /* open ends */
+    bool reading, writing;     /* somebody has the turn */
+    struct waitq events;       /* bytes, room, a turn, or an end has come or gone */
+};
+
+static struct pipe *pipe_of(struct vnode *vnode) {
+    return container_of(vnode, struct pipe, vnode);
+}
+
+static void changed(struct pipe *pipe) {
+    wake_all(&pipe->events);
+    wake_all(&pipe->vnode.pollers);
+}
+
+/* Sleeps until something has changed: 0, -EINTR, or -EAGAIN for those who would rather not. */
+static int wait_change(struct pipe *pipe, bool nonblock) {
+    return nonblock ? -EAGAIN : wait_interruptible(&pipe->events);
+}
+
+static int take_turn(struct pipe *pipe, bool *turn, bool nonblock) {
+    while (*turn) {
+        int error = wait_change(pipe, nonblock);
+        if (error)
+            return error;
+    }
+    *turn = true;
+    return 0;
+}
+
+static void end_turn(struct pipe *pipe, bool *turn) {
+    *turn = false;
+    if (pipe->count == 0 && !pipe->reading && !pipe->writing)
+        pipe->read_at = 0;
+    changed(pipe);
+}
+
+/* --- reading --- */
+
+/* Copies out from the front of the data, up to @bytes: bytes copied, fewer if user memory is bad. */
+static size_t copy_out(struct pipe *pipe, vaddr_t buffer, size_t bytes) {
+    size_t done = 0;
+    while (done < bytes) {
+        unsigned at = (pipe->read_at + (unsigned)done) % PIPE_BYTES;
+        unsigned n = (unsigned)MIN(bytes - done, (size_t)(PAGE_SIZE - at % PAGE_SIZE));
+        size_t left = user_copy_out(buffer + done, pipe->pages[at / PAGE_SIZE] + at % PAGE_SIZE, n);
+        done += n - left;
+        if (left)
+            break;
+    }
+    return done;
+}
+
+static long read_in_turn(struct pipe *pipe, vaddr_t buffer, size_t bytes, bool nonblock) {
+    while (pipe->count == 0) {
+        if (pipe->writers == 0)
+            return 0;
+        int error = wait_change(pipe, nonblock);
+        if (error)
+            return error;
+    }
+    size_t copied = copy_out(pipe, buffer, MIN(bytes, (size_t)pipe->count));
+    pipe->read_at = (pipe->read_at + (unsigned)copied) % PIPE_BYTES;
+    pipe->count -= (unsigned)copied;
+    return copied ? (long)copied : -EFAULT;
+}
+
+static long pipe_read(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64_t position UNUSED,
+                      bool nonblock) {
+    struct pipe *pipe = pipe_of(vnode);
+    if (bytes == 0)
+        return 0;
+    int error = take_turn(pipe, &pipe->reading, nonblock);
+    if (error)
+        return error;
+    long result = read_in_turn(pipe, buffer, bytes, nonblock);
+    end_turn(pipe, &pipe->reading);
+    return result;
+}
+
+/* --- writing --- */
+
+/* Copies in behind the data, where there is room for @bytes. Bytes copied, or -ENOMEM, -EFAULT if none. */
+static long copy_in(struct pipe *pipe, vaddr_t buffer, size_t bytes) {
+    unsigned start = pipe->read_at + pipe->count; /* stays the same while the reader goes on */
+    size_t done = 0;
+    while (done < bytes) {
+        unsigned at = (start + (unsigned)done) % PIPE_BYTES;
+        uint8_t **page = &pipe->pages[at / PAGE_SIZE];
+        if (!*page)
+            *page = kpage_alloc();
+        if (!*page)
+            return done ? (long)done : -ENOMEM;
+        unsigned n = (unsigned)MIN(bytes - done, (size_t)(PAGE_SIZE - at % PAGE_SIZE));
+        size_t left = user_copy_in(*page + at % PAGE_SIZE, buffer + done, n);
+        done += n - left;
+        if (left)
+            return done ? (long)done : -EFAULT;
+    }
+    return (long)done;
+}
+
+/* Waits for room for @wanted bytes: 0, -EPIPE, -EAGAIN, -EINTR. */
+static int wait_room(struct pipe *pipe, size_t wanted, bool nonblock) {
+    while (pipe->readers > 0 && PIPE_BYTES - pipe->count < wanted) {
+        int error = wait_change(pipe, nonblock);
+        if (error)
+            return error;
+    }
+    return pipe->readers > 0 ? 0 : -EPIPE;
+}
+
+static long write_in_turn(struct pipe *pipe, vaddr_t buffer, size_t bytes, bool nonblock) {
+    size_t done = 0;
+    long result = 0;
+    while (done < bytes && result >= 0) {
+        result = wait_room(pipe, bytes <= PIPE_BUF ? bytes : 1, nonblock);
+        if (result)
+            break;
+        size_t n = MIN(bytes - done, (size_t)(PIPE_BYTES - pipe->count));
+        result = copy_in(pipe, buffer + done, n);
+        if (result > 0) {
+            pipe->count += (unsigned)result;
+            done += (size_t)result;
+            changed(pipe);
+            if ((size_t)result < n)
+                break;
+        }
+    }
+    return done ? (long)done : result;
+}
+
+static long pipe_write(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64_t position UNUSED,
+                       bool nonblock) {
+    struct pipe *pipe = pipe_of(vnode);
+    if (bytes == 0)
+        return 0;
+    int error = take_turn(pipe, &pipe->writing, nonblock);
+    if (error)
+        return error;
+    long result = write_in_turn(pipe, buffer, bytes, nonblock);
+    end_turn(pipe, &pipe->writing);
+    return result;
+}
+
+/* --- the rest --- */
+
+/* Of both ends at once: an end does not ask for, or never sees, what is the other's. */
+static unsigned pipe_poll(struct vnode *vnode) {
+    struct pipe *pipe = pipe_of(vnode);
+    unsigned events = 0;
+    if (pipe->count > 0)
+        events |= POLLIN | POLLRDNORM;
+    if (pipe->writers == 0)
+        events |= POLLHUP;
+    if (PIPE_BYTES - pipe->count >= PIPE_BUF)
+        events |= POLLOUT | POLLWRNORM;
+    if (pipe->readers == 0)
+        events |= POLLERR;
+    return events;
+}
+
+static int pipe_ioctl(struct vnode *vnode, unsigned request, vaddr_t argument) {
+    int count = (int)pipe_of(vnode)->count;
+    return request == FIONREAD ? user_write(argument, &count, sizeof count) : -ENOTTY;
+}
+
+static void pipe_opened(struct vnode *vnode, bool read, bool write) {
+    struct pipe *pipe = pipe_of(vnode);
+    pipe->readers += read;
+    pipe->writers += write;
+}
+
+static void pipe_closed(struct vnode *vnode, bool read, bool write) {
+    struct pipe *pipe = pipe_of(vnode);
+    pipe->readers -= read;
+    pipe->writers -= write;
+    changed(pipe);
+}
+
+static int pipe_get_attributes(struct vnode *vnode, struct vnode_attributes *attributes) {
+    *attributes = (struct vnode_attributes){.mode = vnode->mode,
+                                            .links = 1,
+                                            .block_size = PAGE_SIZE,
+                                            .inode = vnode->inode,
+                                            .device = vnode->mount->device};
+    return 0;
+}
+
+static const struct vnode_operations pipe_operations = {
+    .get_attributes = pipe_get_attributes,
+    .read = pipe_read,
+    .write = pipe_write,
+    .ioctl = pipe_ioctl,
+    .poll = pipe_poll,
+    .opened = pipe_opened,
+    .closed = pipe_closed,
+};
+
+static void pipe_release(struct object *object) {
+    struct pipe *pipe = pipe_of(vnode_of_object(object));
+    for (unsigned i = 0; i < PIPE_PAGES; i++)
+        kpage_free(pipe->pages[i]);
+    kfree(pipe);
+}
+
+static const struct pager pipe_pager = {.name = "pipe", .release = pipe_release};
+
+int pipe_create(struct vnode **made) {
+    static struct mount pipes = {.type = "pipe"}; /* in no tree: only so that stat tells pipes from files */
+    static uint64_t last_inode;
+    struct pipe *pipe = kmalloc(sizeof *pipe);
+    if (!pipe)
+        return -ENOMEM;
+    if (!pipes.device)
+        pipes.device = mount_anonymous_device();
+    object_init(&pipe->vnode.object, &pipe_pager, 0);
+    pipe->vnode.operations = &pipe_operations;
+    pipe->vnode.mount = &pipes;
+    pipe->vnode.mode = S_IFIFO | 0600;
+    pipe->vnode.inode = ++last_inode;
+    *made = &pipe->vnode;
+    return 0;
+}
