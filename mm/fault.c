@@ -39,6 +39,7 @@
 #include "mm/policy.h"
 #include "mm/readahead.h"
 #include "mm/space.h"
+#include "mm/vm.h"
 
 /* What an attempt found out. */
 enum step {
@@ -271,6 +272,11 @@ static enum step fault_read_object(struct fault *fault, struct object *object, p
     return STEP_WAIT_PAGE;
 }
 
+/* With load=swap and load=file,swap a page of the program leaves its file at the first touch (mm/load.c). */
+static bool belongs_in_swap(const struct area *area) {
+    return vm_options.load != LOAD_FILE && (area->flags & AREA_IMAGE);
+}
+
 static enum step fault_object(struct fault *fault) {
     struct area *area = fault->area;
     struct object *object = area->object;
@@ -292,7 +298,7 @@ static enum step fault_object(struct fault *fault) {
     }
     if (frame == NULL)
         return fault_read_object(fault, object, index, access);
-    if (fault->access == FAULT_WRITE && !write_shared) {
+    if (!write_shared && (fault->access == FAULT_WRITE || belongs_in_swap(area))) {
         fault_keep(fault, frame);
         return fault_new_anon(fault, frame);
     }

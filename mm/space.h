@@ -26,6 +26,7 @@ enum area_flags {
     AREA_HEAP = 64,      /* brk's */
     AREA_LOCKED = 128,
     AREA_NORESERVE = 256,
+    AREA_IMAGE = 512, /* a segment of the program itself: load= applies */
 };
 #define AREA_PROTECTION (AREA_READ | AREA_WRITE | AREA_EXEC)
 

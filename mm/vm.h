@@ -14,6 +14,7 @@ struct vm_options {
     unsigned cluster;             /* cluster=: pages of a swap write, 1-32 */
     unsigned readahead;           /* readahead=: most pages read ahead, 0: none */
     unsigned check;   /* check=: 0 never, 1 at shutdown, n>1: also every n ticks; checksums if > 0 */
+    enum { LOAD_FILE, LOAD_SWAP, LOAD_FILE_SWAP } load; /* load=: mm/load.c */
     bool early_clean; /* clean=idle|off */
 };
 extern struct vm_options vm_options;
