@@ -120,6 +120,19 @@ static void try_short_counts(void) {
     wrong += !right;
 }
 
+/* Calls that no kernel knows: refused, again and again, and logged no more than once each. */
+static void try_unknown_calls(void) {
+    static const long numbers[] = {9999, 0x10000, 0x7fffffff, -1};
+    for (unsigned i = 0; i < 2 * COUNT_OF(numbers); i++) {
+        long number = numbers[i % COUNT_OF(numbers)];
+        if (syscall(number, 0, 0, 0) != -1 || errno != ENOSYS) {
+            printf("efault: system call %ld: %s\n", number, strerror(errno));
+            wrong++;
+        }
+    }
+    printf("efault: unknown calls tried\n");
+}
+
 static void make_file(void) {
     char bytes[4 * PAGE];
     for (unsigned i = 0; i < sizeof(bytes); i++)
@@ -186,6 +199,7 @@ int main(int argc, char **argv) {
     }
     try_wait();
     try_short_counts();
+    try_unknown_calls();
     unlink("efault.tmp");
     if (wrong > 0)
         fail("%u calls did not do as they should", wrong);

@@ -90,6 +90,25 @@ START_TEST(the_demonstration_runs) {
 }
 END_TEST
 
+/* --- other machines ------------------------------------------------------------------------------ */
+
+/* With and without what newer processors have (global and large pages, SMEP, SMAP); little and much memory.
+ */
+static const struct guest machines[] = {
+    {.frames = 700, .options = {"--cpu=qemu32"}},
+    {.frames = 700, .options = {"--cpu=core2duo"}},
+    {.frames = 700, .options = {"--cpu=qemu32,-pse,-pge"}},
+    {.frames = 700, .mem = "512M"},
+    {.frames = 700, .mem = "1G", .grub = true},
+    {.mem = "2G"},
+};
+
+START_TEST(other_machines) {
+    struct run run = guest_like_host(&machines[_i], SHELL("quicksort 4M; restart 300 | wc -l; cowtest 1M"));
+    ck_assert_int_eq(run.status, 0);
+}
+END_TEST
+
 /* --- the shell ----------------------------------------------------------------------------------- */
 
 static const char *const scripts[] = {
@@ -168,6 +187,7 @@ void add_system_cases(Suite *suite) {
     tcase_add_test(console, boot_words_are_obeyed);
     tcase_add_test(console, help_tells_the_boot_words);
     tcase_add_test(console, the_demonstration_runs);
+    tcase_add_loop_test(guest_case(suite, "machines", 20), other_machines, 0, (int)LENGTH(machines));
     tcase_add_loop_test(guest_case(suite, "shell", 15), shell_as_on_the_host, 0, (int)LENGTH(scripts));
     tcase_add_test(guest_case(suite, "busybox", 15), busybox_runs);
 }
