@@ -1,0 +1,283 @@
+/*
+ * Boot words: the kernel's command line, parsed once, by one table.
+ *
+ * The line is cut into words (blanks separate, double quotes group, a backslash escapes). A word is
+ * "name=value"; the table below says who takes it. A word that no row takes, or whose value the row
+ * refuses, is complained about by name and has no other effect: a typing error must not keep the machine
+ * from booting, and must not go unseen either. After the word "--" everything is arguments for init; there
+ * %XX stands for a byte, because loaders treat quotes and backslashes each in a way of their own.
+ *
+ * Promise to callers: pure apart from boot_options and vm_options, and so tested on the host
+ * (tests/unit/test_bootparam.c). Never fails for a bad line; whatever was good in it has been obeyed.
+ *
+ * Source of the "--" convention: Linux, Documentation/admin-guide/kernel-parameters.
+ */
+#include "kernel/bootparam.h"
+#include "lib/errno.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "mm/policy.h"
+#include "mm/vm.h"
+
+#define LINE_MAX_BYTES 4096u
+#define NUMBER_MAX     0x7FFFFFFFu
+
+struct boot_options boot_options = {
+    .init = "/sbin/init",
+    .ata = "dma",
+};
+
+/* A row of the table. @set returns false when it refuses @value, which lives as long as the kernel. */
+struct boot_word {
+    const char *name, *values, *meaning;
+    bool (*set)(const char *value);
+};
+
+/* --- values --- */
+
+/* A decimal number from @low to @high that ends at *@end. Unlike strtoul, it refuses what does not fit. */
+static bool parse_number(const char *text, const char **end, unsigned low, unsigned high, unsigned *number) {
+    unsigned value = 0;
+    const char *at = text;
+    for (; *at >= '0' && *at <= '9'; at++) {
+        unsigned digit = (unsigned)(*at - '0');
+        if (value > (NUMBER_MAX - digit) / 10)
+            return false;
+        value = value * 10 + digit;
+    }
+    if (at == text || value < low || value > high)
+        return false;
+    *end = at;
+    *number = value;
+    return true;
+}
+
+static bool set_to_number(const char *value, unsigned low, unsigned high, unsigned *number) {
+    const char *end;
+    unsigned parsed;
+    if (!parse_number(value, &end, low, high, &parsed) || *end != '\0')
+        return false;
+    *number = parsed;
+    return true;
+}
+
+static bool word_frames(const char *value) {
+    return set_to_number(value, 0, NUMBER_MAX, &vm_options.frames);
+}
+
+static bool word_policy(const char *value) {
+    if (!policy_find(value))
+        return false;
+    vm_options.policy = value;
+    return true;
+}
+
+static bool word_pool(const char *value) {
+    const char *comma, *end;
+    unsigned low, high;
+    if (!parse_number(value, &comma, 1, NUMBER_MAX, &low) || *comma != ',' ||
+        !parse_number(comma + 1, &end, low, NUMBER_MAX, &high) || *end != '\0')
+        return false;
+    vm_options.pool_low = low;
+    vm_options.pool_high = high;
+    return true;
+}
+
+static bool word_cluster(const char *value) {
+    return set_to_number(value, 1, 32, &vm_options.cluster);
+}
+
+static bool word_readahead(const char *value) {
+    return set_to_number(value, 0, 32, &vm_options.readahead);
+}
+
+static bool word_check(const char *value) {
+    return set_to_number(value, 0, NUMBER_MAX, &vm_options.check);
+}
+
+static bool word_clean(const char *value) {
+    bool idle = strcmp(value, "idle") == 0;
+    if (!idle && strcmp(value, "off") != 0)
+        return false;
+    vm_options.early_clean = idle;
+    return true;
+}
+
+static bool word_ata(const char *value) {
+    if (strcmp(value, "dma") != 0 && strcmp(value, "pio") != 0)
+        return false;
+    boot_options.ata = value;
+    return true;
+}
+
+static bool word_load(const char *value) {
+    static const char *const values[] = {
+        [LOAD_FILE] = "file", [LOAD_SWAP] = "swap", [LOAD_FILE_SWAP] = "file,swap"};
+    for (unsigned i = 0; i < ARRAY_SIZE(values); i++) {
+        if (strcmp(value, values[i]) == 0) {
+            vm_options.load = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool word_init(const char *value) {
+    if (value[0] != '/')
+        return false;
+    boot_options.init = value;
+    return true;
+}
+
+static bool word_root(const char *value) {
+    if (value[0] == '\0')
+        return false;
+    boot_options.root = value;
+    return true;
+}
+
+static bool word_console(const char *value) {
+    bool raw = strcmp(value, "raw") == 0;
+    if (!raw && strcmp(value, "terminal") != 0)
+        return false;
+    boot_options.console_raw = raw;
+    return true;
+}
+
+static const struct boot_word boot_words[] = {
+    {"frames", "N, default 0: all", "page frames that programs and files may use; fewer show paging",
+     word_frames},
+    {"policy", "clock", "page replacement policy", word_policy},
+    {"pool", "LOW,HIGH frames, default by size",
+     "marks of the available pool: the paging daemon starts below LOW and stops at HIGH", word_pool},
+    {"cluster", "1-32", "most pages in one write to swap", word_cluster},
+    {"readahead", "0-32", "most pages read ahead of a fault, 0: none", word_readahead},
+    {"clean", "idle|off", "write modified pages early while the machine is idle", word_clean},
+    {"check", "0|1|N", "recount all of memory: never, at shutdown, also every N ticks", word_check},
+    {"load", "file|swap|file,swap, default file",
+     "a program's pages: from its file; copied to swap at start; from the file once, then swap", word_load},
+    {"ata", "dma|pio, default dma", "how disks transfer", word_ata},
+    {"root", "NAME, as hda1; default: first partition of type 0x83", "root file system", word_root},
+    {"init", "PATH, default /sbin/init", "first program", word_init},
+    {"console", "terminal|raw, default terminal", "raw: bytes pass the console unchanged", word_console},
+};
+
+void bootparam_describe(void (*emit)(const char *name, const char *values, const char *meaning)) {
+    for (size_t i = 0; i < ARRAY_SIZE(boot_words); i++)
+        emit(boot_words[i].name, boot_words[i].values, boot_words[i].meaning);
+    emit("--", "ARGUMENT…", "arguments of the first program; %XX stands for the byte with this hex code");
+}
+
+/* --- words --- */
+
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/*
+ * Cuts the next word out of *@line, in place, without its quotes and escapes: NULL at the end of the line.
+ * An unfinished quote ends with the line.
+ */
+static char *next_word(char **line) {
+    char *from = *line;
+    while (is_blank(*from))
+        from++;
+    if (*from == '\0')
+        return NULL;
+    char *word = from, *to = from;
+    bool quoted = false;
+    while (*from != '\0' && (quoted || !is_blank(*from))) {
+        if (*from == '"') {
+            quoted = !quoted;
+            from++;
+            continue;
+        }
+        if (*from == '\\' && from[1] != '\0')
+            from++;
+        *to++ = *from++;
+    }
+    *line = *from == '\0' ? from : from + 1;
+    *to = '\0'; /* after *line is set: it may overwrite the blank that ended the word */
+    return word;
+}
+
+static int hex_digit(char c) {
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+/* Replaces %XX by the byte, in place. False: not two hex digits, or the byte 0, which ends a C string. */
+static bool decode_percent(char *word) {
+    char *to = word;
+    for (char *from = word; *from != '\0'; from++) {
+        if (*from != '%') {
+            *to++ = *from;
+            continue;
+        }
+        int high = hex_digit(from[1]);
+        int low = high < 0 ? -1 : hex_digit(from[2]);
+        if (low < 0 || (high | low) == 0)
+            return false;
+        *to++ = (char)(high << 4 | low);
+        from += 2;
+    }
+    *to = '\0';
+    return true;
+}
+
+static bool take_argument(char *word, void (*complain)(const char *text)) {
+    char text[160];
+    if (boot_options.argument_count == INIT_ARGUMENTS_MAX) {
+        print_to(text, sizeof text, "boot word: \"%.60s\": more than %d arguments for init", word,
+                 INIT_ARGUMENTS_MAX);
+    } else if (!decode_percent(word)) {
+        print_to(text, sizeof text, "boot word: \"%.60s\": %% wants two hex digits, not 00", word);
+    } else {
+        boot_options.arguments[boot_options.argument_count++] = word;
+        return true;
+    }
+    complain(text);
+    return false;
+}
+
+static bool take_word(char *word, void (*complain)(const char *text)) {
+    char text[200];
+    char *value = strchr(word, '=');
+    size_t length = value ? (size_t)(value - word) : strlen(word);
+    for (size_t i = 0; i < ARRAY_SIZE(boot_words); i++) {
+        const struct boot_word *row = &boot_words[i];
+        if (strlen(row->name) != length || strncmp(row->name, word, length) != 0)
+            continue;
+        if (value && row->set(value + 1))
+            return true;
+        print_to(text, sizeof text, "boot word: \"%.60s\": expected %s=%s", word, row->name, row->values);
+        complain(text);
+        return false;
+    }
+    print_to(text, sizeof text, "boot word: \"%.60s\": no such word", word);
+    complain(text);
+    return false;
+}
+
+int bootparam_parse(const char *line, void (*complain)(const char *text)) {
+    static char copy[LINE_MAX_BYTES]; /* the options point into it */
+    int result = 0;
+    if (str_copy(copy, line, sizeof copy) >= sizeof copy) {
+        complain("boot word: the command line is too long and was cut");
+        result = -EINVAL;
+    }
+    bool arguments = false;
+    char *rest = copy;
+    for (char *word; (word = next_word(&rest)) != NULL;) {
+        if (!arguments && strcmp(word, "--") == 0)
+            arguments = true;
+        else if (!(arguments ? take_argument(word, complain) : take_word(word, complain)))
+            result = -EINVAL;
+    }
+    return result;
+}
