@@ -36,13 +36,13 @@ struct process {
     char name[16]; /* last component of the program's path */
 
     /* exit.c */
-    bool exiting;                   /* process_exit() has begun: no signal reaches it any more */
-    bool exited;                    /* a zombie: only the entry for wait4 is left */
-    int exit_status;                /* Linux's wait status */
-    struct process *vfork_child;    /* the child whose exec or exit this process waits for */
-    struct waitq child_event;       /* wait4 and vfork sleep here */
-    int child_minor, child_major;   /* fault counts of children waited for */
-    uint32_t minor, major;          /* and of this process's earlier spaces */
+    bool exiting;                 /* process_exit() has begun: no signal reaches it any more */
+    bool exited;                  /* a zombie: only the entry for wait4 is left */
+    int exit_status;              /* Linux's wait status */
+    struct process *vfork_child;  /* the child whose exec or exit this process waits for */
+    struct waitq child_event;     /* wait4 and vfork sleep here */
+    int child_minor, child_major; /* fault counts of children waited for */
+    uint32_t minor, major;        /* and of this process's earlier spaces */
     uint64_t user_ticks, kernel_ticks, child_user_ticks, child_kernel_ticks;
     uint64_t start_tick;
 
@@ -120,6 +120,8 @@ int process_wait(int pid, unsigned options, int *status, struct child_usage *usa
 
 /* The end of the machine, when pid 1 has ended with @wait_status. kernel/shutdown.c */
 NORETURN void machine_shutdown(int wait_status);
+/* The same where pid 1 was never there. */
+NORETURN void machine_finish(int wait_status);
 
 /* --- signals (Linux numbers). kernel/signal.c --- */
 void signal_send_process(struct process *process, int signal);

@@ -43,10 +43,10 @@ struct thread {
     uint64_t signals_pending; /* sent to this thread alone */
     uint64_t signals_saved;   /* mask to put back after sigsuspend */
     bool restore_mask;
-    uint8_t restart;          /* enum restart of the system call that ends, see kernel/syscall.h */
-    long syscall_number;      /* of that call */
-    vaddr_t alternate_stack;  /* sigaltstack */
-    size_t alternate_size;    /* 0: none */
+    uint8_t restart;                  /* enum restart of the system call that ends, see kernel/syscall.h */
+    long syscall_number;              /* of that call */
+    vaddr_t alternate_stack;          /* sigaltstack */
+    size_t alternate_size;            /* 0: none */
     uint32_t trap_vector, trap_error; /* last exception, for signal frames */
     vaddr_t trap_address;             /* address of the last page fault */
     vaddr_t clear_tid;                /* set_tid_address */
@@ -98,5 +98,8 @@ bool sched_wake(struct thread *thread, int result);
 /* True when the running thread should give way before it returns to user mode; sched_preempt() does. */
 bool sched_preempt_wanted(void);
 void sched_preempt(void);
+
+/* The last step of a thread that is THREAD_DEAD. Interrupts disabled. */
+NORETURN void sched_switch_from_dead(void);
 
 #endif

@@ -1,0 +1,582 @@
+/*
+ * execve: a new program in the process.
+ *
+ * The new image is built in a space of its own while the old one is kept: argument strings are first
+ * copied into kernel pages, because they lie in the old space; then the new space is made current, its
+ * segments mapped, its stack filled by ordinary user copies. Only when nothing can fail any more is the old
+ * space let go. Any failure before puts the old space back, and the caller sees an error.
+ *
+ * No page of the program is read here, apart from its header and the page in which its data ends: segments
+ * are mapped from the file's object, and faults read what is touched.
+ *
+ *      stack, from the top:  strings: argv, envp, path | 16 random bytes | auxv | envp[] | argv[] | argc
+ *
+ * Source: System V ABI, Intel386 supplement, chapter 3 (process initialization); execve(2), getauxval(3).
+ */
+#include "arch/x86/abi.h"
+#include "arch/x86/memory.h"
+#include "arch/x86/usercopy.h"
+#include "kernel/elf.h"
+#include "kernel/process.h"
+#include "kernel/random.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "lib/string.h"
+#include "mm/heap.h"
+#include "mm/load.h"
+
+#include <linux/auxvec.h>
+#include <linux/stat.h>
+
+#define ARGUMENT_PAGES   32u /* 128 KiB of strings */
+#define SCRIPT_DEPTH_MAX 4
+#define STACK_TOP        (USER_TOP - PAGE_SIZE)
+#define STACK_LIMIT      (8u << 20)
+#define PIE_BASE         ((vaddr_t)0x08000000u)
+#define RANDOM_BYTES     16u
+#define CLOCK_TICKS      100u /* of times(2), not the timer's */
+
+/* Argument strings on their way: one after the other, each with its NUL, in kernel pages. */
+struct strings {
+    char *pages[ARGUMENT_PAGES];
+    size_t bytes;
+    unsigned argc, envc;
+};
+
+struct image {
+    struct vnode *vnode; /* a reference */
+    char *page;          /* its first page */
+    size_t page_bytes;
+    struct strings strings;
+    struct elf_image elf;
+    vaddr_t bias;
+};
+
+/* --- strings --- */
+
+/* Room at the end of the strings: *@room bytes at the address returned; NULL: *@error says why. */
+static char *strings_room(struct strings *strings, size_t *room, int *error) {
+    size_t page = strings->bytes / PAGE_SIZE;
+    *error = -E2BIG;
+    if (page == ARGUMENT_PAGES)
+        return NULL;
+    *error = -ENOMEM;
+    if (!strings->pages[page] && !(strings->pages[page] = kpage_alloc()))
+        return NULL;
+    *room = PAGE_SIZE - strings->bytes % PAGE_SIZE;
+    return strings->pages[page] + strings->bytes % PAGE_SIZE;
+}
+
+static int strings_add(struct strings *strings, const char *text) {
+    size_t left = strlen(text) + 1;
+    while (left > 0) {
+        size_t room;
+        int error;
+        char *to = strings_room(strings, &room, &error);
+        if (!to)
+            return error;
+        size_t bytes = MIN(left, room);
+        memcpy(to, text, bytes);
+        text += bytes;
+        left -= bytes;
+        strings->bytes += bytes;
+    }
+    return 0;
+}
+
+/* Adds the string at @from in user memory: never reads past the page that its NUL is in. */
+static int strings_add_user(struct strings *strings, vaddr_t from) {
+    for (;;) {
+        size_t room;
+        int error;
+        char *to = strings_room(strings, &room, &error);
+        if (!to)
+            return error;
+        size_t bytes = MIN(room, PAGE_SIZE - (from & PAGE_MASK));
+        error = user_read(to, from, bytes);
+        if (error)
+            return error;
+        char *nul = memchr(to, '\0', bytes);
+        strings->bytes += nul ? (size_t)(nul - to) + 1 : bytes;
+        if (nul)
+            return 0;
+        from += bytes;
+    }
+}
+
+/* Adds the strings that a NULL-terminated vector in user memory points to, without the first @skip. */
+static int strings_add_user_vector(struct strings *strings, vaddr_t vector, unsigned skip, unsigned *count) {
+    if (vector == 0) /* as Linux: no vector is an empty one */
+        return 0;
+    for (vaddr_t at = vector;; at += sizeof(uint32_t)) {
+        uint32_t string;
+        int error = user_read(&string, at, sizeof string);
+        if (error || string == 0)
+            return error;
+        if (skip > 0) {
+            skip--;
+            continue;
+        }
+        error = strings_add_user(strings, string);
+        if (error)
+            return error;
+        (*count)++;
+    }
+}
+
+static int strings_add_vector(struct strings *strings, const char *const *vector, unsigned skip,
+                              unsigned *count) {
+    for (unsigned i = 0; vector[i]; i++) {
+        if (i < skip)
+            continue;
+        int error = strings_add(strings, vector[i]);
+        if (error)
+            return error;
+        (*count)++;
+    }
+    return 0;
+}
+
+static void strings_free(struct strings *strings) {
+    for (unsigned i = 0; i < ARGUMENT_PAGES; i++)
+        kpage_free(strings->pages[i]);
+}
+
+/* Bytes of the string that starts at byte @at, with its NUL. */
+static size_t strings_length(const struct strings *strings, size_t at) {
+    size_t end = at;
+    while (strings->pages[end / PAGE_SIZE][end % PAGE_SIZE] != '\0')
+        end++;
+    return end + 1 - at;
+}
+
+/* --- finding the program --- */
+
+static int open_executable(const char *path, struct vnode **found) {
+    struct vnode *vnode;
+    int error = path_walk(process_current()->cwd, path, 0, &vnode);
+    if (error)
+        return error;
+    if (!S_ISREG(vnode->mode) || !vnode->has_pages || !(vnode->mode & 0111)) {
+        vnode_unref(vnode);
+        return -EACCES;
+    }
+    *found = vnode;
+    return 0;
+}
+
+/* Opens @path in place of what the image refers to now, and reads its first page. */
+static int image_open(struct image *image, const char *path) {
+    struct vnode *vnode;
+    int error = open_executable(path, &vnode);
+    if (error)
+        return error;
+    if (image->vnode)
+        vnode_unref(image->vnode);
+    image->vnode = vnode;
+    long bytes = vnode_read_kernel(vnode, image->page, PAGE_SIZE, 0);
+    if (bytes < 0)
+        return (int)bytes;
+    image->page_bytes = (size_t)bytes;
+    return 0;
+}
+
+/*
+ * Cuts the "#!" line in the image's first page into interpreter and argument (NULL: none), in place.
+ * False: not a script, or the line does not end in this page.
+ */
+static bool parse_script(struct image *image, char **interpreter, char **argument) {
+    if (image->page_bytes < 3 || memcmp(image->page, "#!", 2) != 0)
+        return false;
+    char *end = memchr(image->page, '\n', image->page_bytes);
+    if (!end)
+        return false;
+    while (end[-1] == ' ' || end[-1] == '\t')
+        end--;
+    *end = '\0';
+    char *at = image->page + 2;
+    while (*at == ' ' || *at == '\t')
+        at++;
+    *interpreter = at;
+    while (*at != '\0' && *at != ' ' && *at != '\t')
+        at++;
+    *argument = NULL;
+    if (*at != '\0') {
+        *at++ = '\0';
+        while (*at == ' ' || *at == '\t')
+            at++;
+        *argument = at;
+    }
+    return **interpreter != '\0';
+}
+
+/* What scripts put in place of argv[0]: interpreter, its argument, and the script's path, innermost last. */
+struct prefix {
+    char *page; /* holds the strings */
+    size_t used;
+    const char *words[2 * SCRIPT_DEPTH_MAX + 1];
+    unsigned count;
+};
+
+/* Puts a copy of @word in front of the others. */
+static int prefix_push(struct prefix *prefix, const char *word) {
+    size_t bytes = strlen(word) + 1;
+    if (bytes > PAGE_SIZE - prefix->used)
+        return -E2BIG;
+    memmove(prefix->words + 1, prefix->words, prefix->count * sizeof prefix->words[0]);
+    prefix->words[0] = memcpy(prefix->page + prefix->used, word, bytes);
+    prefix->used += bytes;
+    prefix->count++;
+    return 0;
+}
+
+/* Opens the program that @path leads to through "#!" lines; @prefix gets what goes before the arguments. */
+static int image_resolve(struct image *image, const char *path, struct prefix *prefix) {
+    int error = image_open(image, path);
+    for (int depth = 0; !error; depth++) {
+        char *interpreter, *argument;
+        if (!parse_script(image, &interpreter, &argument))
+            return 0;
+        if (depth == SCRIPT_DEPTH_MAX)
+            return -ELOOP;
+        if (depth == 0)
+            error = prefix_push(prefix, path);
+        if (!error && argument)
+            error = prefix_push(prefix, argument);
+        if (!error)
+            error = prefix_push(prefix, interpreter);
+        if (!error)
+            error = image_open(image, prefix->words[0]);
+    }
+    return error;
+}
+
+/* --- mapping; the new space is current --- */
+
+static int map_pages(struct space *space, vaddr_t start, vaddr_t end, unsigned flags, struct object *object,
+                     pgoff_t offset) {
+    if (start >= end)
+        return 0;
+    struct map_request request = {
+        .address = start,
+        .length = end - start,
+        .flags = flags | AREA_MAYWRITE | AREA_IMAGE,
+        .fixed = true,
+        .object = object,
+        .object_offset = offset,
+    };
+    vaddr_t address;
+    return space_map(space, &request, &address);
+}
+
+/*
+ * Zeroes the rest of the last file page, which belongs to the memory image but not to the file's part of
+ * it. The page becomes a private copy.
+ */
+static int clear_tail(struct space *space, vaddr_t from, vaddr_t to, unsigned flags) {
+    vaddr_t page = PAGE_DOWN(from);
+    if (from == to)
+        return 0;
+    int error = space_protect(space, page, PAGE_SIZE, flags | AREA_WRITE);
+    if (!error && user_clear(from, to - from) > 0)
+        error = -EIO;
+    if (!error && !(flags & AREA_WRITE))
+        error = space_protect(space, page, PAGE_SIZE, flags);
+    return error;
+}
+
+static int map_segment(struct space *space, const struct image *image, const struct elf_segment *segment) {
+    vaddr_t start = image->bias + segment->address;
+    vaddr_t file_end = start + segment->file_bytes, end = start + segment->memory_bytes;
+    vaddr_t file_pages_end = segment->file_bytes > 0 ? PAGE_UP(file_end) : PAGE_DOWN(start);
+    unsigned flags = (segment->read ? AREA_READ : 0u) | (segment->write ? AREA_WRITE : 0u) |
+                     (segment->execute ? AREA_EXEC : 0u);
+    int error = map_pages(space, PAGE_DOWN(start), file_pages_end, flags, &image->vnode->object,
+                          segment->offset / PAGE_SIZE);
+    if (!error)
+        error = map_pages(space, file_pages_end, PAGE_UP(end), flags, NULL, 0);
+    /* Only a segment that goes on beyond its file part needs zeroes there; text may show what follows it. */
+    if (!error && segment->file_bytes > 0 && end > file_end)
+        error = clear_tail(space, file_end, MIN(end, file_pages_end), flags);
+    if (segment->execute && space->code_end < file_end) {
+        space->code_start = space->code_start ? space->code_start : start;
+        space->code_end = file_end;
+    } else if (segment->write) {
+        space->data_start = space->data_start ? space->data_start : start;
+        space->data_end = file_end;
+    }
+    return error;
+}
+
+static int map_program(struct space *space, struct image *image) {
+    for (unsigned i = 0; i < image->elf.segment_count; i++) {
+        int error = map_segment(space, image, &image->elf.segments[i]);
+        if (error)
+            return error;
+    }
+    space_set_brk(space, image->bias + image->elf.high);
+    return space_make_stack(space, STACK_TOP, STACK_LIMIT);
+}
+
+/* --- the stack --- */
+
+static int push_word(vaddr_t *at, uint32_t word) {
+    int error = user_write(*at, &word, sizeof word);
+    *at += sizeof word;
+    return error;
+}
+
+/* Copies the strings to @to and notes where arguments and environment lie. */
+static int push_strings(struct space *space, const struct strings *strings, vaddr_t to) {
+    for (size_t done = 0; done < strings->bytes; done += PAGE_SIZE) {
+        size_t bytes = MIN((size_t)PAGE_SIZE, strings->bytes - done);
+        int error = user_write(to + done, strings->pages[done / PAGE_SIZE], bytes);
+        if (error)
+            return error;
+    }
+    space->arg_start = to;
+    return 0;
+}
+
+/* A vector of pointers to @count strings from byte *@at on, and the NULL after it. */
+static int push_vector(const struct strings *strings, vaddr_t base, size_t *at, unsigned count,
+                       vaddr_t *place) {
+    for (unsigned i = 0; i < count; i++) {
+        int error = push_word(place, (uint32_t)(base + *at));
+        if (error)
+            return error;
+        *at += strings_length(strings, *at);
+    }
+    return push_word(place, 0);
+}
+
+#define AUXV_ENTRIES_MAX 20u
+
+/* What the kernel tells the C library; returns the number of entries. */
+static unsigned make_auxv(const struct image *image, vaddr_t random, vaddr_t path,
+                          uint32_t auxv[AUXV_ENTRIES_MAX][2]) {
+    const struct elf_image *elf = &image->elf;
+    unsigned count = 0;
+#define ENTRY(type, value) auxv[count][0] = (type), auxv[count++][1] = (uint32_t)(value)
+    if (elf->headers) { /* all three or none */
+        ENTRY(AT_PHDR, image->bias + elf->headers);
+        ENTRY(AT_PHENT, elf->header_bytes);
+        ENTRY(AT_PHNUM, elf->header_count);
+    }
+    ENTRY(AT_PAGESZ, PAGE_SIZE);
+    ENTRY(AT_BASE, 0);
+    ENTRY(AT_FLAGS, 0);
+    ENTRY(AT_ENTRY, image->bias + elf->entry);
+    ENTRY(AT_UID, 0);
+    ENTRY(AT_EUID, 0);
+    ENTRY(AT_GID, 0);
+    ENTRY(AT_EGID, 0);
+    ENTRY(AT_HWCAP, 0);
+    ENTRY(AT_CLKTCK, CLOCK_TICKS);
+    ENTRY(AT_SECURE, 0);
+    ENTRY(AT_RANDOM, random);
+    ENTRY(AT_EXECFN, path);
+    ENTRY(AT_NULL, 0);
+#undef ENTRY
+    ASSERT(count <= AUXV_ENTRIES_MAX);
+    return count;
+}
+
+/* Fills the stack of the new space; *@stack gets the stack pointer at entry, 16-byte aligned. */
+static int build_stack(struct space *space, const struct image *image, vaddr_t *stack) {
+    const struct strings *strings = &image->strings;
+    uint32_t auxv[AUXV_ENTRIES_MAX][2];
+    uint8_t random[RANDOM_BYTES];
+    random_bytes(random, sizeof random);
+
+    vaddr_t base = (STACK_TOP - sizeof(uint32_t) - strings->bytes) & ~(vaddr_t)15;
+    vaddr_t random_at = base - RANDOM_BYTES;
+    size_t path = 0; /* the last string */
+    for (unsigned i = 0; i < strings->argc + strings->envc; i++)
+        path += strings_length(strings, path);
+    unsigned entries = make_auxv(image, random_at, base + path, auxv);
+    size_t words = 1 + strings->argc + 1 + strings->envc + 1 + 2 * entries;
+    *stack = (random_at - words * sizeof(uint32_t)) & ~(vaddr_t)15;
+
+    int error = push_strings(space, strings, base);
+    if (!error)
+        error = user_write(random_at, random, sizeof random);
+    vaddr_t place = *stack;
+    size_t string = 0;
+    if (!error)
+        error = push_word(&place, strings->argc);
+    if (!error)
+        error = push_vector(strings, base, &string, strings->argc, &place);
+    space->arg_end = space->env_start = base + string;
+    if (!error)
+        error = push_vector(strings, base, &string, strings->envc, &place);
+    space->env_end = base + string;
+    space->stack_start = *stack;
+    return error ? error : user_write(place, auxv, entries * sizeof auxv[0]);
+}
+
+/* --- the switch --- */
+
+static int parse_elf(struct image *image, const char *path) {
+    const char *reason;
+    int error =
+        elf_parse(image->page, image->page_bytes, image->vnode->object.size, USER_TOP, &image->elf, &reason);
+    if (error) {
+        klog("exec: %s: %s", path, reason);
+        return error;
+    }
+    image->bias = image->elf.position_independent ? PIE_BASE : 0;
+    if (image->bias > STACK_TOP - STACK_LIMIT - image->elf.high) {
+        klog("exec: %s: larger than the address space", path);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+/* Builds the new space; 0 with it current and *@old the one to let go, or errno with the old one current. */
+static int build_space(struct image *image, struct space **old, vaddr_t *stack) {
+    struct space *space = space_create();
+    if (!space)
+        return -ENOMEM;
+    space->owner_pid = process_current()->pid;
+    *old = process_use_space(space);
+    int error = map_program(space, image);
+    if (!error)
+        error = load_image(space);
+    if (!error)
+        error = build_stack(space, image, stack);
+    if (error) {
+        process_use_space(*old);
+        space_unref(space);
+    }
+    return error;
+}
+
+static void close_on_exec(struct process *process) {
+    for (int fd = 0; fd < FILES_MAX; fd++) {
+        struct file *file = process->files[fd];
+        if (!file || !(process->close_on_exec >> fd & 1))
+            continue;
+        process->files[fd] = NULL;
+        file_unref(file);
+    }
+    process->close_on_exec = 0;
+}
+
+/* @path as /proc/PID/exe shows it: made absolute. NULL when there is no memory for it. */
+static char *absolute_path(struct process *process, const char *path) {
+    size_t length = strlen(path) + 1;
+    char *text = kpage_alloc();
+    char *absolute = NULL;
+    int prefix = 0;
+    if (text && path[0] != '/' && (prefix = path_of(process->cwd, text, PAGE_SIZE)) > 0 &&
+        text[prefix - 1] != '/' && prefix < (int)PAGE_SIZE)
+        text[prefix++] = '/';
+    if (text && prefix >= 0)
+        absolute = kmalloc((size_t)prefix + length);
+    if (absolute) {
+        memcpy(absolute, text, (size_t)prefix);
+        memcpy(absolute + prefix, path, length);
+    }
+    kpage_free(text);
+    return absolute;
+}
+
+static void set_names(struct process *process, const char *path) {
+    const char *slash = strrchr(path, '/');
+    str_copy(process->name, slash ? slash + 1 : path, sizeof process->name);
+    char *old = process->executable_path;
+    process->executable_path = absolute_path(process, path);
+    kfree(old);
+}
+
+/* The point of no return: nothing in here can fail. */
+static void commit(struct image *image, const char *path, struct space *old) {
+    struct process *process = process_current();
+    struct vnode *old_executable = process->executable;
+    process->executable = image->vnode;
+    image->vnode = NULL;
+    close_on_exec(process);
+    signal_reset_for_exec(process);
+    context_reset_user_state(&thread_current->context);
+    thread_current->clear_tid = 0;
+    set_names(process, path);
+    if (old) {
+        process_count_faults(process, old);
+        space_unref(old);
+    }
+    process_release_vfork(process);
+    if (old_executable)
+        vnode_unref(old_executable);
+}
+
+/* --- both entrances --- */
+
+/* Where argv and envp come from: kernel vectors (boot) or the program's. */
+struct exec_source {
+    const char *const *argv, *const *envp;
+    vaddr_t user_argv, user_envp;
+};
+
+static int collect_strings(struct image *image, const struct prefix *prefix, const struct exec_source *source,
+                           const char *path) {
+    struct strings *strings = &image->strings;
+    unsigned skip = prefix->count > 0 ? 1 : 0; /* a script's name stands for argv[0] */
+    int error = 0;
+    for (unsigned i = 0; i < prefix->count && !error; i++, strings->argc++)
+        error = strings_add(strings, prefix->words[i]);
+    if (!error)
+        error = source->argv ? strings_add_vector(strings, source->argv, skip, &strings->argc)
+                             : strings_add_user_vector(strings, source->user_argv, skip, &strings->argc);
+    if (!error)
+        error = source->envp ? strings_add_vector(strings, source->envp, 0, &strings->envc)
+                             : strings_add_user_vector(strings, source->user_envp, 0, &strings->envc);
+    return error ? error : strings_add(strings, path);
+}
+
+static int exec_image(struct image *image, const char *path, const struct exec_source *source,
+                      struct trap_frame *frame) {
+    struct prefix prefix = {.page = kpage_alloc()};
+    struct space *old;
+    vaddr_t stack;
+    if (!prefix.page)
+        return -ENOMEM;
+    int error = image_resolve(image, path, &prefix);
+    if (!error)
+        error = collect_strings(image, &prefix, source, path);
+    if (!error)
+        error = parse_elf(image, path);
+    if (!error)
+        error = build_space(image, &old, &stack);
+    if (!error) {
+        trap_frame_init_user(frame, image->bias + image->elf.entry, stack);
+        commit(image, path, old);
+    }
+    kpage_free(prefix.page);
+    return error;
+}
+
+static int exec_from(const char *path, const struct exec_source *source, struct trap_frame *frame) {
+    struct image *image = kmalloc(sizeof *image);
+    if (!image)
+        return -ENOMEM;
+    image->page = kpage_alloc();
+    int error = image->page ? exec_image(image, path, source, frame) : -ENOMEM;
+    strings_free(&image->strings);
+    kpage_free(image->page);
+    if (image->vnode)
+        vnode_unref(image->vnode);
+    kfree(image);
+    return error;
+}
+
+int exec_program(const char *path, const char *const *argv, const char *const *envp,
+                 struct trap_frame *frame) {
+    struct exec_source source = {.argv = argv, .envp = envp};
+    return exec_from(path, &source, frame);
+}
+
+int exec_user(const char *path, vaddr_t argv, vaddr_t envp, struct trap_frame *frame) {
+    struct exec_source source = {.user_argv = argv, .user_envp = envp};
+    return exec_from(path, &source, frame);
+}

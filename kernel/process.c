@@ -1,0 +1,134 @@
+/*
+ * The table of processes, and what mm asks of it: whose fault this is, and whom to kill for want of memory.
+ *
+ * A process is made by process_create() (fork and boot), lives with at least one thread, becomes a zombie
+ * in process_exit(), and is freed when its parent has waited for it. All of this is thread-context data:
+ * no locks.
+ */
+#include "kernel/process.h"
+#include "arch/x86/time.h"
+#include "lib/log.h"
+#include "lib/string.h"
+#include "mm/counters.h"
+#include "mm/heap.h"
+#include "mm/vm.h"
+
+#define PID_MAX 32767
+
+struct list processes = LIST_INITIALIZER(processes);
+struct process *process_init;
+
+struct process *process_find(int pid) {
+    list_for_each (process, &processes, struct process, all) {
+        if (process->pid == pid)
+            return process;
+    }
+    return NULL;
+}
+
+/* A number that is not in use as group or session either: those outlive the process that founded them. */
+static bool pid_in_use(int pid) {
+    list_for_each (process, &processes, struct process, all) {
+        if (process->pid == pid || process->group == pid || process->session == pid)
+            return true;
+    }
+    return false;
+}
+
+static int next_pid(void) {
+    static int last;
+    do {
+        last = last == PID_MAX ? 1 : last + 1;
+    } while (pid_in_use(last));
+    return last;
+}
+
+struct process *process_create(void) {
+    struct process *process = kmalloc(sizeof *process);
+    if (!process)
+        return NULL;
+    process->pid = next_pid();
+    process->group = process->session = process->pid;
+    process->umask = 022;
+    process->start_tick = time_ticks();
+    list_init(&process->threads);
+    list_init(&process->children);
+    list_init(&process->sibling);
+    list_add_tail(&processes, &process->all);
+    return process;
+}
+
+void process_destroy(struct process *process) {
+    ASSERT(!process->space && list_empty(&process->threads) && list_empty(&process->children));
+    list_remove(&process->sibling);
+    list_remove(&process->all);
+    kfree(process->executable_path);
+    kfree(process);
+}
+
+void process_adopt_thread(struct process *process, struct thread *thread) {
+    ASSERT(list_empty(&process->threads)); /* one thread a process, until there is a futex */
+    thread->process = process;
+    thread->id = process->pid;
+    list_add_tail(&process->threads, &thread->siblings);
+}
+
+void process_set_parent(struct process *process, struct process *parent) {
+    list_remove(&process->sibling);
+    process->parent = parent;
+    list_add_tail(&parent->children, &process->sibling);
+}
+
+struct space *process_use_space(struct space *space) {
+    struct process *process = process_current();
+    struct space *old = process->space;
+    process->space = space;
+    space_activate(space);
+    return old;
+}
+
+void process_count_faults(struct process *process, const struct space *space) {
+    process->minor += space->faults.minor;
+    process->major += space->faults.major;
+}
+
+/* --- for mm --- */
+
+const char *vm_current_name(void) {
+    struct process *process = process_current();
+    return process ? process->name : thread_current->name;
+}
+
+int vm_current_pid(void) {
+    struct process *process = process_current();
+    return process ? process->pid : 0;
+}
+
+/*
+ * Kills the largest process, so that memory comes back. One that is dying already counts as success: to
+ * wait for it is all that can be done. Pid 1 only dies when it is the last.
+ */
+bool vm_kill_largest(void) {
+    struct process *largest = NULL;
+    struct space_usage most = {0};
+    list_for_each (process, &processes, struct process, all) {
+        if (!process->space)
+            continue;
+        if (process->killed_by || process->exiting)
+            return true;
+        struct space_usage usage;
+        space_usage(process->space, &usage);
+        bool larger = usage.resident + usage.swapped > most.resident + most.swapped;
+        if (!largest || largest == process_init || (larger && process != process_init)) {
+            largest = process;
+            most = usage;
+        }
+    }
+    if (!largest)
+        return false;
+    klog("oom: killed %s[%d]: %u pages resident, %u swapped", largest->name, largest->pid, most.resident,
+         most.swapped);
+    count(COUNT_OOM_KILL);
+    signal_send_process(largest, 9 /* SIGKILL */);
+    return true;
+}

@@ -1,0 +1,88 @@
+/*
+ * The life of threads: made, run, buried.
+ *
+ * A thread cannot free the stack it stands on. It leaves itself on the list of the dead and queues the
+ * burial as deferred work, which the next thread does for it.
+ */
+#include "kernel/thread.h"
+#include "arch/x86/irq.h"
+#include "arch/x86/memory.h"
+#include "kernel/process.h"
+#include "lib/deferred.h"
+#include "lib/log.h"
+#include "mm/heap.h"
+#include "mm/vm.h"
+
+struct list threads = LIST_INITIALIZER(threads);
+
+static struct list dead = LIST_INITIALIZER(dead);
+
+struct thread *thread_create(void) {
+    struct thread *thread = kmalloc(sizeof *thread);
+    if (!thread)
+        return NULL;
+    thread->stack_top = kstack_create();
+    if (!thread->stack_top) {
+        kfree(thread);
+        return NULL;
+    }
+    thread->state = THREAD_ASLEEP;
+    list_init(&thread->link);
+    list_init(&thread->timed);
+    list_init(&thread->siblings);
+    list_add_tail(&threads, &thread->all);
+    return thread;
+}
+
+void thread_destroy(struct thread *thread) {
+    list_remove(&thread->all);
+    list_remove(&thread->siblings);
+    kstack_destroy(thread->stack_top);
+    kfree(thread);
+}
+
+/* Where every kernel thread begins. */
+static void run_kernel_thread(void *argument) {
+    struct thread *self = argument;
+    irq_enable();
+    self->entry(self->argument);
+    thread_exit();
+}
+
+struct thread *thread_create_kernel(const char *name, void (*entry)(void *), void *argument) {
+    struct thread *thread = thread_create();
+    if (!thread)
+        return NULL;
+    thread->name = name;
+    thread->entry = entry;
+    thread->argument = argument;
+    context_init_kernel(&thread->context, thread->stack_top, run_kernel_thread, thread);
+    thread_ready(thread);
+    return thread;
+}
+
+static void bury_dead(void) {
+    while (!list_empty(&dead)) {
+        struct thread *thread = list_first(&dead, struct thread, link);
+        list_remove(&thread->link);
+        thread_destroy(thread);
+    }
+}
+
+NORETURN void thread_exit(void) {
+    static struct deferred burial = {.function = bury_dead};
+    may_sleep();
+    deferred_run(); /* before the burial is queued: it must not run while we stand on the stack */
+    irq_disable();
+    struct thread *self = thread_current;
+    self->state = THREAD_DEAD;
+    self->process = NULL;
+    list_add_tail(&dead, &self->link);
+    deferred_queue(&burial);
+    sched_switch_from_dead();
+}
+
+void vm_spawn_daemon(const char *name, void (*entry)(void *)) {
+    if (!thread_create_kernel(name, entry, NULL))
+        panic("no memory for the thread %s", name);
+}
