@@ -43,6 +43,10 @@ static inline vaddr_t abi_program_counter(const struct trap_frame *frame) {
     return frame->eip;
 }
 
+static inline bool trap_is_page_fault(const struct trap_frame *frame) {
+    return frame->vector == 14;
+}
+
 static inline vaddr_t abi_stack_pointer(const struct trap_frame *frame) {
     return frame->esp;
 }

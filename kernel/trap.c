@@ -1,0 +1,146 @@
+/*
+ * What traps mean to a process: a page fault is handed to mm, an exception becomes a signal, and before
+ * every return to user mode what has been put off is done.
+ *
+ * A process that dies of its own fault is named in the log, with address, PC and reason: in this system
+ * that line is what a student sees first.
+ */
+#include "arch/x86/trap.h"
+#include "arch/x86/abi.h"
+#include "arch/x86/memory.h"
+#include "kernel/process.h"
+#include "lib/deferred.h"
+#include "lib/log.h"
+#include "mm/fault.h"
+
+#include <linux/signal.h>
+
+/* --- page faults --- */
+
+/* The signal for how a fault ended; *@code: its si_code. 0: none. */
+static int signal_of_fault(enum fault_result result, int *code) {
+    switch (result) {
+    case FAULT_OK:
+    case FAULT_KILLED:
+        return 0;
+    case FAULT_MAPERR:
+        *code = SEGV_MAPERR;
+        return SIGSEGV;
+    case FAULT_ACCERR:
+        *code = SEGV_ACCERR;
+        return SIGSEGV;
+    case FAULT_BUSERR:
+        *code = BUS_ADRERR;
+        return SIGBUS;
+    }
+    panic("fault: unknown result %d", (int)result);
+}
+
+int kernel_page_fault(vaddr_t address, unsigned error_code, bool user, int *code) {
+    struct process *process = process_current();
+    if (!process || !process->space) {
+        *code = SEGV_MAPERR;
+        return SIGSEGV;
+    }
+    enum fault_access access = (error_code & TRAP_PF_WRITE) ? FAULT_WRITE : FAULT_READ;
+    enum fault_result result = FAULT_MAPERR;
+    if (address < USER_TOP)
+        result = vm_fault(process->space, address, access);
+    /* Told to die: user mode will not be reached again; a copy of the kernel's must stop, not try again. */
+    if (result == FAULT_KILLED && !user)
+        return SIGKILL;
+    return signal_of_fault(result, code);
+}
+
+/* --- exceptions --- */
+
+static const char *signal_name(int signal) {
+    switch (signal) {
+    case SIGSEGV:
+        return "SIGSEGV";
+    case SIGBUS:
+        return "SIGBUS";
+    case SIGFPE:
+        return "SIGFPE";
+    case SIGILL:
+        return "SIGILL";
+    case SIGTRAP:
+        return "SIGTRAP";
+    default:
+        return "a signal";
+    }
+}
+
+static const char *reason(int signal, int code) {
+    if (code == SI_KERNEL)
+        return "privileged instruction, or outside a segment";
+    switch (signal) {
+    case SIGSEGV:
+        return code == SEGV_ACCERR ? "the mapping does not allow it" : "nothing mapped there";
+    case SIGBUS:
+        return code == BUS_ADRALN ? "not aligned" : "past the end of its file, or the disk failed";
+    case SIGFPE:
+        return code == FPE_INTDIV ? "integer division by zero, or overflow" : "floating-point exception";
+    case SIGILL:
+        return "illegal instruction";
+    default:
+        return "breakpoint or single step";
+    }
+}
+
+static void log_death(const struct trap_frame *frame, int signal, int code, vaddr_t address) {
+    const struct process *process = process_current();
+    const char *access = "";
+    if (trap_is_page_fault(frame))
+        access = (frame->error & TRAP_PF_WRITE) ? " (write)" : " (read)";
+    klog("fault: %s[%d]: %s at 0x%08lx%s, pc 0x%08lx: %s", process->name, process->pid, signal_name(signal),
+         (unsigned long)address, access, (unsigned long)abi_program_counter(frame), reason(signal, code));
+}
+
+/* What the signal frame will show of the exception. */
+static void note_trap(struct thread *thread, const struct trap_frame *frame, vaddr_t address) {
+    thread->trap_vector = frame->vector;
+    thread->trap_error = frame->error;
+    if (trap_is_page_fault(frame)) {
+        thread->trap_address = address;
+        if (address >= USER_TOP) /* what the kernel has mapped there is not the program's to know */
+            thread->trap_error |= TRAP_PF_PRESENT;
+    }
+}
+
+/*
+ * The signal cannot wait: the instruction would only fault again. If the program blocks or ignores it, it
+ * dies of it.
+ */
+void kernel_user_exception(struct trap_frame *frame, int signal, int code, vaddr_t address) {
+    struct thread *self = thread_current;
+    struct process *process = self->process;
+    struct signal_action *action = &process->actions[signal];
+    uint64_t bit = 1ull << (signal - 1);
+    self->trap = frame;
+    note_trap(self, frame, address);
+    if ((self->signals_blocked & bit) || action->handler == (vaddr_t)SIG_IGN) {
+        action->handler = (vaddr_t)SIG_DFL;
+        self->signals_blocked &= ~bit;
+    }
+    if (action->handler == (vaddr_t)SIG_DFL)
+        log_death(frame, signal, code, address);
+    struct signal_info info = {.code = code, .address = address};
+    signal_send_info(process, self, signal, &info);
+}
+
+/* --- on the way back --- */
+
+void kernel_return_to_user(struct trap_frame *frame) {
+    thread_current->trap = frame;
+    for (;;) {
+        if (deferred_pending())
+            deferred_run();
+        if (signal_work_pending())
+            signal_deliver(frame);
+        else if (sched_preempt_wanted())
+            sched_preempt();
+        else
+            return;
+    }
+}
