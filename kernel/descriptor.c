@@ -1,0 +1,110 @@
+/*
+ * File descriptors: a small table in each process, and the path arguments of system calls.
+ *
+ * Paths are copied into a page before anything is looked up, so that a lookup never touches user memory,
+ * and a program that changes the string meanwhile deceives nobody.
+ */
+#include "kernel/descriptor.h"
+#include "arch/x86/usercopy.h"
+#include "kernel/process.h"
+#include "lib/errno.h"
+#include "mm/heap.h"
+
+#include <linux/fcntl.h>
+#include <linux/stat.h>
+
+struct file *descriptor_file(int fd) {
+    return fd >= 0 && fd < FILES_MAX ? process_current()->files[fd] : NULL;
+}
+
+void descriptor_set_close_on_exec(int fd, bool on) {
+    struct process *process = process_current();
+    if (on)
+        process->close_on_exec |= 1ull << fd;
+    else
+        process->close_on_exec &= ~(1ull << fd);
+}
+
+int descriptor_allocate(struct file *file, int lowest, bool close_on_exec) {
+    struct process *process = process_current();
+    for (int fd = lowest; fd < FILES_MAX; fd++) {
+        if (process->files[fd])
+            continue;
+        process->files[fd] = file;
+        descriptor_set_close_on_exec(fd, close_on_exec);
+        return fd;
+    }
+    file_unref(file);
+    return -EMFILE;
+}
+
+struct file *descriptor_take(int fd) {
+    struct file *file = descriptor_file(fd);
+    if (file) {
+        process_current()->files[fd] = NULL;
+        descriptor_set_close_on_exec(fd, false);
+    }
+    return file;
+}
+
+char *path_argument(vaddr_t user, int *error) {
+    char *path = kpage_alloc();
+    *error = -ENOMEM;
+    if (!path)
+        return NULL;
+    int length = user_string(path, user, PATH_MAX_BYTES);
+    if (length >= 0)
+        return path;
+    *error = length;
+    kpage_free(path);
+    return NULL;
+}
+
+void path_argument_free(char *path) {
+    kpage_free(path);
+}
+
+int path_start(int directory_fd, const char *path, struct vnode **start) {
+    if (path[0] == '/') {
+        *start = NULL;
+        return 0;
+    }
+    if (directory_fd == AT_FDCWD) {
+        *start = process_current()->cwd;
+        return 0;
+    }
+    struct file *file = descriptor_file(directory_fd);
+    if (!file)
+        return -EBADF;
+    *start = file->vnode;
+    return S_ISDIR(file->vnode->mode) ? 0 : -ENOTDIR;
+}
+
+/* The vnode of an open descriptor, or the working directory. */
+static int lookup_descriptor(int fd, struct vnode **found) {
+    struct file *file = descriptor_file(fd);
+    if (!file && fd != AT_FDCWD)
+        return -EBADF;
+    *found = file ? file->vnode : process_current()->cwd;
+    vnode_ref(*found);
+    return 0;
+}
+
+int path_lookup_at(int directory_fd, vaddr_t user_path, unsigned flags, struct vnode **found) {
+    if ((flags & AT_EMPTY_PATH) && user_path == 0) /* newer programs pass NULL */
+        return lookup_descriptor(directory_fd, found);
+    int error;
+    char *path = path_argument(user_path, &error);
+    if (!path)
+        return error;
+    struct vnode *start;
+    if (path[0] == '\0') {
+        error = (flags & AT_EMPTY_PATH) ? lookup_descriptor(directory_fd, found) : -ENOENT;
+    } else {
+        error = path_start(directory_fd, path, &start);
+        if (!error)
+            error = path_walk(start, path, (flags & AT_SYMLINK_NOFOLLOW) ? WALK_NOFOLLOW : 0, found);
+    }
+    path_argument_free(path);
+    return error;
+}

@@ -1,0 +1,34 @@
+/* File descriptors and path arguments: what the system calls of files share. See descriptor.c. */
+#ifndef KERNEL_DESCRIPTOR_H
+#define KERNEL_DESCRIPTOR_H
+
+#include "fs/file.h"
+
+/*
+ * The current process's open file, or NULL. No reference is taken: only the process itself, which is busy
+ * with this system call, changes its table.
+ */
+struct file *descriptor_file(int fd);
+
+/* Gives @file (whose reference passes) the lowest free descriptor from @lowest on; -EMFILE: it is closed. */
+int descriptor_allocate(struct file *file, int lowest, bool close_on_exec);
+
+/* Frees the descriptor: its file, or NULL. */
+struct file *descriptor_take(int fd);
+
+void descriptor_set_close_on_exec(int fd, bool on);
+
+/* A path argument, copied from user memory into a page: NULL with *@error -EFAULT, -ENAMETOOLONG, … */
+char *path_argument(vaddr_t user, int *error);
+void path_argument_free(char *path);
+
+/* Where a relative path of an …at() call starts (no reference taken). -EBADF, -ENOTDIR. */
+int path_start(int directory_fd, const char *path, struct vnode **start);
+
+/*
+ * The vnode, with a reference, that (directory descriptor, path, AT_* flags) name; with AT_EMPTY_PATH and an
+ * empty path the descriptor itself.
+ */
+int path_lookup_at(int directory_fd, vaddr_t user_path, unsigned flags, struct vnode **found);
+
+#endif

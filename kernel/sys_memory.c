@@ -1,0 +1,206 @@
+/*
+ * System calls of memory: Linux's flags and corner cases on one side, mm/space.h on the other.
+ */
+#include "arch/x86/memory.h"
+#include "arch/x86/usercopy.h"
+#include "kernel/descriptor.h"
+#include "kernel/process.h"
+#include "kernel/syscall.h"
+#include "lib/errno.h"
+#include "mm/heap.h"
+
+#include <linux/fcntl.h>
+#include <linux/mman.h>
+
+_Static_assert(PROT_READ == AREA_READ && PROT_WRITE == AREA_WRITE && PROT_EXEC == AREA_EXEC,
+               "protections pass unchanged");
+
+static struct space *current_space(void) {
+    return process_current()->space;
+}
+
+/* A failed brk returns the break as it is: C libraries compare. */
+long sys_brk(vaddr_t wanted) {
+    return (long)space_brk(current_space(), wanted);
+}
+
+/* --- mmap --- */
+
+static unsigned area_flags(unsigned protection, unsigned flags) {
+    unsigned area = protection & AREA_PROTECTION;
+    if ((flags & MAP_TYPE) != MAP_PRIVATE)
+        area |= AREA_SHARED;
+    if (flags & MAP_GROWSDOWN)
+        area |= AREA_GROWSDOWN;
+    if (flags & MAP_NORESERVE)
+        area |= AREA_NORESERVE;
+    return area;
+}
+
+/* Adds the file's part of the request: its object, and what its open mode allows. */
+static int request_file(struct map_request *request, int fd) {
+    struct file *file = descriptor_file(fd);
+    if (!file)
+        return -EBADF;
+    if (!file->vnode->has_pages)
+        return -ENODEV;
+    unsigned mode = file->flags & O_ACCMODE;
+    if (mode == O_WRONLY)
+        return -EACCES;
+    if (!(request->flags & AREA_SHARED) || mode == O_RDWR)
+        request->flags |= AREA_MAYWRITE;
+    else if (request->flags & AREA_WRITE)
+        return -EACCES;
+    request->object = &file->vnode->object;
+    return 0;
+}
+
+/* MAP_FIXED_NOREPLACE: true if an area lies in the way. */
+static bool occupied(vaddr_t address, size_t length) {
+    struct area *area = space_find_from(current_space(), address);
+    return area && area->start < address + length;
+}
+
+static int check_place(vaddr_t address, size_t length, unsigned flags) {
+    if (length == 0)
+        return -EINVAL;
+    if (length > USER_TOP - PAGE_SIZE)
+        return -ENOMEM;
+    if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
+        return 0;
+    if (address & PAGE_MASK)
+        return -EINVAL;
+    if (address > USER_TOP - PAGE_UP(length))
+        return -ENOMEM;
+    return (flags & MAP_FIXED_NOREPLACE) && occupied(address, PAGE_UP(length)) ? -EEXIST : 0;
+}
+
+static long map(vaddr_t address, size_t length, unsigned protection, unsigned flags, int fd, pgoff_t page) {
+    unsigned type = flags & MAP_TYPE;
+    if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE)
+        return -EINVAL;
+    int error = check_place(address, length, flags);
+    if (error)
+        return error;
+    struct map_request request = {
+        .address = address,
+        .length = length,
+        .flags = area_flags(protection, flags),
+        .fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE),
+        .populate = flags & MAP_POPULATE,
+    };
+    if (flags & MAP_ANONYMOUS) {
+        request.flags |= AREA_MAYWRITE;
+    } else {
+        request.object_offset = page;
+        error = request_file(&request, fd);
+    }
+    if (!error)
+        error = space_map(current_space(), &request, &address);
+    return error ? error : (long)address;
+}
+
+long sys_mmap2(vaddr_t address, size_t length, unsigned protection, unsigned flags, int fd, pgoff_t page) {
+    return map(address, length, protection, flags, fd, page);
+}
+
+/* The older call: its six arguments lie in memory, and the offset is in bytes. */
+long sys_mmap(vaddr_t arguments) {
+    uint32_t a[6];
+    if (user_read(a, arguments, sizeof a))
+        return -EFAULT;
+    if (a[5] & PAGE_MASK)
+        return -EINVAL;
+    return map(a[0], a[1], a[2], a[3], (int)a[4], a[5] / PAGE_SIZE);
+}
+
+/* --- the others --- */
+
+static bool bad_range(vaddr_t address, size_t length) {
+    return (address & PAGE_MASK) || length > USER_TOP || address > USER_TOP - PAGE_UP(length);
+}
+
+long sys_munmap(vaddr_t address, size_t length) {
+    if (length == 0 || bad_range(address, length))
+        return -EINVAL;
+    return space_unmap(current_space(), address, length);
+}
+
+long sys_mprotect(vaddr_t address, size_t length, unsigned protection) {
+    if (address & PAGE_MASK)
+        return -EINVAL;
+    if (bad_range(address, length))
+        return -ENOMEM;
+    return length ? space_protect(current_space(), address, length, protection & AREA_PROTECTION) : 0;
+}
+
+long sys_mremap(vaddr_t old, size_t old_length, size_t new_length, unsigned flags, vaddr_t new_place) {
+    vaddr_t result;
+    if (bad_range(old, old_length) || new_length == 0 || new_length > USER_TOP ||
+        (flags & ~(unsigned)(MREMAP_MAYMOVE | MREMAP_FIXED)))
+        return -EINVAL;
+    if ((flags & MREMAP_FIXED) && (!(flags & MREMAP_MAYMOVE) || bad_range(new_place, new_length)))
+        return -EINVAL;
+    int error = space_remap(current_space(), old, old_length, new_length, flags, new_place, &result);
+    return error ? error : (long)result;
+}
+
+long sys_msync(vaddr_t address, size_t length, unsigned flags) {
+    if ((flags & ~(unsigned)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || (address & PAGE_MASK))
+        return -EINVAL;
+    if (bad_range(address, length))
+        return -ENOMEM;
+    return (flags & MS_SYNC) && length ? space_sync(current_space(), address, length) : 0;
+}
+
+/* Advice that asks for nothing that must happen is taken by doing nothing. */
+long sys_madvise(vaddr_t address, size_t length, int advice) {
+    if (bad_range(address, length))
+        return -EINVAL;
+    switch (advice) {
+    case MADV_DONTNEED:
+        return length ? space_discard(current_space(), address, length) : 0;
+    case MADV_NORMAL:
+    case MADV_RANDOM:
+    case MADV_SEQUENTIAL:
+    case MADV_WILLNEED:
+    case MADV_FREE:
+    case MADV_HUGEPAGE:
+    case MADV_NOHUGEPAGE:
+    case MADV_MERGEABLE:
+    case MADV_UNMERGEABLE:
+    case MADV_DONTDUMP:
+    case MADV_DODUMP:
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+/* A byte a page, a page of bytes at a time. */
+static long residency(vaddr_t address, size_t length, vaddr_t result, uint8_t *bytes) {
+    size_t pages = PAGE_UP(length) / PAGE_SIZE;
+    for (size_t done = 0; done < pages;) {
+        size_t now = MIN(pages - done, (size_t)PAGE_SIZE);
+        int error = space_residency(current_space(), address + done * PAGE_SIZE, now * PAGE_SIZE, bytes);
+        if (!error)
+            error = user_write(result + done, bytes, now);
+        if (error)
+            return error;
+        done += now;
+    }
+    return 0;
+}
+
+long sys_mincore(vaddr_t address, size_t length, vaddr_t result) {
+    if (address & PAGE_MASK)
+        return -EINVAL;
+    if (bad_range(address, length))
+        return -ENOMEM;
+    uint8_t *bytes = kpage_alloc();
+    if (!bytes)
+        return -ENOMEM;
+    long error = residency(address, length, result, bytes);
+    kpage_free(bytes);
+    return error;
+}
