@@ -1,0 +1,211 @@
+/*
+ * The line discipline: what typed bytes become, and what is echoed.
+ *
+ * links: kernel/line.c
+ */
+#include "kernel/line.h"
+
+#include <check.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct line line;
+static char echoed[4096];
+static size_t echoed_length;
+static int signalled;
+
+static void note_echo(const char *bytes, size_t count) {
+    memcpy(echoed + echoed_length, bytes, count);
+    echoed_length += count;
+}
+
+static void note_signal(int signal) {
+    signalled = signal;
+}
+
+static void setup(void) {
+    line.echo = note_echo;
+    line.signal = note_signal;
+    echoed_length = 0;
+    signalled = 0;
+    line_init(&line, false);
+}
+
+static void setup_raw(void) {
+    setup();
+    line_init(&line, true);
+}
+
+static void type(const char *bytes) {
+    while (*bytes != '\0')
+        line_type(&line, (uint8_t)*bytes++);
+}
+
+/* A read of at most @size bytes gives @text. */
+static void expect_read(size_t size, const char *text) {
+    uint8_t bytes[LINE_INPUT_MAX];
+    bool ended;
+    size_t taken = line_take(&line, bytes, size, &ended);
+
+    ck_assert_uint_eq(taken, strlen(text));
+    ck_assert_mem_eq(bytes, text, taken);
+}
+
+static void expect_echo(const char *text) {
+    ck_assert_uint_eq(echoed_length, strlen(text));
+    ck_assert_mem_eq(echoed, text, echoed_length);
+}
+
+START_TEST(line_is_read_when_it_has_ended) {
+    type("hello");
+    ck_assert_uint_eq(line_available(&line), 0);
+    type("\r"); /* the key; a program reads newline */
+    expect_read(100, "hello\n");
+    expect_echo("hello\r\n");
+    ck_assert_uint_eq(line_available(&line), 0);
+}
+END_TEST
+
+START_TEST(a_read_gets_one_line_in_parts_if_it_must) {
+    type("one\ntwo\n");
+    expect_read(2, "on");
+    expect_read(100, "e\n");
+    expect_read(100, "two\n");
+}
+END_TEST
+
+START_TEST(erase_character_word_and_line) {
+    type("abd\177c\n");
+    expect_read(100, "abc\n");
+    expect_echo("abd\b \bc\r\n");
+    type("\177\177one two  \027three\n");
+    expect_read(100, "one three\n");
+    type("wrong\025right\n");
+    expect_read(100, "right\n");
+}
+END_TEST
+
+START_TEST(erase_goes_back_as_far_as_was_echoed) {
+    line_process_output(&line, "$ ", 2, echoed); /* a prompt, so the tab goes from column 3 to 8 */
+    type("a\t\177\n");
+    expect_echo("a\t\b \b\b \b\b \b\b \b\b \b\r\n");
+    echoed_length = 0;
+    type("\001\177\n");
+    expect_echo("^A\b \b\b \b\r\n");
+}
+END_TEST
+
+START_TEST(end_of_file_on_an_empty_line_only) {
+    type("abc\004");
+    ck_assert_uint_gt(line_available(&line), 0);
+    expect_read(3, "abc"); /* the end goes with it though it has no room */
+    ck_assert_uint_eq(line_available(&line), 0);
+    type("\004");
+    ck_assert_uint_gt(line_available(&line), 0);
+    expect_read(100, "");
+    ck_assert_uint_eq(line_available(&line), 0);
+}
+END_TEST
+
+START_TEST(signal_keys_drop_the_line) {
+    type("half a line\003");
+    ck_assert_int_eq(signalled, SIGINT);
+    type("\n");
+    expect_read(100, "\n");
+    type("\032");
+    ck_assert_int_eq(signalled, SIGTSTP);
+    type("\034");
+    ck_assert_int_eq(signalled, SIGQUIT);
+}
+END_TEST
+
+START_TEST(a_line_too_long_loses_its_end_but_ends) {
+    uint8_t bytes[LINE_INPUT_MAX];
+    bool ended;
+
+    for (unsigned i = 0; i < LINE_INPUT_MAX + 100; i++) {
+        line_type(&line, 'x');
+        echoed_length = 0;
+    }
+    type("\n");
+    ck_assert_uint_eq(line_take(&line, bytes, sizeof(bytes), &ended), LINE_INPUT_MAX);
+    ck_assert(ended);
+    ck_assert_uint_eq(bytes[LINE_INPUT_MAX - 1], '\n');
+}
+END_TEST
+
+START_TEST(without_echo_nothing_shows) {
+    struct termios settings = line.settings;
+
+    settings.c_lflag &= ~(tcflag_t)ECHO;
+    line_set(&line, &settings);
+    type("secret\177\n");
+    expect_read(100, "secre\n");
+    expect_echo("");
+}
+END_TEST
+
+START_TEST(leaving_canonical_mode_frees_what_was_typed) {
+    struct termios settings = line.settings;
+
+    type("abc");
+    settings.c_lflag &= ~(tcflag_t)ICANON;
+    line_set(&line, &settings);
+    expect_read(100, "abc");
+    type("d\004");
+    expect_read(100, "d\004");
+}
+END_TEST
+
+START_TEST(raw_bytes_pass_unchanged_both_ways) {
+    char out[8];
+
+    type("a\r\n\003\004\177");
+    expect_read(100, "a\r\n\003\004\177");
+    expect_echo("");
+    ck_assert_int_eq(signalled, 0);
+    ck_assert_uint_eq(line_process_output(&line, "a\nb", 3, out), 3);
+    ck_assert_mem_eq(out, "a\nb", 3);
+}
+END_TEST
+
+START_TEST(newline_becomes_two_on_the_way_out) {
+    char out[8];
+
+    ck_assert_uint_eq(line_process_output(&line, "a\nb", 3, out), 4);
+    ck_assert_mem_eq(out, "a\r\nb", 4);
+}
+END_TEST
+
+static Suite *line_suite(void) {
+    Suite *suite = suite_create("line");
+    TCase *canonical = tcase_create("canonical"), *raw = tcase_create("raw");
+
+    tcase_add_checked_fixture(canonical, setup, NULL);
+    tcase_add_test(canonical, line_is_read_when_it_has_ended);
+    tcase_add_test(canonical, a_read_gets_one_line_in_parts_if_it_must);
+    tcase_add_test(canonical, erase_character_word_and_line);
+    tcase_add_test(canonical, erase_goes_back_as_far_as_was_echoed);
+    tcase_add_test(canonical, end_of_file_on_an_empty_line_only);
+    tcase_add_test(canonical, signal_keys_drop_the_line);
+    tcase_add_test(canonical, a_line_too_long_loses_its_end_but_ends);
+    tcase_add_test(canonical, without_echo_nothing_shows);
+    tcase_add_test(canonical, leaving_canonical_mode_frees_what_was_typed);
+    tcase_add_test(canonical, newline_becomes_two_on_the_way_out);
+    suite_add_tcase(suite, canonical);
+    tcase_add_checked_fixture(raw, setup_raw, NULL);
+    tcase_add_test(raw, raw_bytes_pass_unchanged_both_ways);
+    suite_add_tcase(suite, raw);
+    return suite;
+}
+
+int main(void) {
+    SRunner *runner = srunner_create(line_suite());
+
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
