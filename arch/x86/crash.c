@@ -11,6 +11,7 @@
 #include "arch/x86/layout.h"
 #include "arch/x86/memory.h"
 #include "arch/x86/paging.h"
+#include "arch/x86/port.h"
 #include "arch/x86/trap.h"
 
 #define FRAMES_MAX 48u
@@ -89,9 +90,20 @@ void crash_backtrace(void (*emit)(uintptr_t address)) {
 /* --- the screen -------------------------------------------------------------------------------------- */
 
 enum { SCREEN_TEXT = 0xB8000, SCREEN_COLUMNS = 80, SCREEN_ROWS = 25, WHITE_ON_RED = 0x4F00 };
+enum { CRTC_INDEX = 0x3D4, CRTC_DATA = 0x3D5, CRTC_START_HIGH = 0x0C, CRTC_START_LOW = 0x0D };
+
+/* Scrolling (drivers/vga.c) moves the start of the picture in the screen's memory: back to the beginning. */
+static void show_beginning(void) {
+    port_out8(CRTC_INDEX, CRTC_START_HIGH);
+    port_out8(CRTC_DATA, 0);
+    port_out8(CRTC_INDEX, CRTC_START_LOW);
+    port_out8(CRTC_DATA, 0);
+}
 
 void crash_screen(const char *line) {
     static unsigned row;
+    if (row == 0)
+        show_beginning();
     do {
         if (row == SCREEN_ROWS)
             return;
