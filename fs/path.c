@@ -116,9 +116,13 @@ static int step(struct walk *walk, const char *name, size_t length, unsigned fla
     if (error)
         return error;
     if (S_ISLNK(next->mode) && (slash || !(flags & WALK_NOFOLLOW))) {
-        error = follow(walk, next);
+        struct vnode *target;
+        bool straight = next->operations->follow;
+        error = straight ? next->operations->follow(next, &target) : follow(walk, next);
         vnode_unref(next);
-        return error;
+        if (error || !straight)
+            return error;
+        next = target;
     }
     move_to(walk, next);
     return 0;

@@ -4,6 +4,7 @@
  */
 #include "fs/vnode.h"
 
+#include "fs/ext2.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/string.h"
@@ -147,6 +148,10 @@ int vnode_set_attributes(struct vnode *vnode, const struct vnode_attributes *att
     ASSERT(!(which & SET_SIZE)); /* vnode_truncate() */
     return vnode->operations->set_attributes ? vnode->operations->set_attributes(vnode, attributes, which)
                                              : -EROFS;
+}
+
+struct vnode *vnode_if_file(struct object *object) {
+    return object->pager == &ext2_pager ? vnode_of_object(object) : NULL;
 }
 
 int vnode_fsync(struct vnode *vnode) {

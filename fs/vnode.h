@@ -55,6 +55,8 @@ struct vnode_operations {
     int (*parent)(struct vnode *vnode, struct vnode **parent);
     int (*list)(struct vnode *directory, uint64_t position, directory_emit *emit, void *data);
     int (*readlink)(struct vnode *link, char *buffer, size_t size); /* bytes, not terminated */
+    /* A link that leads straight to a vnode, whatever its text says (/proc/self/fd/0); adds a reference. */
+    int (*follow)(struct vnode *link, struct vnode **target);
     int (*get_attributes)(struct vnode *vnode, struct vnode_attributes *attributes);
     int (*set_attributes)(struct vnode *vnode, const struct vnode_attributes *attributes, unsigned which);
     int (*sync)(struct vnode *vnode); /* after object_flush: inode and what leads to it, on the medium */
@@ -122,6 +124,8 @@ struct mount {
 static inline struct vnode *vnode_of_object(struct object *object) {
     return container_of(object, struct vnode, object);
 }
+/* The same for an object that may be something else (a device, shared memory): NULL then. */
+struct vnode *vnode_if_file(struct object *object);
 static inline void vnode_ref(struct vnode *vnode) {
     object_ref(&vnode->object);
 }

@@ -1,0 +1,679 @@
+/*
+ * /proc: what the kernel tells about itself and its processes, as text in Linux's formats, so that known
+ * tools read it. It is a file system that may look at processes; so it is the kernel's, not fs/'s.
+ *
+ * Nothing is stored. A lookup makes a vnode that names what it is about (an entry of a table, a pid, a
+ * descriptor); a read prints the whole text and keeps the part that was asked for. A process that is gone
+ * meanwhile: -ESRCH.
+ *
+ * Source: proc(5).
+ */
+#include "arch/x86/time.h"
+#include "arch/x86/usercopy.h"
+#include "fs/vnode.h"
+#include "kernel/process.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "mm/anon.h"
+#include "mm/counters.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "mm/swap.h"
+
+#include <linux/stat.h>
+
+#define KIB_PER_PAGE (PAGE_SIZE / 1024u)
+#define ROOT_INODE   1u
+
+/* --- text --- */
+
+/* A window on a text that is printed from its beginning: the first bytes are skipped. */
+struct text {
+    uint64_t skip;
+    char *buffer;
+    size_t room, used;
+};
+
+static void text_add(struct text *text, const char *bytes, size_t count) {
+    size_t skipped = (size_t)MIN(text->skip, (uint64_t)count);
+    text->skip -= skipped;
+    size_t kept = MIN(count - skipped, text->room - text->used);
+    memcpy(text->buffer + text->used, bytes + skipped, kept);
+    text->used += kept;
+}
+
+static void PRINTF_LIKE(2, 3) text_print(struct text *text, const char *format, ...) {
+    char line[256];
+    va_list args;
+    va_start(args, format);
+    int length = print_to_v(line, sizeof line, format, args);
+    va_end(args);
+    text_add(text, line, MIN((size_t)length, sizeof line - 1));
+}
+
+/* --- about the machine --- */
+
+static void print_counter(const char *name, uint32_t value, void *data) {
+    text_print(data, "%s %u\n", name, value);
+}
+
+static void print_vmstat(struct text *text, struct process *process UNUSED) {
+    counters_for_each(print_counter, text);
+}
+
+static void print_kib(struct text *text, const char *name, uint32_t pages) {
+    text_print(text, "%-15s %8u kB\n", name, pages * KIB_PER_PAGE);
+}
+
+/* As sysinfo(2): the memory is what may be paged. */
+static void print_meminfo(struct text *text, struct process *process UNUSED) {
+    print_kib(text, "MemTotal:", frames_pageable());
+    print_kib(text, "MemFree:", frame_count(FRAME_FREE));
+    print_kib(text, "MemAvailable:", frames_available());
+    print_kib(text, "Buffers:", 0);
+    print_kib(text, "Cached:", object_pages_resident);
+    print_kib(text, "SwapCached:", 0);
+    print_kib(text, "Active:", frame_count(FRAME_ACTIVE));
+    print_kib(text, "Inactive:", frame_count(FRAME_CLEAN) + frame_count(FRAME_DIRTY));
+    print_kib(text, "SwapTotal:", swap_total());
+    print_kib(text, "SwapFree:", swap_free_slots());
+    print_kib(text, "Dirty:", frame_count(FRAME_DIRTY));
+    print_kib(text, "Writeback:", frame_count(FRAME_BUSY));
+    print_kib(text, "Slab:", frame_count(FRAME_KERNEL));
+}
+
+static void print_mount(struct mount *mount, void *data) {
+    char path[64] = "?";
+    path_of(mount->root, path, sizeof path);
+    text_print(data, "%s %s %s rw 0 0\n", mount->type, path, mount->type);
+}
+
+static void print_mounts(struct text *text, struct process *process UNUSED) {
+    mount_for_each(print_mount, text);
+}
+
+/* Ticks that all processes there are have used. */
+static uint64_t ticks_used(bool user) {
+    uint64_t ticks = 0;
+    list_for_each (process, &processes, struct process, all) {
+        ticks += user ? process->user_ticks : process->kernel_ticks;
+    }
+    return ticks;
+}
+
+static void print_uptime(struct text *text, struct process *process UNUSED) {
+    uint64_t up = time_ticks(), idle = up - MIN(up, ticks_used(true) + ticks_used(false));
+    text_print(text, "%llu.%02u %llu.%02u\n", up / TICKS_PER_SECOND, (unsigned)(up % TICKS_PER_SECOND),
+               idle / TICKS_PER_SECOND, (unsigned)(idle % TICKS_PER_SECOND));
+}
+
+static unsigned count_processes(bool running) {
+    unsigned total = 0;
+    list_for_each (process, &processes, struct process, all) {
+        total += !running;
+        list_for_each (thread, &process->threads, struct thread, siblings) {
+            total += running && (thread->state == THREAD_READY || thread->state == THREAD_RUNNING);
+        }
+    }
+    return total;
+}
+
+static void print_stat(struct text *text, struct process *process UNUSED) {
+    uint64_t user = ticks_used(true), kernel = ticks_used(false);
+    uint64_t idle = time_ticks() - MIN(time_ticks(), user + kernel);
+    for (int line = 0; line < 2; line++) /* the sum, and the one processor */
+        text_print(text, "cpu%s %llu 0 %llu %llu 0 0 0 0 0 0\n", line == 0 ? " " : "0", user, kernel, idle);
+    text_print(text, "intr %u\nctxt %u\nbtime %u\nprocesses %u\nprocs_running %u\nprocs_blocked 0\n",
+               counters[COUNT_BLK_INTERRUPTS], counters[COUNT_CTXT], time_boot_epoch(),
+               counters[COUNT_FORKS] + 1, count_processes(true));
+}
+
+static void print_loadavg(struct text *text, struct process *process UNUSED) {
+    int last = 0;
+    list_for_each (other, &processes, struct process, all) {
+        last = MAX(last, other->pid);
+    }
+    text_print(text, "0.00 0.00 0.00 %u/%u %d\n", count_processes(true), count_processes(false), last);
+}
+
+static void print_version(struct text *text, struct process *process UNUSED) {
+    text_print(text, "Linux version 6.1.0-faultline (Faultline, a teaching kernel) #1 Faultline\n");
+}
+
+static void print_filesystems(struct text *text, struct process *process UNUSED) {
+    text_print(text, "\text2\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tpipe\n");
+}
+
+static void print_swaps(struct text *text, struct process *process UNUSED) {
+    text_print(text, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+    uint32_t total = swap_total(), used = total - swap_free_slots();
+    if (total)
+        text_print(text, "%-40s%-16s%u\t\t%u\t\t%d\n", "swap", "partition", total * KIB_PER_PAGE,
+                   used * KIB_PER_PAGE, -2);
+}
+
+/* --- about a process --- */
+
+/* Linux's letter: Z for a zombie, T stopped, R ready or running, else S. */
+static char state_of(struct process *process) {
+    if (process->exited)
+        return 'Z';
+    if (process->stopped)
+        return 'T';
+    list_for_each (thread, &process->threads, struct thread, siblings) {
+        if (thread->state == THREAD_READY || thread->state == THREAD_RUNNING)
+            return 'R';
+    }
+    return 'S';
+}
+
+static unsigned thread_count(struct process *process) {
+    unsigned total = 0;
+    list_for_each (thread, &process->threads, struct thread, siblings) {
+        total++;
+    }
+    return total;
+}
+
+static struct space_usage usage_of(struct process *process) {
+    struct space_usage usage = {0};
+    if (process->space)
+        space_usage(process->space, &usage);
+    return usage;
+}
+
+static int parent_of(const struct process *process) {
+    return process->parent ? process->parent->pid : 0;
+}
+
+/* The set of signals, a bit each, whose action is "handler" or "ignore". */
+static uint64_t signal_set(const struct process *process, bool ignored) {
+    uint64_t set = 0;
+    for (unsigned i = 1; i <= SIGNALS; i++) {
+        vaddr_t handler = process->actions[i].handler; /* 0: default, 1: ignore */
+        if (ignored ? handler == 1 : handler > 1)
+            set |= (uint64_t)1 << (i - 1);
+    }
+    return set;
+}
+
+static void print_status(struct text *text, struct process *process) {
+    struct space_usage usage = usage_of(process);
+    text_print(text, "Name:\t%s\nState:\t%c\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\n", process->name,
+               state_of(process), process->pid, process->pid, parent_of(process));
+    text_print(text, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t%u\n", FILES_MAX);
+    if (process->space) {
+        text_print(text, "VmSize:\t%8u kB\n", (unsigned)usage.virtual * KIB_PER_PAGE);
+        text_print(text, "VmLck:\t%8u kB\n", (unsigned)process->space->locked * KIB_PER_PAGE);
+        text_print(text, "VmRSS:\t%8u kB\n", (unsigned)usage.resident * KIB_PER_PAGE);
+        text_print(text, "RssFile:\t%8u kB\n", (unsigned)usage.shared * KIB_PER_PAGE);
+        text_print(text, "VmSwap:\t%8u kB\n", (unsigned)usage.swapped * KIB_PER_PAGE);
+        text_print(text, "VmPTE:\t%8u kB\n", process->space->pmap.tables * KIB_PER_PAGE);
+    }
+    text_print(text, "Threads:\t%u\nSigPnd:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n",
+               thread_count(process), process->signals_pending, signal_set(process, true),
+               signal_set(process, false));
+}
+
+static void print_statm(struct text *text, struct process *process) {
+    struct space_usage usage = usage_of(process);
+    struct space *space = process->space;
+    unsigned code =
+        space ? (unsigned)(PAGE_UP(space->code_end) - PAGE_DOWN(space->code_start)) / PAGE_SIZE : 0;
+    text_print(text, "%u %u %u %u 0 %u 0\n", (unsigned)usage.virtual, (unsigned)usage.resident,
+               (unsigned)usage.shared, code, (unsigned)usage.virtual - code);
+}
+
+/* 52 fields; see proc(5) for their numbers. */
+static void print_process_stat(struct text *text, struct process *process) {
+    static const struct space none;
+    const struct space *space = process->space ? process->space : &none;
+    struct space_usage usage = usage_of(process);
+    text_print(text, "%d (%s) %c %d %d %d 0 -1 0", process->pid, process->name, state_of(process),
+               parent_of(process), process->group, process->session);
+    text_print(text, " %u %u %u %u", process->minor + space->faults.minor, (unsigned)process->child_minor,
+               process->major + space->faults.major, (unsigned)process->child_major);
+    text_print(text, " %llu %llu %llu %llu 20 0 %u 0 %llu", process->user_ticks, process->kernel_ticks,
+               process->child_user_ticks, process->child_kernel_ticks, thread_count(process),
+               process->start_tick);
+    text_print(text, " %llu %u 4294967295 %u %u %u 0 0", (uint64_t)usage.virtual * PAGE_SIZE,
+               (unsigned)usage.resident, (unsigned)space->code_start, (unsigned)space->code_end,
+               (unsigned)space->stack_start);
+    text_print(text, " %llu 0 %llu %llu 0 0 0 17 0 0 0 0 0 0", process->signals_pending & 0x7fffffff,
+               signal_set(process, true) & 0x7fffffff, signal_set(process, false) & 0x7fffffff);
+    text_print(text, " %u %u %u %u %u %u %u %d\n", (unsigned)space->data_start, (unsigned)space->data_end,
+               (unsigned)space->brk_start, (unsigned)space->arg_start, (unsigned)space->arg_end,
+               (unsigned)space->env_start, (unsigned)space->env_end, process->exit_status);
+}
+
+static void print_comm(struct text *text, struct process *process) {
+    text_print(text, "%s\n", process->name);
+}
+
+/* Copies from another process's memory what is resident: bytes copied. Never sleeps. */
+static size_t peek_memory(const struct space *space, vaddr_t from, char *to, size_t bytes) {
+    size_t done = 0;
+    while (done < bytes) {
+        pfn_t pfn;
+        unsigned at = (unsigned)(from + done) & PAGE_MASK;
+        size_t n = MIN(bytes - done, (size_t)(PAGE_SIZE - at));
+        if (!pmap_query(&space->pmap, PAGE_DOWN(from + done), &pfn))
+            break;
+        memcpy(to + done, (char *)frame_data(&frame_table[pfn]) + at, n);
+        done += n;
+    }
+    return done;
+}
+
+/* The arguments, each with its NUL; of another process whose arguments are paged out, its name. */
+static void print_cmdline(struct text *text, struct process *process) {
+    char piece[128];
+    struct space *space = process->space;
+    if (!space || process->exited)
+        return;
+    vaddr_t at = space->arg_start, end = space->arg_end;
+    while (at < end) {
+        size_t n = MIN((size_t)(end - at), sizeof piece);
+        size_t copied =
+            process == process_current() ? n - user_copy_in(piece, at, n) : peek_memory(space, at, piece, n);
+        text_add(text, piece, copied);
+        at += copied;
+        if (copied < n)
+            break;
+    }
+    if (at == space->arg_start)
+        text_add(text, process->name, strlen(process->name) + 1);
+}
+
+/* What a line of maps needs, copied, because finding the path may sleep and the area may go. */
+struct map_line {
+    vaddr_t start, end;
+    unsigned flags;
+    uint64_t offset;
+    struct object *object; /* referenced; or NULL */
+};
+
+static void print_map_line(struct text *text, const struct map_line *line, char *path) {
+    struct vnode_attributes attributes = {0};
+    struct vnode *vnode = line->object ? vnode_if_file(line->object) : NULL;
+    path[0] = 0;
+    if (vnode) {
+        vnode_get_attributes(vnode, &attributes);
+        if (path_of(vnode, path, PATH_MAX_BYTES) < 0)
+            str_copy(path, "(deleted)", PATH_MAX_BYTES);
+    } else if (line->flags & (AREA_HEAP | AREA_GROWSDOWN)) {
+        str_copy(path, line->flags & AREA_HEAP ? "[heap]" : "[stack]", PATH_MAX_BYTES);
+    }
+    unsigned device = (unsigned)attributes.device;
+    text_print(text, "%08x-%08x %c%c%c%c %08x %02x:%02x %-10u", (unsigned)line->start, (unsigned)line->end,
+               line->flags & AREA_READ ? 'r' : '-', line->flags & AREA_WRITE ? 'w' : '-',
+               line->flags & AREA_EXEC ? 'x' : '-', line->flags & AREA_SHARED ? 's' : 'p',
+               (unsigned)line->offset, device >> 8 & 0xfff, device & 0xff, (unsigned)attributes.inode);
+    text_print(text, "%s%s\n", *path ? " " : "", path);
+}
+
+static void print_maps(struct text *text, struct process *process) {
+    struct space *space = process->space;
+    char *path = space ? kpage_alloc() : NULL;
+    if (!path || !process->space) /* it may have exited while memory was waited for */
+        return kpage_free(path);
+    space_ref(space);
+    struct area *area;
+    for (vaddr_t at = 0; (area = space_find_from(space, at)) != NULL;) {
+        struct map_line line = {.start = area->start,
+                                .end = area->start + (vaddr_t)area->pages * PAGE_SIZE,
+                                .flags = area->flags,
+                                .offset = area->object ? (uint64_t)area->object_offset * PAGE_SIZE : 0,
+                                .object = area->object};
+        if (line.object)
+            object_ref(line.object);
+        print_map_line(text, &line, path);
+        if (line.object)
+            object_unref(line.object);
+        at = line.end;
+    }
+    space_unref(space);
+    kpage_free(path);
+}
+
+/* --- the tables of entries --- */
+
+struct entry {
+    const char *name;
+    uint32_t mode;
+    void (*print)(struct text *text, struct process *process);
+};
+
+static const struct entry root_entries[] = {
+    {"filesystems", S_IFREG | 0444, print_filesystems},
+    {"loadavg", S_IFREG | 0444, print_loadavg},
+    {"meminfo", S_IFREG | 0444, print_meminfo},
+    {"mounts", S_IFREG | 0444, print_mounts},
+    {"self", S_IFLNK | 0777, NULL},
+    {"stat", S_IFREG | 0444, print_stat},
+    {"swaps", S_IFREG | 0444, print_swaps},
+    {"uptime", S_IFREG | 0444, print_uptime},
+    {"version", S_IFREG | 0444, print_version},
+    {"vmstat", S_IFREG | 0444, print_vmstat},
+};
+
+static const struct entry process_entries[] = {
+    {"cmdline", S_IFREG | 0444, print_cmdline},
+    {"comm", S_IFREG | 0444, print_comm},
+    {"cwd", S_IFLNK | 0777, NULL},
+    {"exe", S_IFLNK | 0777, NULL},
+    {"fd", S_IFDIR | 0500, NULL},
+    {"maps", S_IFREG | 0444, print_maps},
+    {"stat", S_IFREG | 0444, print_process_stat},
+    {"statm", S_IFREG | 0444, print_statm},
+    {"status", S_IFREG | 0444, print_status},
+};
+
+static const struct entry root_entry = {"/", S_IFDIR | 0555, NULL};
+static const struct entry process_entry = {"", S_IFDIR | 0555, NULL};
+static const struct entry descriptor_entry = {"", S_IFLNK | 0700, NULL};
+
+/* --- nodes --- */
+
+struct node {
+    struct vnode vnode;
+    const struct entry *entry;
+    int pid;        /* 0: not about a process */
+    int descriptor; /* of a descriptor_entry */
+};
+
+static struct mount procfs = {.type = "proc"};
+static const struct vnode_operations file_operations, directory_operations, link_operations;
+
+static struct node *node_of(struct vnode *vnode) {
+    return container_of(vnode, struct node, vnode);
+}
+
+static void node_release(struct object *object) {
+    kfree(node_of(vnode_of_object(object)));
+}
+
+static const struct pager procfs_pager = {.name = "procfs", .release = node_release};
+
+/* A number of its own for each node there can be: pid, entry of the table, descriptor. */
+static uint64_t inode_of(const struct entry *entry, int pid, int descriptor) {
+    if (entry == &root_entry)
+        return ROOT_INODE;
+    uint64_t inode = (uint64_t)pid << 16;
+    if (entry == &descriptor_entry)
+        return inode | 0x8000 | (unsigned)descriptor;
+    if (entry == &process_entry)
+        return inode | 1;
+    return inode | (unsigned)(2 + (pid ? entry - process_entries : entry - root_entries));
+}
+
+static int node_make(const struct entry *entry, int pid, int descriptor, struct vnode **made) {
+    struct node *node = kmalloc(sizeof *node);
+    if (!node)
+        return -ENOMEM;
+    node->entry = entry;
+    node->pid = pid;
+    node->descriptor = descriptor;
+    struct vnode *vnode = &node->vnode;
+    object_init(&vnode->object, &procfs_pager, 0);
+    vnode->operations = S_ISDIR(entry->mode)   ? &directory_operations
+                        : S_ISLNK(entry->mode) ? &link_operations
+                                               : &file_operations;
+    vnode->mount = &procfs;
+    vnode->mode = entry->mode;
+    vnode->inode = inode_of(entry, pid, descriptor);
+    vnode->seekable = !S_ISLNK(entry->mode);
+    *made = vnode;
+    return 0;
+}
+
+static int get_attributes(struct vnode *vnode, struct vnode_attributes *attributes) {
+    uint32_t now = time_boot_epoch() + (uint32_t)(time_ticks() / TICKS_PER_SECOND);
+    *attributes = (struct vnode_attributes){.mode = vnode->mode,
+                                            .links = S_ISDIR(vnode->mode) ? 2 : 1,
+                                            .block_size = 1024,
+                                            .inode = vnode->inode,
+                                            .device = procfs.device,
+                                            .atime = now,
+                                            .mtime = now,
+                                            .ctime = now};
+    return 0;
+}
+
+/* --- files --- */
+
+static long file_read_text(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64_t position,
+                           bool nonblock UNUSED) {
+    struct node *node = node_of(vnode);
+    char *page = kpage_alloc();
+    if (!page)
+        return -ENOMEM;
+    struct process *process = node->pid ? process_find(node->pid) : NULL;
+    struct text text = {.skip = position, .buffer = page, .room = MIN(bytes, (size_t)PAGE_SIZE)};
+    long result = -ESRCH;
+    if (process || !node->pid) {
+        node->entry->print(&text, process);
+        result = (long)text.used;
+        if (user_write(buffer, page, text.used))
+            result = -EFAULT;
+    }
+    kpage_free(page);
+    return result;
+}
+
+static int node_parent(struct vnode *vnode, struct vnode **parent) {
+    struct node *node = node_of(vnode);
+    if (node->entry == &descriptor_entry)
+        for (unsigned i = 0; i < ARRAY_SIZE(process_entries); i++)
+            if (S_ISDIR(process_entries[i].mode))
+                return node_make(&process_entries[i], node->pid, 0, parent);
+    if (node->pid && node->entry != &process_entry)
+        return node_make(&process_entry, node->pid, 0, parent);
+    vnode_ref(procfs.root);
+    *parent = procfs.root;
+    return 0;
+}
+
+static const struct vnode_operations file_operations = {
+    .parent = node_parent,
+    .get_attributes = get_attributes,
+    .read = file_read_text,
+};
+
+/* --- links --- */
+
+/* What a link of a process leads to, without a new reference; or NULL. */
+static struct vnode *link_vnode(const struct node *node) {
+    struct process *process = process_find(node->pid);
+    if (!process || process->exited)
+        return NULL;
+    if (node->entry == &descriptor_entry) {
+        struct file *file = process->files[node->descriptor];
+        return file ? file->vnode : NULL;
+    }
+    return strcmp(node->entry->name, "cwd") == 0 ? process->cwd : process->executable;
+}
+
+static int link_follow(struct vnode *link, struct vnode **target) {
+    struct node *node = node_of(link);
+    if (!node->pid) { /* self */
+        const struct process *process = process_current();
+        return process ? node_make(&process_entry, process->pid, 0, target) : -ENOENT;
+    }
+    struct vnode *vnode = link_vnode(node);
+    if (!vnode)
+        return -ENOENT;
+    vnode_ref(vnode);
+    *target = vnode;
+    return 0;
+}
+
+/* The text that describes @vnode in a link. */
+static int describe(struct vnode *vnode, char *buffer, size_t size) {
+    int length = -ENOENT;
+    if (vnode->mount && vnode->mount->root)
+        length = path_of(vnode, buffer, size);
+    if (length < 0)
+        length = print_to(buffer, size, S_ISFIFO(vnode->mode) ? "pipe:[%u]" : "inode:[%u] (deleted)",
+                          (unsigned)vnode->inode);
+    return length;
+}
+
+static int link_readlink(struct vnode *link, char *buffer, size_t size) {
+    struct node *node = node_of(link);
+    char *text = kpage_alloc();
+    if (!text)
+        return -ENOMEM;
+    int length = -ENOENT;
+    struct vnode *vnode = node->pid ? link_vnode(node) : NULL;
+    struct process *process = node->pid ? process_find(node->pid) : process_current();
+    if (vnode && vnode == process->executable && process->executable_path) {
+        length = (int)str_copy(text, process->executable_path, PAGE_SIZE);
+    } else if (vnode) {
+        vnode_ref(vnode);
+        length = describe(vnode, text, PAGE_SIZE);
+        vnode_unref(vnode);
+    } else if (!node->pid && process) {
+        length = print_to(text, PAGE_SIZE, "%d", process->pid);
+    }
+    if (length > 0) {
+        length = (int)MIN((size_t)length, size);
+        memcpy(buffer, text, (size_t)length);
+    }
+    kpage_free(text);
+    return length;
+}
+
+static const struct vnode_operations link_operations = {
+    .parent = node_parent,
+    .readlink = link_readlink,
+    .follow = link_follow,
+    .get_attributes = get_attributes,
+};
+
+/* --- directories --- */
+
+/* A decimal number without leading zeros, below 2^30; or -1. */
+static int parse_number(const char *name, size_t length) {
+    int number = 0;
+    if (length == 0 || length > 9 || (name[0] == '0' && length > 1))
+        return -1;
+    for (size_t i = 0; i < length; i++) {
+        if (name[i] < '0' || name[i] > '9')
+            return -1;
+        number = number * 10 + (name[i] - '0');
+    }
+    return number;
+}
+
+static const struct entry *find_entry(const struct entry *table, size_t entries, const char *name,
+                                      size_t length) {
+    for (size_t i = 0; i < entries; i++) {
+        if (strlen(table[i].name) == length && memcmp(table[i].name, name, length) == 0)
+            return &table[i];
+    }
+    return NULL;
+}
+
+static int lookup_descriptor(const struct node *directory, int number, struct vnode **found) {
+    struct process *process = process_find(directory->pid);
+    if (!process || number < 0 || number >= FILES_MAX || !process->files[number])
+        return -ENOENT;
+    return node_make(&descriptor_entry, directory->pid, number, found);
+}
+
+static int directory_lookup(struct vnode *vnode, const char *name, size_t length, struct vnode **found) {
+    const struct node *directory = node_of(vnode);
+    int number = parse_number(name, length);
+    if (directory->entry == &process_entry) {
+        const struct entry *entry = find_entry(process_entries, ARRAY_SIZE(process_entries), name, length);
+        return entry && process_find(directory->pid) ? node_make(entry, directory->pid, 0, found) : -ENOENT;
+    }
+    if (directory->pid)
+        return lookup_descriptor(directory, number, found);
+    if (number > 0)
+        return process_find(number) ? node_make(&process_entry, number, 0, found) : -ENOENT;
+    const struct entry *entry = find_entry(root_entries, ARRAY_SIZE(root_entries), name, length);
+    return entry ? node_make(entry, 0, 0, found) : -ENOENT;
+}
+
+/* A listing under way. Positions: 0 and 1 are "." and "..", then the table, then numbers. */
+struct listing {
+    uint64_t position;
+    directory_emit *emit;
+    void *data;
+    bool full;
+};
+
+static void list_one(struct listing *listing, uint64_t at, const char *name, uint64_t inode, uint32_t mode) {
+    if (!listing->full && at >= listing->position)
+        listing->full =
+            !listing->emit(listing->data, name, strlen(name), inode, vnode_directory_type(mode), at + 1);
+}
+
+static void list_number(struct listing *listing, uint64_t at, const struct entry *entry, int pid,
+                        int descriptor, int number) {
+    char name[12];
+    print_to(name, sizeof name, "%d", number);
+    list_one(listing, at, name, inode_of(entry, pid, descriptor), entry->mode);
+}
+
+/* The process with the lowest pid that is not below @pid, or 0. */
+static int next_pid(int pid) {
+    int best = 0;
+    list_for_each (process, &processes, struct process, all) {
+        if (process->pid >= pid && (best == 0 || process->pid < best))
+            best = process->pid;
+    }
+    return best;
+}
+
+static void list_pids(struct listing *listing, uint64_t base) {
+    int from = listing->position > base ? (int)(listing->position - base) : 1;
+    for (int pid = next_pid(from); pid && !listing->full; pid = next_pid(pid + 1))
+        list_number(listing, base + (unsigned)pid, &process_entry, pid, 0, pid);
+}
+
+static void list_descriptors(struct listing *listing, int pid) {
+    struct process *process;
+    for (int i = 0; i < FILES_MAX && !listing->full && (process = process_find(pid)) != NULL; i++) {
+        if (process->files[i])
+            list_number(listing, 2 + (unsigned)i, &descriptor_entry, pid, i, i);
+    }
+}
+
+static int directory_list(struct vnode *vnode, uint64_t position, directory_emit *emit, void *data) {
+    const struct node *directory = node_of(vnode);
+    struct listing listing = {.position = position, .emit = emit, .data = data};
+    list_one(&listing, 0, ".", vnode->inode, S_IFDIR);
+    list_one(&listing, 1, "..", ROOT_INODE, S_IFDIR);
+    bool of_process = directory->entry == &process_entry;
+    if (directory->pid && !of_process) {
+        list_descriptors(&listing, directory->pid);
+        return 0;
+    }
+    const struct entry *table = of_process ? process_entries : root_entries;
+    size_t entries = of_process ? ARRAY_SIZE(process_entries) : ARRAY_SIZE(root_entries);
+    for (size_t i = 0; i < entries; i++)
+        list_one(&listing, 2 + i, table[i].name, inode_of(&table[i], directory->pid, 0), table[i].mode);
+    if (!of_process)
+        list_pids(&listing, 2 + entries);
+    return 0;
+}
+
+static const struct vnode_operations directory_operations = {
+    .lookup = directory_lookup,
+    .parent = node_parent,
+    .list = directory_list,
+    .get_attributes = get_attributes,
+};
+
+int procfs_mount(struct mount **mount) {
+    procfs.device = mount_anonymous_device();
+    list_init(&procfs.link);
+    int error = node_make(&root_entry, 0, 0, &procfs.root);
+    *mount = &procfs;
+    return error;
+}
