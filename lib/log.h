@@ -19,12 +19,6 @@ void klog(const char *format, ...) PRINTF_LIKE(1, 2);
 extern void (*log_screen)(const char *text);
 
 /*
- * A record line for the program that runs the machine, such as "@exit status 0": to the log port only,
- * without time stamp or prefix.
- */
-void klog_record(const char *format, ...) PRINTF_LIKE(1, 2);
-
-/*
  * A broken invariant of our own; never for bad input, bad media or want of memory. Prints cause,
  * registers and backtrace, and ends the machine with the exit status of a panic. Any context.
  */

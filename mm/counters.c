@@ -57,7 +57,7 @@ const char *counters_check(void) {
         return "every page read has one cause";
     if (C(PSWPIN) != C(BLK_SWAP_IN) || C(PSWPOUT) != C(BLK_SWAP_OUT))
         return "pswpin and pswpout are the swap pages the disk moved";
-    if (C(PGPGIN) * 2 != C(BLK_READ_SECTORS) || C(PGPGOUT) * 2 != C(BLK_WRITE_SECTORS))
+    if (C(PGPGIN) != C(BLK_READ_SECTORS) / 2 || C(PGPGOUT) != C(BLK_WRITE_SECTORS) / 2)
         return "pgpgin and pgpgout are the KiB the disk moved";
     if (C(READAHEAD_HIT) + C(READAHEAD_MISS) > C(READAHEAD_FILE) + C(READAHEAD_SWAP))
         return "no more pages were useful or useless than were read ahead";
