@@ -12,7 +12,8 @@
 
 %include "arch/x86/asm.inc"
 
-FRAME_EIP   equ 14 * 4                  ; offset in struct trap_frame
+FRAME_EIP   equ 14 * 4                  ; offsets in struct trap_frame
+FRAME_CS    equ 15 * 4
 
 extern trap_dispatch, trap_leave
 global trap_vectors, trap_restore, trap_enter_user
@@ -60,7 +61,13 @@ trap_save:
 
 ; Interrupts are disabled here if user mode is next. A selector that has become invalid since it was
 ; saved (set_thread_area, a forged signal frame) faults when it is loaded: it is then made null.
+; On the way back into the kernel fs and gs are left alone: they may still hold the selectors of a thread
+; that ran before, whose TLS descriptors are gone, and loading those would fault without end.
 trap_restore:
+        test    byte [esp + FRAME_CS], 3
+        jnz     .load_gs
+        add     esp, 8
+        jmp     .load_es
 .load_gs:
         pop     gs
 .load_fs:
