@@ -30,7 +30,7 @@
 
 #define ARGUMENT_PAGES   32u /* 128 KiB of strings */
 #define SCRIPT_DEPTH_MAX 4
-#define STACK_TOP        (USER_TOP - PAGE_SIZE)
+#define STACK_TOP        USER_TOP
 #define STACK_LIMIT      (8u << 20)
 #define PIE_BASE         ((vaddr_t)0x08000000u)
 #define RANDOM_BYTES     16u

@@ -72,7 +72,7 @@ static const char *signal_name(int signal) {
 }
 
 static const char *reason(int signal, int code) {
-    if (code == SI_KERNEL)
+    if (code == SI_KERNEL && signal != SIGTRAP)
         return "privileged instruction, or outside a segment";
     switch (signal) {
     case SIGSEGV:

@@ -41,14 +41,11 @@ trap_save:
         pusha
         push    ds
         push    es
-        push    fs
+        push    fs                      ; not used by the kernel, so they keep the user's selectors
         push    gs
         mov     ecx, KERNEL_DS
         mov     ds, ecx
         mov     es, ecx
-        xor     ecx, ecx                ; null: a trap in the kernel must not load a selector on its way
-        mov     fs, ecx                 ; back that was the last program's and has become invalid by a
-        mov     gs, ecx                 ; thread switch or an exec, for that would trap, and so on
         cld                             ; C expects it; the user may have left it set
         FORBID_USER_ACCESS              ; the user's, or an interrupted user copy's, AC flag
         push    dword [esp + FRAME_EIP] ; with the next two lines: makes this look like a call from
