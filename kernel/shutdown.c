@@ -47,15 +47,15 @@ static void kill_others(void) {
 
 static void emit_stat(const char *name, uint32_t value, void *data) {
     (void)data;
-    klog_record("@stat %s %u", name, value);
+    klog("@stat %s %u", name, value);
 }
 
 static void emit_exit(int wait_status) {
     int signal = wait_status & 0x7F;
     if (signal)
-        klog_record("@exit signal %d", signal);
+        klog("@exit signal %d", signal);
     else
-        klog_record("@exit status %d", wait_status >> 8 & 0xFF);
+        klog("@exit status %d", wait_status >> 8 & 0xFF);
 }
 
 NORETURN void machine_finish(int wait_status) {

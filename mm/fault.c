@@ -256,7 +256,6 @@ static enum step wait_for_object_page(struct fault *fault, struct frame *frame) 
 static enum step fault_read_object(struct fault *fault, struct object *object, pgoff_t index,
                                    enum page_access access) {
     struct frame *frame;
-    unsigned window;
 
     if (awaited_read_failed(fault, object, index))
         return refuse(fault, FAULT_BUSERR);
@@ -267,8 +266,7 @@ static enum step fault_read_object(struct fault *fault, struct object *object, p
     object_add_page(object, index, frame);
     count(COUNT_PGFILEIN_FAULT);
     wait_for_object_page(fault, frame);
-    window = readahead_window(fault->area, fault->index);
-    readahead_file_in(object, index, access, frame, window);
+    readahead_file_in(object, index, access, frame, readahead_plan(fault->area, fault->index));
     return STEP_WAIT_PAGE;
 }
 

@@ -42,6 +42,7 @@ static struct {
     struct thread *thread; /* NULL until it runs */
     struct waitq queue;    /* it sleeps here */
     pfn_t low, high;
+    pfn_t batch; /* pages evicted at a time */
     unsigned failures;
     uint64_t stuck_since; /* tick of the last pass that achieved nothing; 0: none */
     bool clean_early;     /* the idle loop asks for it */
@@ -105,6 +106,15 @@ static bool evict_one(struct set *set) {
         return true;
     }
     return false;
+}
+
+/* A batch, so that what must be written goes in whole clusters and not page by page as frames are taken. */
+static unsigned evict_batch(void) {
+    unsigned evicted = 0;
+
+    while (evicted < pageout.batch && evict_one(&set_global))
+        evicted++;
+    return evicted;
 }
 
 /* --- launder --- */
@@ -198,16 +208,13 @@ static pfn_t coming(void) {
 static void fill_pool(void) {
     count(COUNT_DAEMON_WAKE);
     while (frames_available() < pageout.high) {
-        bool evicted = false;
-        unsigned started;
+        unsigned evicted = coming() < pageout.high ? evict_batch() : 0;
+        unsigned started = launder();
 
-        while (coming() < pageout.high && evict_one(&set_global))
-            evicted = true;
-        started = launder();
         if (frames_being_laundered() > 0) {
             if (frames_available() < pageout.high)
                 wait_on(&pageout.queue); /* the end of a write wakes us */
-        } else if (!evicted && started == 0) {
+        } else if (evicted == 0 && started == 0) {
             out_of_memory();
             return;
         }
@@ -275,8 +282,9 @@ void vm_idle(void) {
 static void set_marks(void) {
     pfn_t pageable = frames_pageable();
 
-    pageout.low = vm_options.pool_low != 0 ? vm_options.pool_low : MAX(pageable / 32, 16u);
-    pageout.high = vm_options.pool_high != 0 ? vm_options.pool_high : 2 * pageout.low;
+    pageout.batch = MAX(MIN(vm_options.cluster, pageable / 16), 1u);
+    pageout.low = vm_options.pool_low != 0 ? vm_options.pool_low : MIN(MAX(pageable / 32, 16u), 256u);
+    pageout.high = vm_options.pool_high != 0 ? vm_options.pool_high : pageout.low + pageout.batch;
     pageout.low = MIN(pageout.low, pageable / 2);
     pageout.high = MAX(MIN(pageout.high, pageable / 2), pageout.low + 1);
     klog("mm: pool: low mark %u, high mark %u frames", pageout.low, pageout.high);

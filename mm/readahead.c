@@ -12,28 +12,60 @@
 
 #define WINDOW_FIRST 3u
 
-unsigned readahead_window(struct area *area, pgoff_t index) {
-    unsigned window = area->readahead_window;
-
-    if (index != area->readahead_next)
-        window = 0;
-    else
-        window = window == 0 ? WINDOW_FIRST : 2 * window + 1;
-    window = MIN(window, vm_options.readahead);
-    area->readahead_window = window;
-    area->readahead_next = index + 1 + window;
-    return window;
+/* The direction in which @index continues the stream, or 0: it does not. */
+static int continues(const struct readahead_stream *stream, pgoff_t index) {
+    if (!stream->used)
+        return 0;
+    if (stream->step >= 0 && index == stream->edge + 1)
+        return 1;
+    if (stream->step <= 0 && index + 1 == stream->edge)
+        return -1;
+    return 0;
 }
 
-/* The anon of page @index if it is on swap only, in the slot wanted, and a frame for it can be had. */
+/* Moves stream @which to the front: the last is the one used longest ago. */
+static struct readahead_stream *to_front(struct readahead_stream *streams, unsigned which) {
+    struct readahead_stream chosen = streams[which];
+
+    for (; which > 0; which--)
+        streams[which] = streams[which - 1];
+    streams[0] = chosen;
+    return &streams[0];
+}
+
+struct readahead_plan readahead_plan(struct area *area, pgoff_t index) {
+    struct readahead_stream *stream;
+
+    for (unsigned i = 0; i < READAHEAD_STREAMS; i++) {
+        int step = continues(&area->streams[i], index);
+
+        if (step == 0)
+            continue;
+        stream = to_front(area->streams, i);
+        unsigned window = stream->window == 0 ? WINDOW_FIRST : 2u * stream->window + 1;
+        unsigned room = step > 0 ? area->pages - 1 - index : index;
+
+        window = MIN(MIN(window, vm_options.readahead), room);
+        stream->step = (int8_t)step;
+        stream->window = (uint16_t)window;
+        stream->edge = step > 0 ? index + window : index - window;
+        return (struct readahead_plan){window, step};
+    }
+    stream = to_front(area->streams, READAHEAD_STREAMS - 1);
+    *stream = (struct readahead_stream){.edge = index, .used = true};
+    return (struct readahead_plan){0, 1};
+}
+
+static bool neighbours(slot_t a, slot_t b) {
+    return a + 1 == b || b + 1 == a;
+}
+
+/* The anon of page @index if it is on swap only, in a slot beside @slot, and a frame for it can be had. */
 static struct anon *next_in_cluster(struct area *area, pgoff_t index, slot_t slot) {
-    struct anon *anon;
+    struct anon *anon = amap_get(area->amap, area->amap_offset + index);
     struct frame *frame;
 
-    if (index >= area->pages)
-        return NULL;
-    anon = amap_get(area->amap, area->amap_offset + index);
-    if (anon == NULL || anon->frame != NULL || anon->slot != slot)
+    if (anon == NULL || anon->frame != NULL || !neighbours(anon->slot, slot))
         return NULL;
     frame = frame_take(USE_USER);
     if (frame == NULL)
@@ -45,15 +77,18 @@ static struct anon *next_in_cluster(struct area *area, pgoff_t index, slot_t slo
 }
 
 void readahead_swap_in(struct area *area, pgoff_t index, struct anon *anon) {
-    struct anon *cluster[SWAP_CLUSTER_MAX];
-    unsigned window = MIN(readahead_window(area, index), SWAP_CLUSTER_MAX - 1);
+    struct anon *cluster[SWAP_CLUSTER_MAX] = {anon};
+    struct readahead_plan plan = readahead_plan(area, index);
     unsigned total = 1;
 
     /* All are BUSY before the first swap_read() may sleep, so nobody frees them meanwhile. */
-    cluster[0] = anon;
-    while (total <= window &&
-           (cluster[total] = next_in_cluster(area, index + total, anon->slot + total)) != NULL)
-        total++;
+    while (total <= MIN(plan.pages, SWAP_CLUSTER_MAX - 1)) {
+        index = plan.step > 0 ? index + 1 : index - 1;
+        anon = next_in_cluster(area, index, anon->slot);
+        if (anon == NULL)
+            break;
+        cluster[total++] = anon;
+    }
     block_plug();
     for (unsigned i = 0; i < total; i++)
         swap_read(cluster[i]);
@@ -61,12 +96,16 @@ void readahead_swap_in(struct area *area, pgoff_t index, struct anon *anon) {
 }
 
 void readahead_file_in(struct object *object, pgoff_t index, enum page_access access, struct frame *frame,
-                       unsigned window) {
-    object_ref(object); /* another thread may unmap it while a bio or a block map is waited for */
+                       struct readahead_plan plan) {
+    pgoff_t below = MIN(plan.pages, index);
+
+    object_ref(object); /* another thread may unmap it while a bio is waited for */
     block_plug();
     object->pager->get(object, index, access, frame);
-    if (window > 0)
-        object_readahead(object, index + 1, window);
+    if (plan.step > 0)
+        object_readahead(object, index + 1, plan.pages);
+    else
+        object_readahead(object, index - below, below);
     block_unplug();
     object_unref(object);
 }

@@ -11,6 +11,7 @@
 #include "arch/x86/pmap.h"
 #include "lib/list.h"
 #include "lib/types.h"
+#include "mm/readahead.h"
 
 struct amap;
 struct object;
@@ -39,8 +40,7 @@ struct area {
     pgoff_t object_offset; /* page of the object at `start` */
     struct amap *amap;     /* or NULL: no page touched yet */
     pgoff_t amap_offset;
-    uint32_t readahead_next;   /* read-ahead: the index a sequential reader would fault on next */
-    uint32_t readahead_window; /* pages */
+    struct readahead_stream streams[READAHEAD_STREAMS];
 };
 
 struct space {

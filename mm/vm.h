@@ -13,9 +13,9 @@ struct vm_options {
     unsigned pool_low, pool_high; /* pool=low,high: frames; 0: by size */
     unsigned cluster;             /* cluster=: pages of a swap write, 1-32 */
     unsigned readahead;           /* readahead=: most pages read ahead, 0: none */
-    unsigned check;   /* check=: 0 never, 1 at shutdown, n>1: also every n ticks; checksums if > 0 */
+    unsigned check; /* check=: 0 never, 1 at shutdown, n>1: also every n ticks; checksums if > 0 */
     enum { LOAD_FILE, LOAD_SWAP, LOAD_FILE_SWAP } load; /* load=: mm/load.c */
-    bool early_clean; /* clean=idle|off */
+    bool early_clean;                                   /* clean=idle|off */
 };
 extern struct vm_options vm_options;
 
