@@ -13,6 +13,7 @@
  */
 #include "arch/x86/usercopy.h"
 #include "drivers/block.h"
+#include "fs/mode.h"
 #include "fs/vnode.h"
 #include "lib/errno.h"
 #include "lib/list.h"
@@ -23,7 +24,6 @@
 
 #include <asm/poll.h>
 #include <linux/fs.h>
-#include <linux/stat.h>
 
 #define ROOT_INODE 1u
 

@@ -14,11 +14,10 @@
  */
 #include "fs/ext2.h"
 
+#include "fs/mode.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/string.h"
-
-#include <linux/stat.h>
 
 /* The type byte of a record. */
 enum {

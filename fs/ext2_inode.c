@@ -15,13 +15,12 @@
 #include "fs/ext2.h"
 
 #include "drivers/block.h"
+#include "fs/mode.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
-
-#include <linux/stat.h>
 
 #define LARGE_FILE        ((uint64_t)1 << 31) /* bytes; from here on the file system must be marked */
 #define EXTRA_INODE_BYTES 32u                 /* of the part behind the first 128 that current tools expect */

@@ -11,12 +11,11 @@
  */
 #include "fs/ext2.h"
 
+#include "fs/mode.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "mm/heap.h"
-
-#include <linux/stat.h>
 
 #define LINKS_MAX    32000u
 #define TREE_DEPTH   4096u /* directories above one another; more are a loop on a damaged disk */

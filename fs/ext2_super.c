@@ -181,7 +181,7 @@ static int ext2_sync(struct mount *mount) {
     return error ? error : second;
 }
 
-/* Drops what no one uses. Objects still referenced (there should be none) keep their memory. */
+/* Forgets the files that are in memory only for their pages. */
 static void drop_unused(struct ext2_fs *fs) {
     while (!list_empty(&fs->unused)) {
         struct ext2_inode *inode = list_first(&fs->unused, struct ext2_inode, unused);
@@ -191,14 +191,26 @@ static void drop_unused(struct ext2_fs *fs) {
     }
 }
 
+static bool any_in_core(const struct ext2_fs *fs) {
+    for (unsigned i = 0; i < EXT2_INODE_BUCKETS; i++) {
+        if (!list_empty(&fs->inodes[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Everything written and marked clean. Where somebody still has a file in use, the memory is not freed. */
 static int ext2_unmount(struct mount *mount) {
     struct ext2_fs *fs = mount->data;
-    if (fs->read_only)
-        return 0;
+    vnode_unref(mount->root);
     int error = object_flush_all();
     fs->super.state = fs->state_at_mount;
     int second = ext2_sync_metadata(fs);
     drop_unused(fs);
+    if (!any_in_core(fs)) {
+        kfree(fs->groups);
+        kfree(fs);
+    }
     return error ? error : second;
 }
 

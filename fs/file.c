@@ -7,12 +7,12 @@
  */
 #include "fs/file.h"
 
+#include "fs/mode.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "mm/heap.h"
 
 #include <asm/fcntl.h>
-#include <linux/stat.h>
 
 #define SYMLINKS_MAX 8
 

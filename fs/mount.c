@@ -64,9 +64,15 @@ int mounts_sync(void) {
 void mounts_unmount_all(void) {
     while (!list_empty(&mounts)) {
         struct mount *mount = list_last(&mounts, struct mount, link);
+        const char *type = mount->type; /* the mount itself may be gone afterwards */
         list_remove(&mount->link);
+        if (mount->covers) {
+            mount->covers->covered_by = NULL;
+            vnode_unref(mount->covers);
+        }
         int error = mount->unmount ? mount->unmount(mount) : 0;
         if (error)
-            klog("fs: unmounting %s: error %d", mount->type, -error);
+            klog("fs: unmounting %s: error %d", type, -error);
     }
+    root = NULL;
 }

@@ -7,13 +7,12 @@
  *
  * Source: Thompson's namei, as told by Bach, section 4.4; POSIX.1-2017, 4.13 "Pathname Resolution".
  */
+#include "fs/mode.h"
 #include "fs/vnode.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "mm/heap.h"
-
-#include <linux/stat.h>
 
 #define SYMLINKS_MAX 8u
 

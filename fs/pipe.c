@@ -17,6 +17,7 @@
  * Multiprocess Programs", 1977).
  */
 #include "arch/x86/usercopy.h"
+#include "fs/mode.h"
 #include "fs/vnode.h"
 #include "lib/errno.h"
 #include "lib/log.h"
@@ -25,7 +26,6 @@
 #include <asm/ioctls.h>
 #include <asm/poll.h>
 #include <linux/limits.h>
-#include <linux/stat.h>
 
 #define PIPE_PAGES 16u
 #define PIPE_BYTES (PIPE_PAGES * PAGE_SIZE)

@@ -5,11 +5,10 @@
 #include "fs/vnode.h"
 
 #include "fs/ext2.h"
+#include "fs/mode.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/string.h"
-
-#include <linux/stat.h>
 
 static bool is_dots(const char *name, size_t length) {
     return length == 0 || (name[0] == '.' && (length == 1 || (length == 2 && name[1] == '.')));
