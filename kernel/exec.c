@@ -32,6 +32,7 @@
 #define SCRIPT_DEPTH_MAX 4
 #define STACK_TOP        USER_TOP
 #define STACK_LIMIT      (8u << 20)
+#define STACK_GAP        (1u << 20) /* kept free below the stack, so that running over it is noticed */
 #define PIE_BASE         ((vaddr_t)0x08000000u)
 #define RANDOM_BYTES     16u
 #define CLOCK_TICKS      100u /* of times(2), not the timer's */
@@ -315,6 +316,7 @@ static int map_program(struct space *space, struct image *image) {
             return error;
     }
     space_set_brk(space, image->bias + image->elf.high);
+    space->map_top = STACK_TOP - STACK_LIMIT - STACK_GAP; /* mmap's places: not where the stack will grow */
     return space_make_stack(space, STACK_TOP, STACK_LIMIT);
 }
 
