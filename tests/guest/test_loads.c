@@ -14,7 +14,8 @@ static const struct load {
 } loads[] = {
     {{"seqsweep", "6M", "3"}, 512, "pswpin"},
     {{"randtouch", "4M", "6000"}, 512, "pswpin"},
-    {{"matmul", "320"}, 384, "pswpin"},
+    {{"matmul", "200"}, 192, "pswpin"},
+    {{"matmul", "320", "int", "ikj"}, 256, "pswpin"},
     {{"quicksort", "8M"}, 640, "pswpin"},
     {{"mergesort", "4M", "2"}, 640, "pswpin"},
     {{"deeprec", "6M", "2"}, 512, "pswpin"},
@@ -22,7 +23,7 @@ static const struct load {
     {{"listwalk", "6M", "4K", "3"}, 512, "pswpin"},
     {{"sparsetext", "all", "2"}, 512, "pgfilein"},
     {{"cowtest", "3M", "3"}, 768, "pswpin"},
-    {{"forkload", "8", "1M", "2"}, 768, "pswpin"},
+    {{"forkload", "8", "2M", "2"}, 768, "pswpin"},
 };
 
 static void run_load(const struct load *load, bool grub, bool pio) {
