@@ -13,7 +13,6 @@
 
 #include "arch/x86/irq.h"
 #include "arch/x86/port.h"
-#include "lib/log.h"
 #include "lib/wait.h"
 
 enum {
@@ -41,14 +40,14 @@ enum {
     LINE_DIVISOR = 0x80, /* the first two registers are the baud rate divisor */
     LINE_8N1 = 0x03,
     DIVISOR_115200 = 1,
-    FIFO_ENABLE_AND_CLEAR = 0x87, /* receive interrupt at 8 bytes, or when the line falls silent */
-    MODEM_DTR_RTS_IRQ = 0x0B,     /* OUT2 gates the interrupt line of a PC */
+    FIFO_ENABLE = 0x81,       /* receive interrupt at 8 bytes, or when the line falls silent */
+    MODEM_DTR_RTS_IRQ = 0x0B, /* OUT2 gates the interrupt line of a PC */
     STATUS_RECEIVED = 0x01,
     STATUS_FIFO_EMPTY = 0x20,
     STATUS_ALL_SENT = 0x40,
 
     FIFO_BYTES = 16,
-    REFILLS_MAX = 16,      /* of a FIFO that empties at once, as QEMU's: then interrupts get their turn */
+    BURST_MAX = 256,       /* bytes at once to a FIFO that empties at once, as QEMU's: then others' turn */
     EVENTS_MAX = 64,       /* of one interrupt: a port gone mad must not hold the machine */
     DRAIN_POLLS = 1000000, /* of the status, without progress */
 };
@@ -63,7 +62,8 @@ static uint8_t sending_bytes[8192], received_bytes[1024];
 static struct ring sending = {.bytes = sending_bytes, .size = sizeof(sending_bytes)};
 static struct ring received = {.bytes = received_bytes, .size = sizeof(received_bytes)};
 
-static bool present;
+static bool present, listening;
+static unsigned fifo_bytes = 1;
 static bool crowded; /* the ring of bytes to send is more than half full, or has been since writers woke */
 static struct deferred *on_change;
 static struct waitq room_waiters, sent_waiters;
@@ -83,10 +83,10 @@ static uint8_t ring_get(struct ring *ring) {
 /* --- interrupts disabled from here --- */
 
 static void refill_fifo(void) {
-    for (unsigned i = 0; i < REFILLS_MAX && ring_fill(&sending) > 0; i++) {
+    for (unsigned sent = 0; sent < BURST_MAX && ring_fill(&sending) > 0; sent += fifo_bytes) {
         if ((port_in8(UART_LINE_STATUS) & STATUS_FIFO_EMPTY) == 0)
             return;
-        for (unsigned n = 0; n < FIFO_BYTES && ring_fill(&sending) > 0; n++)
+        for (unsigned n = 0; n < fifo_bytes && ring_fill(&sending) > 0; n++)
             port_out8(UART_DATA, ring_get(&sending));
     }
 }
@@ -102,14 +102,28 @@ static void wake_writers(void) {
         wake_all(&sent_waiters);
 }
 
-static void receive(void) {
-    while ((port_in8(UART_LINE_STATUS) & STATUS_RECEIVED) != 0) {
-        uint8_t byte = port_in8(UART_DATA);
+/*
+ * What there is no room for stays in the UART, whose interrupt for it must then be off, until it is read. An
+ * emulated line waits meanwhile; on a real one, without flow control, bytes are lost.
+ */
+static void listen(bool on) {
+    listening = on;
+    port_out8(UART_INTERRUPT_ENABLE, INTERRUPT_SENT | INTERRUPT_LINE | (on ? INTERRUPT_RECEIVED : 0));
+}
 
-        if (ring_fill(&received) < received.size)
-            ring_put(&received, byte);
+static void receive(void) {
+    bool any = false;
+
+    while ((port_in8(UART_LINE_STATUS) & STATUS_RECEIVED) != 0) {
+        if (ring_fill(&received) == received.size) {
+            listen(false);
+            break;
+        }
+        ring_put(&received, port_in8(UART_DATA));
+        any = true;
     }
-    deferred_queue(on_change);
+    if (any)
+        deferred_queue(on_change);
 }
 
 static void interrupt(void *data UNUSED) {
@@ -134,6 +148,8 @@ size_t serial_read(uint8_t *to, size_t size) {
 
     while (taken < size && ring_fill(&received) > 0)
         to[taken++] = ring_get(&received);
+    if (taken > 0 && !listening)
+        listen(true);
     irq_restore(state);
     return taken;
 }
@@ -207,21 +223,32 @@ static bool port_answers(void) {
     return port_in8(UART_SCRATCH) == 0xA5;
 }
 
+/*
+ * Enabling the FIFO throws away what has been received. Where input is waiting already, and more behind it (a
+ * file piped into an emulator), there is no moment at which that is safe: then we do without.
+ */
+static void enable_fifo(void) {
+    if ((port_in8(UART_LINE_STATUS) & STATUS_RECEIVED) != 0)
+        return;
+    port_out8(UART_FIFO_CONTROL, FIFO_ENABLE);
+    fifo_bytes = FIFO_BYTES;
+}
+
 bool serial_init(struct deferred *changed) {
     present = port_answers();
-    if (!present) {
-        klog("serial: no COM1");
+    if (!present)
         return false;
-    }
     on_change = changed;
-    port_out8(UART_INTERRUPT_ENABLE, 0);
+    unsigned state = irq_save();
+
     port_out8(UART_LINE_CONTROL, LINE_DIVISOR);
     port_out8(UART_DATA, DIVISOR_115200);
-    port_out8(UART_INTERRUPT_ENABLE, 0);
+    port_out8(UART_INTERRUPT_ENABLE, 0); /* the divisor's high byte, as long as that bit is set */
     port_out8(UART_LINE_CONTROL, LINE_8N1);
-    port_out8(UART_FIFO_CONTROL, FIFO_ENABLE_AND_CLEAR);
+    enable_fifo();
     port_out8(UART_MODEM_CONTROL, MODEM_DTR_RTS_IRQ);
     irq_install(COM1_IRQ, interrupt, NULL);
-    port_out8(UART_INTERRUPT_ENABLE, INTERRUPT_RECEIVED | INTERRUPT_SENT | INTERRUPT_LINE);
+    listen(true);
+    irq_restore(state);
     return true;
 }

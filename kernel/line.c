@@ -121,7 +121,17 @@ static uint16_t *entry(struct line *line, uint32_t position) {
     return &line->input[position % LINE_INPUT_MAX];
 }
 
-/* One entry is kept for the end of the line: a line too long loses characters, but can be ended. */
+size_t line_room(const struct line *line) {
+    size_t room = LINE_INPUT_MAX - (line->in - line->out);
+
+    if (!line_canonical(line))
+        return room;
+    if (line_available(line) == 0)
+        return MAX(room, (size_t)1);
+    return room > 0 ? room - 1 : 0;
+}
+
+/* One entry is kept for the end of the line. */
 static bool put_entry(struct line *line, uint16_t value) {
     uint32_t room = LINE_INPUT_MAX - (line->in - line->out);
 

@@ -30,6 +30,12 @@ struct line {
 /* @raw: bytes pass unchanged both ways, nothing is echoed and no key is special. */
 void line_init(struct line *line, bool raw);
 
+/*
+ * Typed bytes that will not be lost. In canonical mode at least one, unless there is a line to read: a line
+ * that is too long loses characters, but it can be ended.
+ */
+size_t line_room(const struct line *line);
+
 /* A byte has been typed. */
 void line_type(struct line *line, uint8_t byte);
 

@@ -66,13 +66,16 @@ static void wake_waiters(void) {
     }
 }
 
-/* Deferred by the drivers' interrupts: moves what they have to the line discipline. */
+/*
+ * Moves what the drivers have to the line discipline, as far as it has room: the rest comes when a program
+ * has read. Deferred by the drivers' interrupts.
+ */
 static void take_input(void) {
     uint8_t bytes[64];
-    size_t count;
+    size_t room, count;
 
-    while ((count = serial_read(bytes, sizeof(bytes))) > 0 ||
-           (count = keyboard_read(bytes, sizeof(bytes))) > 0) {
+    while ((room = MIN(line_room(&terminal.line), sizeof(bytes))) > 0 &&
+           ((count = serial_read(bytes, room)) > 0 || (count = keyboard_read(bytes, room)) > 0)) {
         for (size_t i = 0; i < count; i++)
             line_type(&terminal.line, bytes[i]);
     }
@@ -187,6 +190,7 @@ static long terminal_read(struct vnode *vnode UNUSED, vaddr_t buffer, size_t byt
         if (missed > 0)
             return done > 0 ? (long)done : -EFAULT;
     }
+    deferred_queue(&input_work); /* there is room now */
     return (long)done;
 }
 
@@ -422,11 +426,13 @@ void terminal_init(bool raw) {
     terminal.line.signal = signal_foreground;
     line_init(&terminal.line, raw);
     vga_take_from_log();
-    serial_init(&input_work);
+    bool serial = serial_init(&input_work);
+
     keyboard_init(&input_work);
     device_register(5, 1, "console", &terminal_operations, NULL);
     device_register(4, 64, "ttyS0", &terminal_operations, NULL);
     device_register(5, 0, "tty", &terminal_operations, NULL);
+    klog("terminal: %sscreen and keyboard%s", serial ? "COM1, " : "", raw ? ", raw" : "");
 }
 
 void terminal_drain(void) {

@@ -164,7 +164,7 @@ class Machine:
             follower = LogFollower(self.log) if self.options.verbose else None
             try:
                 if self.options.stdin:
-                    threading.Thread(target=feed, args=(qemu.stdin,), daemon=True).start()
+                    threading.Thread(target=self._feed, args=(qemu.stdin,), daemon=True).start()
                 if not self._pass_output(qemu):
                     return self._look_inside()
                 return self._ended(qemu.wait())
@@ -172,6 +172,20 @@ class Machine:
                 qemu.kill()
                 if follower:
                     follower.stop()
+
+    def _feed(self, console) -> None:
+        """Passes our standard input to the console until either ends.
+
+        Not before the kernel listens: with input waiting it would have to do without the port's FIFO.
+        """
+        while not self._log_has(b"] terminal: "):
+            time.sleep(0.02)
+        try:
+            while data := os.read(0, 4096):
+                console.write(data)
+                console.flush()
+        except (OSError, ValueError):
+            pass
 
     def _pass_output(self, qemu: subprocess.Popen) -> bool:
         """Copies the console to stdout. False: the time was over before the machine ended."""
@@ -270,16 +284,6 @@ def write_all(descriptor: int, data: bytes) -> None:
             sys.exit(128 + signal.SIGPIPE)
         except BlockingIOError:
             time.sleep(0.005)  # somebody made our stdout non-blocking
-
-
-def feed(console) -> None:
-    """Passes our standard input to the console until either ends."""
-    try:
-        while data := os.read(0, 4096):
-            console.write(data)
-            console.flush()
-    except (OSError, ValueError):
-        pass
 
 
 class LogFollower:
