@@ -34,7 +34,12 @@ END_TEST
 START_TEST(arguments_survive) {
     guest_like_host(&(struct guest){.grub = _i == 1},
                     COMMAND("echo", "two words", "\"quoted\"", "'single'", "100% %41 %zz", "back\\slash",
-                            "$HOME `x` ; | & < >", "", "umlaut: \xc3\xbc", "comma,comma", "-n", "--", "{a}"));
+                            "$HOME `x` ; | & < >", "umlaut: \xc3\xbc", "comma,comma", "-n", "--", "{a}"));
+}
+END_TEST
+
+START_TEST(empty_argument_survives) {
+    guest_like_host(&(struct guest){0}, COMMAND("echo", "", "behind", ""));
 }
 END_TEST
 
@@ -182,6 +187,7 @@ void add_system_cases(Suite *suite) {
     tcase_add_test(ends, unknown_command);
     TCase *console = guest_case(suite, "boot-and-console", 12);
     tcase_add_loop_test(console, arguments_survive, 0, 2);
+    tcase_add_test(console, empty_argument_survives);
     tcase_add_test(console, output_is_byte_for_byte);
     tcase_add_loop_test(console, mistyped_boot_words, 0, 2);
     tcase_add_test(console, boot_words_are_obeyed);
