@@ -135,10 +135,11 @@ build/obj/%.asm.o: %.asm build/kernel.flags
 	@echo "  NASM  $<"
 	@$(NASM) $(NASMFLAGS) -MD $(@:.o=.d) $< -o $@
 
-# libgcc for 64-bit division.
+# libgcc for 64-bit division. By rename: a guest that is being started has the old kernel or the new one.
 build/faultline.elf: $(kernel_objects) linker.ld build/link.flags
 	@echo "  LINK  $@"
-	@$(CC) $(KERNEL_LDFLAGS) -o $@ $(kernel_objects) -lgcc
+	@$(CC) $(KERNEL_LDFLAGS) -o $@.new $(kernel_objects) -lgcc
+	@mv $@.new $@
 
 # ---- Programs: one a file, ordinary Linux i386, they run here as well ---------------------------------
 

@@ -57,6 +57,18 @@ def choose_display() -> str:
     return next((kind for kind in ("gtk", "sdl") if kind in known), "none")
 
 
+def keep_kernel(root: pathlib.Path, work: pathlib.Path) -> pathlib.Path:
+    """The run's own name for the kernel, so that a build meanwhile changes neither it nor its symbols."""
+    kernel, own = root / "build/faultline.elf", work / "faultline.elf"
+    try:
+        os.link(kernel, own)
+    except FileNotFoundError:
+        raise Trouble("nothing to run: no build/faultline.elf (make)") from None
+    except OSError:  # another file system
+        shutil.copyfile(kernel, own)
+    return own
+
+
 class Qmp:
     """QEMU's machine protocol, as far as it is needed: human monitor commands."""
 
@@ -88,6 +100,7 @@ class Machine:
                  log: pathlib.Path, work: pathlib.Path):
         self.root, self.options, self.image, self.log, self.work = root, options, image, log, work
         self.errors = work / "qemu.err"
+        self.kernel = keep_kernel(root, work)
 
     def command(self) -> list[str]:
         """The whole of QEMU's command line."""
@@ -108,7 +121,7 @@ class Machine:
             command += ["-serial", "chardev:console"]
         command += ["-chardev", f"file,id=log,path={comma(self.log)}", "-serial", "chardev:log"]
         if options.direct:
-            command += ["-kernel", "build/faultline.elf", "-append", kernel_line(boot_words(options))]
+            command += ["-kernel", str(self.kernel), "-append", kernel_line(boot_words(options))]
         if options.gdb:
             command += ["-S", "-gdb", f"unix:{comma(pathlib.Path(options.gdb).absolute())},server=on,wait=off"]
         for arguments in options.qemu_args:
@@ -124,8 +137,6 @@ class Machine:
         command = self.command()
         if self.options.verbose:
             sys.stderr.write(f"guest: {shlex.join(command)}\n")
-        # From the root and with a relative path: QEMU puts the kernel's file name into the command line,
-        # where a blank would split it.
         with open(self.errors, "wb") as errors:
             started = time.monotonic()
             if self.options.interactive:
@@ -139,7 +150,7 @@ class Machine:
         """A terminal session: QEMU has our terminal, and puts it right again when it ends."""
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            with subprocess.Popen(command, cwd=self.root) as qemu:
+            with subprocess.Popen(command) as qemu:
                 try:
                     status = qemu.wait(self.options.timeout or None)
                 except subprocess.TimeoutExpired:
@@ -159,7 +170,7 @@ class Machine:
         """A command: its output is passed on as it comes."""
         stdin = subprocess.PIPE if self.options.stdin else subprocess.DEVNULL
         with subprocess.Popen(
-            command, cwd=self.root, stdin=stdin, stdout=subprocess.PIPE, stderr=errors
+            command, stdin=stdin, stdout=subprocess.PIPE, stderr=errors
         ) as qemu:
             follower = LogFollower(self.log) if self.options.verbose else None
             try:
@@ -248,7 +259,7 @@ class Machine:
         monitor.monitor(f"gdbserver unix:{stub},server=on,wait=off")
         script = ["set pagination off", "set confirm off", "set architecture i386",
                   f"target remote {stub}", "source tools/gdb/faultline.py", "vm threads"]
-        command = ["gdb", "-nx", "-batch", "build/faultline.elf"]
+        command = ["gdb", "-nx", "-batch", str(self.kernel)]
         for line in script:
             command += ["-ex", line]
         try:

@@ -31,11 +31,13 @@ def symbolise(program: pathlib.Path, addresses: list[int]) -> list[str]:
     return [f"{name} at {place.split(' ')[0]}" if name != "??" else "??" for name, place in places]
 
 
-def backtrace(root: pathlib.Path, command: list[str], frames: list[int]) -> list[str]:
+def backtrace(
+    root: pathlib.Path, elf: pathlib.Path, command: list[str], frames: list[int]
+) -> list[str]:
     """One line a frame. A return address lies behind its call, maybe in the next line: look before it."""
     user = root / "build/user" / (pathlib.PurePosixPath(command[0]).name if command else "sh")
     looked_up = [address - (1 if level else 0) for level, address in enumerate(frames)]
-    kernel = symbolise(root / "build/faultline.elf", [a for a in looked_up if a >= KERNEL_BASE])
+    kernel = symbolise(elf, [a for a in looked_up if a >= KERNEL_BASE])
     program = symbolise(user, [a for a in looked_up if a < KERNEL_BASE])
     lines = []
     for level, address in enumerate(frames):
@@ -50,8 +52,10 @@ def register_lines(registers: list[tuple[str, str]]) -> list[str]:
     return ["  " + " ".join(shown[i:i + 4]) for i in range(0, len(shown), 4)]
 
 
-def explain(root: pathlib.Path, options: argparse.Namespace, outcome: Outcome) -> None:
-    """Says what went wrong, if something did."""
+def explain(
+    root: pathlib.Path, elf: pathlib.Path, options: argparse.Namespace, outcome: Outcome
+) -> None:
+    """Says what went wrong with the kernel @elf, if something did."""
     if outcome.kind in ("exit", "signal"):
         return
     title = {"panic": "kernel panic", "hang": "hang", "qemu": "no run"}[outcome.kind]
@@ -62,7 +66,7 @@ def explain(root: pathlib.Path, options: argparse.Namespace, outcome: Outcome) -
     if outcome.registers:
         lines += ["guest: registers:"] + register_lines(outcome.registers)
     if outcome.frames:
-        lines += ["guest: backtrace:"] + backtrace(root, options.command, outcome.frames)
+        lines += ["guest: backtrace:"] + backtrace(root, elf, options.command, outcome.frames)
     if outcome.threads:
         lines += ["guest: all threads:"] + ["  " + line for line in outcome.threads.splitlines()]
     sys.stdout.flush()
