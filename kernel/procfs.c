@@ -206,7 +206,7 @@ static void print_status(struct text *text, struct process *process) {
     text_print(text, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t%u\n", FILES_MAX);
     if (process->space) {
         text_print(text, "VmSize:\t%8u kB\n", (unsigned)usage.virtual * KIB_PER_PAGE);
-        text_print(text, "VmLck:\t%8u kB\n", (unsigned)process->space->locked * KIB_PER_PAGE);
+        text_print(text, "VmLck:\t%8u kB\n", (unsigned)space_locked(process->space) * KIB_PER_PAGE);
         text_print(text, "VmRSS:\t%8u kB\n", (unsigned)usage.resident * KIB_PER_PAGE);
         text_print(text, "RssFile:\t%8u kB\n", (unsigned)usage.shared * KIB_PER_PAGE);
         text_print(text, "VmSwap:\t%8u kB\n", (unsigned)usage.swapped * KIB_PER_PAGE);

@@ -146,14 +146,15 @@ long sys_mremap(vaddr_t old, size_t old_length, size_t new_length, unsigned flag
 }
 
 long sys_msync(vaddr_t address, size_t length, unsigned flags) {
-    if ((flags & ~(unsigned)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || (address & PAGE_MASK))
+    if ((flags & ~(unsigned)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || (address & PAGE_MASK) ||
+        ((flags & MS_ASYNC) && (flags & MS_SYNC)))
         return -EINVAL;
     if (bad_range(address, length))
         return -ENOMEM;
     return (flags & MS_SYNC) && length ? space_sync(current_space(), address, length) : 0;
 }
 
-/* Advice that asks for nothing that must happen is taken by doing nothing. */
+/* What has no meaning here (huge pages, merging, core dumps) is taken by doing nothing. */
 long sys_madvise(vaddr_t address, size_t length, int advice) {
     if (bad_range(address, length))
         return -EINVAL;
@@ -161,10 +162,19 @@ long sys_madvise(vaddr_t address, size_t length, int advice) {
     case MADV_DONTNEED:
         return length ? space_discard(current_space(), address, length) : 0;
     case MADV_NORMAL:
+        return space_advise(current_space(), address, length, ADVISE_NORMAL);
     case MADV_RANDOM:
+        return space_advise(current_space(), address, length, ADVISE_RANDOM);
     case MADV_SEQUENTIAL:
+        return space_advise(current_space(), address, length, ADVISE_SEQUENTIAL);
     case MADV_WILLNEED:
+        return space_advise(current_space(), address, length, ADVISE_WILLNEED);
     case MADV_FREE:
+        return space_advise(current_space(), address, length, ADVISE_FREE);
+    case MADV_COLD:
+        return space_advise(current_space(), address, length, ADVISE_COLD);
+    case MADV_PAGEOUT:
+        return space_advise(current_space(), address, length, ADVISE_PAGEOUT);
     case MADV_HUGEPAGE:
     case MADV_NOHUGEPAGE:
     case MADV_MERGEABLE:
@@ -176,6 +186,34 @@ long sys_madvise(vaddr_t address, size_t length, int advice) {
         return -EINVAL;
     }
 }
+
+/* --- mlock --- */
+
+long sys_mlock(vaddr_t address, size_t length) {
+    return space_lock(current_space(), address, length, false);
+}
+
+long sys_mlock2(vaddr_t address, size_t length, unsigned flags) {
+    if (flags & ~(unsigned)MLOCK_ONFAULT)
+        return -EINVAL;
+    return space_lock(current_space(), address, length, flags & MLOCK_ONFAULT);
+}
+
+long sys_munlock(vaddr_t address, size_t length) {
+    return space_unlock(current_space(), address, length);
+}
+
+long sys_mlockall(unsigned flags) {
+    if (flags == 0 || flags == MCL_ONFAULT || (flags & ~(unsigned)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)))
+        return -EINVAL;
+    return space_lock_all(current_space(), flags & MCL_CURRENT, flags & MCL_FUTURE, flags & MCL_ONFAULT);
+}
+
+long sys_munlockall(void) {
+    return space_unlock_all(current_space());
+}
+
+/* --- mincore --- */
 
 /* A byte a page, a page of bytes at a time. */
 static long residency(vaddr_t address, size_t length, vaddr_t result, uint8_t *bytes) {

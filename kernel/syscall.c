@@ -59,7 +59,7 @@ static const struct syscall syscalls[] = {
 
     /* memory */
     CALL(brk), CALL(mmap), CALL(mmap2), CALL(munmap), CALL(mprotect), CALL(mremap), CALL(msync),
-    CALL(madvise), CALL(mincore),
+    CALL(madvise), CALL(mincore), CALL(mlock), CALL(mlock2), CALL(munlock), CALL(mlockall), CALL(munlockall),
 
     /* processes */
     CALL(fork), CALL(vfork), CALL(clone), CALL(execve), CALL(exit), CALL_AS(exit_group, exit),
@@ -92,7 +92,7 @@ static const struct syscall syscalls[] = {
     /* refused; C libraries go on without them */
     REFUSED(set_robust_list), REFUSED(rseq), REFUSED(clone3), REFUSED(prctl), REFUSED(futex),
     REFUSED(sendfile64), REFUSED(fadvise64_64), REFUSED(socketcall), REFUSED(copy_file_range),
-    REFUSED(ipc), REFUSED(mlock), REFUSED(munlock), REFUSED(mlockall), REFUSED(munlockall),
+    REFUSED(ipc),
 };
 // clang-format on
 

@@ -39,8 +39,8 @@ void anon_unref(struct anon *anon) {
     ASSERT(anon->refs > 0);
     if (--anon->refs > 0)
         return;
-    if (anon->frame != NULL && anon->frame->state == FRAME_BUSY)
-        return; /* frame_done() destroys it: the disk still uses frame and slot */
+    if (anon->frame != NULL && (anon->frame->state == FRAME_BUSY || anon->frame->pins > 0))
+        return; /* frame_done() or frame_unpin() destroys it: the disk still uses frame and slot */
     anon_destroy(anon);
 }
 
@@ -65,7 +65,7 @@ void anon_drop_slot(struct anon *anon) {
 }
 
 void anon_lose_frame(struct anon *anon) {
-    ASSERT(anon->slot != 0); /* else the page would be lost */
+    ASSERT(anon->slot != 0 || anon->lazily_free); /* else the page would be lost */
     detach_frame(anon);
 }
 

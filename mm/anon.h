@@ -25,6 +25,7 @@ struct anon {
     struct frame *frame; /* or NULL */
     slot_t slot;         /* or 0 */
     uint16_t recount;    /* the checker's */
+    bool lazily_free;    /* madvise(MADV_FREE): with neither frame nor slot it reads as zeros */
     bool read_error;     /* its slot could not be read; the next fault reports it, once */
 };
 

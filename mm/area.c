@@ -61,8 +61,6 @@ void area_destroy(struct space *space, struct area *area) {
             object_write_unmapped(object, area->object_offset, area->pages);
         object_unref(object);
     }
-    if (area->flags & AREA_LOCKED)
-        space->locked -= area->pages;
     kfree(area);
 }
 
@@ -111,8 +109,7 @@ static int split_at_borders(struct space *space, vaddr_t start, vaddr_t end) {
     return 0;
 }
 
-/* As above, waiting for memory: 0, or -ENOMEM when there is none to wait for. */
-static int split_for_range(struct space *space, vaddr_t start, vaddr_t end) {
+int area_split_for_range(struct space *space, vaddr_t start, vaddr_t end) {
     while (split_at_borders(space, start, end) != 0)
         if (frames_wait(USE_KERNEL) != 0)
             return -ENOMEM;
@@ -123,7 +120,7 @@ static int split_for_range(struct space *space, vaddr_t start, vaddr_t end) {
 
 /* A page-aligned range of user addresses from what a system call was given; -EINVAL for what cannot be one.
  */
-static int range_check(vaddr_t address, size_t length, vaddr_t *end) {
+int area_range_check(vaddr_t address, size_t length, vaddr_t *end) {
     if ((address & PAGE_MASK) != 0 || length > USER_TOP || address > USER_TOP - PAGE_UP(length))
         return -EINVAL;
     *end = address + PAGE_UP(length);
@@ -135,9 +132,9 @@ int space_unmap(struct space *space, vaddr_t address, size_t length) {
     struct area *area;
 
     may_sleep();
-    if (length == 0 || range_check(address, length, &end) != 0)
+    if (length == 0 || area_range_check(address, length, &end) != 0)
         return -EINVAL;
-    if (split_for_range(space, address, end) != 0)
+    if (area_split_for_range(space, address, end) != 0)
         return -ENOMEM;
     while ((area = space_find_from(space, address)) != NULL && area->start < end)
         area_destroy(space, area);
@@ -198,7 +195,8 @@ static bool merge_with_lower(struct space *space, const struct map_request *requ
 
     if (lower == NULL || request->object != NULL || lower->object != NULL || lower->amap != NULL)
         return false;
-    if (lower->flags != request->flags || (lower->flags & AREA_SHARED) || lower->pages + pages < pages)
+    if (space->lock_future || lower->flags != request->flags || (lower->flags & AREA_SHARED) ||
+        lower->pages + pages < pages)
         return false;
     lower->pages += pages;
     return true;
@@ -244,7 +242,7 @@ int space_map(struct space *space, const struct map_request *request, vaddr_t *r
     } else {
         *area = (struct area){.start = address,
                               .pages = pages,
-                              .flags = request->flags,
+                              .flags = request->flags | (space->lock_future ? AREA_LOCKED : 0),
                               .object = request->object,
                               .object_offset = request->object_offset};
         if (area->object != NULL)
@@ -252,7 +250,7 @@ int space_map(struct space *space, const struct map_request *request, vaddr_t *r
         area_insert(space, area);
     }
     *result = address;
-    if (request->populate)
+    if (request->populate || space->lock_future)
         populate(space, address, address + bytes, request->flags);
     return 0;
 }
@@ -293,7 +291,7 @@ static void enforce_protection(struct space *space, struct area *area) {
 
 int space_protect(struct space *space, vaddr_t address, size_t length, unsigned protection) {
     vaddr_t end;
-    int error = range_check(address, length, &end);
+    int error = area_range_check(address, length, &end);
 
     may_sleep();
     if (error != 0)
@@ -302,7 +300,7 @@ int space_protect(struct space *space, vaddr_t address, size_t length, unsigned 
         return 0;
     error = may_protect(space, address, end, protection);
     if (error == 0)
-        error = split_for_range(space, address, end);
+        error = area_split_for_range(space, address, end);
     if (error != 0)
         return error;
     for (struct area *area = space_find_from(space, address); area != NULL && area->start < end;
@@ -362,10 +360,10 @@ int space_remap(struct space *space, vaddr_t old, size_t old_length, size_t new_
 
     may_sleep();
     *result = 0;
-    if (new_bytes == 0 || old_bytes == 0 || range_check(old, old_length, &end) != 0)
+    if (new_bytes == 0 || old_bytes == 0 || area_range_check(old, old_length, &end) != 0)
         return -EINVAL;
     if (flags & REMAP_FIXED) {
-        if (!(flags & REMAP_MAYMOVE) || range_check(new_place, new_length, &end) != 0 ||
+        if (!(flags & REMAP_MAYMOVE) || area_range_check(new_place, new_length, &end) != 0 ||
             (new_place < old + old_bytes && old < end))
             return -EINVAL;
         error = space_unmap(space, new_place, new_bytes);
@@ -390,7 +388,7 @@ int space_remap(struct space *space, vaddr_t old, size_t old_length, size_t new_
 
 int space_sync(struct space *space, vaddr_t address, size_t length) {
     vaddr_t end;
-    int error = range_check(address, length, &end), worst = 0;
+    int error = area_range_check(address, length, &end), worst = 0;
 
     may_sleep();
     if (error != 0)
@@ -419,7 +417,7 @@ int space_sync(struct space *space, vaddr_t address, size_t length) {
 
 int space_discard(struct space *space, vaddr_t address, size_t length) {
     vaddr_t end;
-    int error = range_check(address, length, &end);
+    int error = area_range_check(address, length, &end);
 
     if (error != 0)
         return error;
@@ -429,6 +427,8 @@ int space_discard(struct space *space, vaddr_t address, size_t length) {
 
         if (area == NULL)
             return -ENOMEM;
+        if (area->flags & AREA_LOCKED)
+            return -EINVAL;
         stop = MIN(end, area_end(area));
         area_unmap_pages(space, address, stop);
         if (area->amap != NULL && !(area->flags & AREA_SHARED))
@@ -452,7 +452,7 @@ static bool is_resident(const struct area *area, pgoff_t page) {
 
 int space_residency(struct space *space, vaddr_t address, size_t length, uint8_t *result) {
     vaddr_t end;
-    int error = range_check(address, length, &end);
+    int error = area_range_check(address, length, &end);
 
     if (error != 0)
         return error;

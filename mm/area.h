@@ -13,6 +13,12 @@ void area_insert(struct space *space, struct area *area);
  */
 void area_destroy(struct space *space, struct area *area);
 
+/* Makes @start and @end borders of areas, waiting for memory if need be: 0 or -ENOMEM. May sleep. */
+int area_split_for_range(struct space *space, vaddr_t start, vaddr_t end);
+
+/* The range [address, *end) that a system call was given: 0, or -EINVAL for what cannot be one. */
+int area_range_check(vaddr_t address, size_t length, vaddr_t *end);
+
 /* Removes the entries of [start, end) from the page tables. Never sleeps. */
 void area_unmap_pages(struct space *space, vaddr_t start, vaddr_t end);
 

@@ -91,9 +91,10 @@ static void check_one_state(struct frame *frame) {
     case FRAME_CLEAN:
         CHECK(!frame->modified, "CLEAN frame %u is modified", number(frame));
         if (frame->owner == OWNER_ANON) {
-            CHECK(frame->anon->slot != 0, "CLEAN frame %u: its anon has no slot", number(frame));
-            CHECK(swap_checksum_matches(frame->anon->slot, frame), "CLEAN frame %u differs from slot %u",
-                  number(frame), (unsigned)frame->anon->slot);
+            CHECK(frame->anon->slot != 0 || frame->anon->lazily_free, "CLEAN frame %u: its anon has no slot",
+                  number(frame));
+            CHECK(frame->anon->slot == 0 || swap_checksum_matches(frame->anon->slot, frame),
+                  "CLEAN frame %u differs from slot %u", number(frame), (unsigned)frame->anon->slot);
         }
         /* fall through */
     case FRAME_DIRTY:
@@ -106,13 +107,14 @@ static void check_one_state(struct frame *frame) {
         CHECK(frame->owner != OWNER_NONE && frame->set != NULL, "ACTIVE frame %u is nobody's", number(frame));
         break;
     case FRAME_PINNED:
-        CHECK(frame->pins > 0, "PINNED frame %u has no pins", number(frame));
+        CHECK(frame->pins > 0 || frame->locks > 0, "PINNED frame %u has no pins", number(frame));
         break;
     default:
         break;
     }
     if (frame->state != FRAME_PINNED && frame->state != FRAME_KERNEL)
-        CHECK(frame->pins == 0, "frame %u in state %u has %u pins", number(frame), frame->state, frame->pins);
+        CHECK(frame->pins == 0 && frame->locks == 0, "frame %u in state %u has %u pins", number(frame),
+              frame->state, frame->pins);
 }
 
 /* --- the reverse map --- */
@@ -217,7 +219,8 @@ static void count_anon(struct anon *anon, void *data) {
     if (anon->recount++ > 0)
         return;
     sums->anons++;
-    CHECK(anon->frame != NULL || anon->slot != 0, "anon %p has neither frame nor slot", (void *)anon);
+    CHECK(anon->frame != NULL || anon->slot != 0 || anon->lazily_free, "anon %p has neither frame nor slot",
+          (void *)anon);
     if (anon->slot != 0) {
         sums->slots++;
         CHECK(swap_slot_used(anon->slot), "slot %u of anon %p is marked free", (unsigned)anon->slot,
@@ -250,6 +253,15 @@ static void compare_amap(struct amap *amap, void *data) {
     for_each_anon(amap, compare_anon, data);
 }
 
+static void count_orphans(enum frame_state state, struct anon_sums *sums) {
+    list_for_each (frame, frame_list(state), struct frame, link) {
+        if (frame->owner == OWNER_ANON && frame->anon->refs == 0) {
+            sums->anons++;
+            sums->slots += frame->anon->slot != 0;
+        }
+    }
+}
+
 /* Recounted references agree; each used slot is named by exactly one anon. */
 static void check_anons(void) {
     struct anon_sums sums = {0};
@@ -258,12 +270,8 @@ static void check_anons(void) {
     for_each_amap(count_amap, &sums);
     for_each_amap(compare_amap, NULL);
     /* Anons that everybody has dropped live until their transfer ends. */
-    list_for_each (frame, frame_list(FRAME_BUSY), struct frame, link) {
-        if (frame->owner == OWNER_ANON && frame->anon->refs == 0) {
-            sums.anons++;
-            sums.slots += frame->anon->slot != 0;
-        }
-    }
+    count_orphans(FRAME_BUSY, &sums);
+    count_orphans(FRAME_PINNED, &sums);
     CHECK(sums.anons == anon_count, "%u anons are named, %u exist", (unsigned)sums.anons,
           (unsigned)anon_count);
     CHECK(sums.slots == swap_slots_used(), "%u slots are named, %u are in use", (unsigned)sums.slots,

@@ -152,6 +152,8 @@ static enum step fault_map(struct fault *fault, struct frame *frame, bool writab
     if (frame_map(frame, fault->space, fault->address, bits) != 0)
         return STEP_WAIT_FRAMES;
     note(fault, RESIDENT);
+    if (fault->area->flags & AREA_LOCKED)
+        frame_lock_mapping(frame, fault->space, fault->address);
     if (frame->set->policy->touch != NULL)
         frame->set->policy->touch(frame);
     return STEP_DONE;
@@ -202,6 +204,19 @@ static enum step fault_new_anon(struct fault *fault, struct frame *source) {
 
 /* --- the upper layer: the page has an anon --- */
 
+/* A page given back by madvise(MADV_FREE) has lost its frame: it starts as zeros again. */
+static enum step fault_freed_anon(struct fault *fault, struct anon *anon) {
+    struct frame *frame = anon->frame;
+
+    ASSERT(anon->lazily_free);
+    anon->lazily_free = false;
+    page_clear(frame_data(frame));
+    frame->modified = true;
+    frame_activate(frame, frame->set);
+    note(fault, ZERO);
+    return STEP_AGAIN;
+}
+
 /* Step 8 for swap: the anon's page, and those behind it if the program goes that way, in one request. */
 static enum step fault_read_swap(struct fault *fault, struct anon *anon) {
     struct frame *frame;
@@ -215,6 +230,8 @@ static enum step fault_read_swap(struct fault *fault, struct anon *anon) {
         return STEP_WAIT_FRAMES;
     frame->set = fault->space->set;
     anon_set_frame(anon, frame);
+    if (anon->slot == 0)
+        return fault_freed_anon(fault, anon);
     count(COUNT_PSWPIN_FAULT);
     wait_for_page(fault, frame);
     readahead_swap_in(fault->area, fault->index, anon);

@@ -242,23 +242,48 @@ void frame_start_io(struct frame *frame, bool write) {
     state_change(frame, FRAME_BUSY);
 }
 
-void frame_pin(struct frame *frame) {
+/* PINNED from the first pin or lock … */
+static void hold(struct frame *frame) {
     ASSERT(frame->state != FRAME_BUSY && frame->state != FRAME_KERNEL && frame->state != FRAME_FREE);
-    frame->referenced = true;
-    if (frame->pins++ > 0)
+    if (frame->state == FRAME_PINNED)
         return;
-    if (frame->state != FRAME_ACTIVE)
-        count(COUNT_PGRECLAIM_KERNEL);
     readahead_was_useful(frame);
     state_change(frame, FRAME_PINNED);
+}
+
+/* … to the last. */
+static void let_go(struct frame *frame) {
+    if (frame->pins == 0 && frame->locks == 0)
+        state_change(frame, FRAME_ACTIVE);
+}
+
+void frame_pin(struct frame *frame) {
+    if (frame->state == FRAME_DIRTY || frame->state == FRAME_CLEAN)
+        count(COUNT_PGRECLAIM_KERNEL);
+    hold(frame);
+    frame->referenced = true;
+    frame->pins++;
 }
 
 void frame_unpin(struct frame *frame) {
     ASSERT(frame->state == FRAME_PINNED && frame->pins > 0);
     if (--frame->pins > 0)
         return;
-    state_change(frame, FRAME_ACTIVE);
+    let_go(frame);
     wake_all(&frame->waiters);
+    if (frame->owner == OWNER_ANON && frame->anon->refs == 0)
+        anon_destroy(frame->anon); /* unmapped by everybody while it was pinned */
+}
+
+void frame_lock(struct frame *frame) {
+    hold(frame);
+    frame->locks++;
+}
+
+void frame_unlock(struct frame *frame) {
+    ASSERT(frame->state == FRAME_PINNED && frame->locks > 0);
+    frame->locks--;
+    let_go(frame);
 }
 
 void frame_wait(struct frame *frame) {

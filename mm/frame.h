@@ -50,6 +50,7 @@ struct mapping {
     struct space *space;
     vaddr_t address;
     struct mapping *next;
+    bool locked; /* in an area that is locked in memory: holds the frame in place */
 };
 
 struct frame {
@@ -65,7 +66,8 @@ struct frame {
     uint8_t sectors;  /* modified sectors, a bit each, of a block device's page (mm/devpager.c) */
     uint8_t io_parts; /* while BUSY: transfers outstanding */
     int8_t io_error;  /* while BUSY: first error of them */
-    uint16_t pins;
+    uint16_t pins;    /* holders for a while: DMA, system calls */
+    uint16_t locks;   /* mappings of locked areas (mlock) */
     union {
         struct anon *anon;
         struct object *object;
@@ -138,6 +140,10 @@ void frame_start_io(struct frame *frame, bool write); /* ACTIVE (unmapped), DIRT
 void frame_pin(struct frame *frame); /* not BUSY or KERNEL; out of the pool if it was there */
 void frame_unpin(struct frame *frame);
 
+/* One mapping more, or less, that holds the frame in place for as long as it lasts. mm/rmap.c's. */
+void frame_lock(struct frame *frame);
+void frame_unlock(struct frame *frame);
+
 /*
  * All transfers of a BUSY frame are over: called by pagers, deferred context. Wakes the waiters. After a
  * read the frame becomes ACTIVE (CLEAN if it was read ahead), or FREE with its owner told on error; after a
@@ -147,6 +153,8 @@ void frame_done(struct frame *frame, int error);
 
 /* The reverse map. */
 int frame_map(struct frame *frame, struct space *space, vaddr_t address, unsigned bits);
+/* The mapping just made holds the frame in place until it is removed (mlock). */
+void frame_lock_mapping(struct frame *frame, struct space *space, vaddr_t address);
 void frame_unmap_one(struct frame *frame, struct space *space, vaddr_t address);
 void frame_unmap_all(struct frame *frame); /* folds Accessed and Dirty into the frame */
 bool frame_mapped(const struct frame *frame);

@@ -283,7 +283,7 @@ static void clear_tail(struct object *object, uint64_t size) {
 }
 
 static bool in_transit(const struct frame *frame) {
-    return frame->state == FRAME_BUSY || frame->state == FRAME_PINNED;
+    return frame->state == FRAME_BUSY || frame->pins > 0;
 }
 
 void object_truncate(struct object *object, uint64_t size) {

@@ -76,8 +76,7 @@ static unsigned gather_modified(struct object *object, pgoff_t first, pgoff_t en
 
         if (frame->index < first || frame->index >= end || (unmapped_only && frame_mapped(frame)))
             continue;
-        if (frame->state == FRAME_BUSY ? frame->io_write
-                                       : frame->state == FRAME_PINNED && frame_test_modified(frame)) {
+        if (frame->state == FRAME_BUSY ? frame->io_write : frame->pins > 0 && frame_test_modified(frame)) {
             *waiting = frame;
             continue;
         }

@@ -46,6 +46,7 @@ static struct {
     unsigned failures;
     uint64_t stuck_since; /* tick of the last pass that achieved nothing; 0: none */
     bool clean_early;     /* the idle loop asks for it */
+    bool launder;         /* madvise asks for it */
 } pageout;
 
 static uint32_t faults_seen; /* pgfault when the idle loop last looked, … */
@@ -66,6 +67,11 @@ bool pageout_is_daemon(void) {
 }
 
 void pageout_wake(void) {
+    wake_all(&pageout.queue);
+}
+
+void pageout_launder(void) {
+    pageout.launder = true;
     wake_all(&pageout.queue);
 }
 
@@ -251,7 +257,12 @@ static void pageout_main(void *unused) {
             pageout.clean_early = false;
             clean_early();
         }
-        if (!pageout_wanted() || pageout.stuck_since != 0)
+        if (pageout.launder) {
+            pageout.launder = false;
+            launder();
+        }
+        bool work = (pageout_wanted() && pageout.stuck_since == 0) || pageout.clean_early || pageout.launder;
+        if (!work)
             wait_on(&pageout.queue);
     }
 }

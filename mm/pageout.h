@@ -13,6 +13,9 @@ bool pageout_wanted(void);
 /* Wakes the daemon. Before it exists: nothing. Never sleeps. */
 void pageout_wake(void);
 
+/* Has the daemon launder what is DIRTY now, whether the pool needs it or not. Never sleeps. */
+void pageout_launder(void);
+
 /* As pageout_wake(), if the pool is below its low mark and another pass may achieve something. */
 void pageout_hint(void);
 

@@ -36,6 +36,11 @@ static struct readahead_stream *to_front(struct readahead_stream *streams, unsig
 struct readahead_plan readahead_plan(struct area *area, pgoff_t index) {
     struct readahead_stream *stream;
 
+    if (area->advice == ADVICE_RANDOM)
+        return (struct readahead_plan){0, 1};
+    if (area->advice == ADVICE_SEQUENTIAL)
+        return (struct readahead_plan){MIN(vm_options.readahead, area->pages - 1 - index), 1};
+
     for (unsigned i = 0; i < READAHEAD_STREAMS; i++) {
         int step = continues(&area->streams[i], index);
 

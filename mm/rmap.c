@@ -36,25 +36,43 @@ int frame_map(struct frame *frame, struct space *space, vaddr_t address, unsigne
     if (pmap_prepare(&space->pmap, address) != 0)
         return -ENOMEM;
     if (frame->map.space == NULL) {
-        frame->map = (struct mapping){space, address, NULL};
+        frame->map = (struct mapping){.space = space, .address = address};
     } else {
         struct mapping *more = kmalloc_try(sizeof(*more));
 
         if (more == NULL)
             return -ENOMEM;
-        *more = (struct mapping){space, address, frame->map.next};
+        *more = (struct mapping){.space = space, .address = address, .next = frame->map.next};
         frame->map.next = more;
     }
     pmap_enter(&space->pmap, address, frame_number(frame), bits);
     return 0;
 }
 
+/* The mapping of @space at @address, or NULL. */
+static struct mapping *find_mapping(struct frame *frame, struct space *space, vaddr_t address) {
+    for (struct mapping *m = &frame->map; m != NULL; m = m->next)
+        if (m->space == space && m->address == address)
+            return m;
+    return NULL;
+}
+
+void frame_lock_mapping(struct frame *frame, struct space *space, vaddr_t address) {
+    struct mapping *mapping = find_mapping(frame, space, address);
+
+    ASSERT(mapping != NULL && !mapping->locked);
+    mapping->locked = true;
+    frame_lock(frame);
+}
+
 /* Takes the first mapping out of the list; the next one moves into its place. */
 static void drop_first(struct frame *frame) {
     struct mapping *next = frame->map.next;
 
+    if (frame->map.locked)
+        frame_unlock(frame);
     if (next == NULL) {
-        frame->map = (struct mapping){NULL, 0, NULL};
+        frame->map = (struct mapping){.space = NULL};
     } else {
         frame->map = *next;
         kfree(next);
@@ -74,6 +92,8 @@ void frame_unmap_one(struct frame *frame, struct space *space, vaddr_t address) 
 
         if (found->space == space && found->address == address) {
             mapping->next = found->next;
+            if (found->locked)
+                frame_unlock(frame);
             kfree(found);
             return;
         }

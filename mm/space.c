@@ -171,6 +171,7 @@ static int fork_area(struct space *parent, struct space *child, struct area *are
     if (copy == NULL)
         return -ENOMEM;
     *copy = *area;
+    copy->flags &= ~(unsigned)AREA_LOCKED; /* locks are not inherited */
     copy->amap = NULL;
     if (fork_amap(parent, area, copy) != 0) {
         kfree(copy);

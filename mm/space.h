@@ -40,6 +40,7 @@ struct area {
     pgoff_t object_offset; /* page of the object at `start` */
     struct amap *amap;     /* or NULL: no page touched yet */
     pgoff_t amap_offset;
+    enum { ADVICE_NORMAL, ADVICE_SEQUENTIAL, ADVICE_RANDOM } advice; /* of madvise, for read-ahead */
     struct readahead_stream streams[READAHEAD_STREAMS];
 };
 
@@ -51,7 +52,7 @@ struct space {
     vaddr_t brk_start, brk; /* bytes, unaligned as the program said */
     vaddr_t map_top;        /* space_map() looks for room from here downwards */
     vaddr_t stack_limit;    /* lowest address the stack may grow to */
-    pgoff_t locked;         /* pages of AREA_LOCKED areas */
+    bool lock_future;       /* mlockall(MCL_FUTURE) */
     struct set *set;        /* replacement set: the global one, or its own */
     struct list link;       /* all spaces */
     int owner_pid;          /* for log lines and the checker */
@@ -97,8 +98,31 @@ int space_remap(struct space *space, vaddr_t old, size_t old_length, size_t new_
                 vaddr_t new_place, vaddr_t *result);
 /* msync: writes modified shared file pages of the range and waits. */
 int space_sync(struct space *space, vaddr_t address, size_t length);
-/* madvise(MADV_DONTNEED): private pages go, file pages are unmapped. */
+/* madvise(MADV_DONTNEED): private pages go, file pages are unmapped. -EINVAL in a locked area. */
 int space_discard(struct space *space, vaddr_t address, size_t length);
+
+/* The rest of madvise: mm/advice.c. -ENOMEM where part of the range is not mapped (the rest is done). */
+enum advice {
+    ADVISE_NORMAL,     /* the read-ahead that a program gets without asking */
+    ADVISE_SEQUENTIAL, /* read far ahead from the first fault on */
+    ADVISE_RANDOM,     /* read nothing ahead */
+    ADVISE_WILLNEED,   /* start reading now what is not in memory, as far as frames are at hand */
+    ADVISE_FREE, /* the contents may go under pressure, unless written to meanwhile; -EINVAL: not anonymous */
+    ADVISE_COLD, /* not referenced: the policy's next victims */
+    ADVISE_PAGEOUT, /* into the pool at once; modified pages are laundered */
+};
+int space_advise(struct space *space, vaddr_t address, size_t length, enum advice advice);
+
+/*
+ * mlock and munlock: mm/lock.c. Locked pages are brought in and stay in their frames until unlocked or
+ * unmapped. -ENOMEM: not all mapped, or more than memory can spare; -EINTR. @on_fault: do not bring in now.
+ */
+int space_lock(struct space *space, vaddr_t address, size_t length, bool on_fault);
+int space_unlock(struct space *space, vaddr_t address, size_t length);
+/* mlockall: what is mapped now, and/or what will be. munlockall: all, and @future is forgotten. */
+int space_lock_all(struct space *space, bool current, bool future, bool on_fault);
+int space_unlock_all(struct space *space);
+pgoff_t space_locked(struct space *space); /* pages of locked areas */
 /* mincore: one byte a page, bit 0: in memory. */
 int space_residency(struct space *space, vaddr_t address, size_t length, uint8_t *result);
 

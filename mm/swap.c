@@ -185,6 +185,7 @@ static void submit(struct frame *frame, slot_t slot, bool write) {
 /* The page will be written to @slot: BUSY from now on, so nobody maps or frees it. */
 static void commit(struct frame *frame, slot_t slot) {
     frame->anon->slot = slot;
+    frame->anon->lazily_free = false;
     frame_start_io(frame, true);
     if (swap.checksums != NULL)
         swap.checksums[slot] = checksum(frame);

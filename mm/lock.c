@@ -1,0 +1,146 @@
+/*
+ * Locking memory: mlock and its family.
+ *
+ * A locked area's pages are brought in and stay in their frames until the area is unlocked or unmapped. The
+ * lock is the mapping's: while a locked area maps a frame, the frame is PINNED and no policy sees it. So
+ * whatever moves mappings about (copy-on-write, mremap, exit) moves the lock with them and nothing else need
+ * know.
+ *
+ * Only as much may be locked as leaves the others room to page in.
+ *
+ * Source: mlock(2), POSIX 1003.1b.
+ */
+#include "lib/errno.h"
+#include "lib/wait.h"
+#include "mm/area.h"
+#include "mm/fault.h"
+#include "mm/frame.h"
+
+pgoff_t space_locked(struct space *space) {
+    pgoff_t pages = 0;
+
+    list_for_each (area, &space->areas, struct area, link)
+        if (area->flags & AREA_LOCKED)
+            pages += area->pages;
+    return pages;
+}
+
+/* Pages of [address, end) that are not locked yet. */
+static pgoff_t unlocked_pages(struct space *space, vaddr_t address, vaddr_t end) {
+    pgoff_t pages = 0;
+
+    for (struct area *area = space_find_from(space, address); area != NULL && area->start < end;
+         area = space_next(space, area))
+        if (!(area->flags & AREA_LOCKED))
+            pages += (pgoff_t)((MIN(end, area_end(area)) - MAX(address, area->start)) >> PAGE_SHIFT);
+    return pages;
+}
+
+/* An eighth of memory, and never less than a fault or two need, stays for the others. */
+static bool may_lock(pgoff_t more) {
+    pgoff_t most = frames_pageable() - MIN(frames_pageable(), frames_pageable() / 8 + 64), locked = 0;
+
+    list_for_each (space, &spaces, struct space, link)
+        locked += space_locked(space);
+    return more <= most && locked <= most - more;
+}
+
+static bool all_mapped(struct space *space, vaddr_t address, vaddr_t end) {
+    while (address < end) {
+        struct area *area = space_find(space, address);
+
+        if (area == NULL)
+            return false;
+        address = area_end(area);
+    }
+    return true;
+}
+
+/* Faults in [address, end), each page as its area will use it. */
+static int bring_in(struct space *space, vaddr_t address, vaddr_t end) {
+    for (; address < end; address += PAGE_SIZE) {
+        struct area *area = space_find(space, address);
+        bool private_write;
+        enum fault_result result;
+
+        if (area == NULL || !(area->flags & AREA_PROTECTION))
+            continue;
+        private_write = (area->flags & AREA_WRITE) && !(area->flags & AREA_SHARED);
+        result = vm_fault(space, address, private_write ? FAULT_WRITE : FAULT_READ);
+        if (result == FAULT_KILLED)
+            return -EINTR;
+        if (result != FAULT_OK)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+int space_lock(struct space *space, vaddr_t address, size_t length, bool on_fault) {
+    vaddr_t end;
+
+    may_sleep();
+    length += address & PAGE_MASK;
+    address = PAGE_DOWN(address);
+    if (area_range_check(address, length, &end) != 0)
+        return -ENOMEM;
+    if (address == end)
+        return 0;
+    if (!all_mapped(space, address, end) || !may_lock(unlocked_pages(space, address, end)) ||
+        area_split_for_range(space, address, end) != 0)
+        return -ENOMEM;
+    for (struct area *area = space_find_from(space, address); area != NULL && area->start < end;
+         area = space_next(space, area)) {
+        if (area->flags & AREA_LOCKED)
+            continue;
+        area->flags |= AREA_LOCKED;
+        area_unmap_pages(space, area->start, area_end(area)); /* the next fault maps them locked */
+    }
+    return on_fault ? 0 : bring_in(space, address, end);
+}
+
+int space_unlock(struct space *space, vaddr_t address, size_t length) {
+    vaddr_t end;
+
+    may_sleep();
+    length += address & PAGE_MASK;
+    address = PAGE_DOWN(address);
+    if (area_range_check(address, length, &end) != 0)
+        return -ENOMEM;
+    if (address == end)
+        return 0;
+    if (!all_mapped(space, address, end) || area_split_for_range(space, address, end) != 0)
+        return -ENOMEM;
+    for (struct area *area = space_find_from(space, address); area != NULL && area->start < end;
+         area = space_next(space, area)) {
+        if (area->flags & AREA_LOCKED)
+            area_unmap_pages(space, area->start, area_end(area));
+        area->flags &= ~(unsigned)AREA_LOCKED;
+    }
+    return 0;
+}
+
+int space_lock_all(struct space *space, bool current, bool future, bool on_fault) {
+    space->lock_future = future;
+    for (vaddr_t at = 0; current;) {
+        struct area *area = space_find_from(space, at);
+        int error;
+
+        if (area == NULL)
+            return 0;
+        at = area_end(area);
+        error = space_lock(space, area->start, (size_t)area->pages << PAGE_SHIFT, on_fault);
+        if (error != 0)
+            return error;
+    }
+    return 0;
+}
+
+int space_unlock_all(struct space *space) {
+    space->lock_future = false;
+    list_for_each (area, &space->areas, struct area, link) {
+        if (area->flags & AREA_LOCKED)
+            area_unmap_pages(space, area->start, area_end(area));
+        area->flags &= ~(unsigned)AREA_LOCKED;
+    }
+    return 0;
+}
