@@ -268,7 +268,7 @@ class Machine:
         except subprocess.TimeoutExpired:
             return ""
         start = done.stdout.find("thread ")
-        return done.stdout[start:].rstrip() if start >= 0 else ""
+        return done.stdout[start:].partition("[Inferior")[0].rstrip() if start >= 0 else ""
 
 
 def walk(monitor: Qmp, registers: dict[str, str]) -> list[int]:
