@@ -399,6 +399,7 @@ static void terminal_opened(struct vnode *vnode, bool read UNUSED, bool write UN
     ASSERT(node != NULL); /* there are three names */
     node->vnode = vnode;
     node->opens++;
+    vga_take_from_log(); /* up to the first program, the screen shows how the start goes */
     if (!terminal.raw && process != NULL && process->pid == process->session && terminal.session == 0)
         take_control();
 }
@@ -425,7 +426,6 @@ void terminal_init(bool raw) {
     terminal.line.echo = emit;
     terminal.line.signal = signal_foreground;
     line_init(&terminal.line, raw);
-    vga_take_from_log();
     bool serial = serial_init(&input_work);
 
     keyboard_init(&input_work);

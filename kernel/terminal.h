@@ -5,9 +5,9 @@
 #include "lib/types.h"
 
 /*
- * Takes the screen from the log, starts COM1 and the keyboard, and registers the devices. @raw (boot word
- * console=raw): bytes pass unchanged, and to programs the console looks like a pipe, not like a terminal.
- * At boot, after vga_init(), before anything opens the console.
+ * Starts COM1 and the keyboard, and registers the devices; the screen stays the log's until the console is
+ * opened. @raw (boot word console=raw): bytes pass unchanged, and to programs the console looks like a pipe,
+ * not like a terminal. At boot, after vga_init(), before anything opens the console.
  */
 void terminal_init(bool raw);
 
