@@ -382,6 +382,7 @@ static void init_fs(struct ext2_fs *fs, struct block_device *device, bool read_o
         list_init(&fs->inodes[i]);
     list_init(&fs->unused);
     fs->mount.type = "ext2";
+    print_to(fs->mount.source, sizeof fs->mount.source, "/dev/%s", device->name);
     fs->mount.device = (uint64_t)mount_anonymous_device();
     fs->mount.sync = ext2_sync;
     fs->mount.unmount = ext2_unmount;
@@ -407,6 +408,7 @@ int ext2_mount(struct block_device *device, bool read_only, struct mount **mount
         kfree(fs);
         return error;
     }
+    fs->mount.read_only = fs->read_only;
     klog("ext2: %s: mounted %s, %u of %u blocks of %u bytes free", device->name,
          fs->read_only ? "read-only" : "read-write", fs->free_blocks, fs->super.blocks, fs->block_size);
     *mount = &fs->mount;

@@ -109,6 +109,8 @@ void vnode_write_end(struct vnode *vnode);
 
 struct mount {
     const char *type; /* "ext2", "proc", … */
+    char source[16];  /* "/dev/hda1", or empty */
+    bool read_only;
     struct vnode *root;
     struct vnode *covers; /* NULL for the root file system */
     uint64_t device;

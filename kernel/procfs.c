@@ -70,7 +70,7 @@ static void print_kib(struct text *text, const char *name, uint32_t pages) {
 /* As sysinfo(2): the memory is what may be paged. */
 static void print_meminfo(struct text *text, struct process *process UNUSED) {
     print_kib(text, "MemTotal:", frames_pageable());
-    print_kib(text, "MemFree:", frame_count(FRAME_FREE));
+    print_kib(text, "MemFree:", frames_available() - MIN(frames_available(), frame_count(FRAME_CLEAN)));
     print_kib(text, "MemAvailable:", frames_available());
     print_kib(text, "Buffers:", 0);
     print_kib(text, "Cached:", object_pages_resident);
@@ -87,7 +87,8 @@ static void print_meminfo(struct text *text, struct process *process UNUSED) {
 static void print_mount(struct mount *mount, void *data) {
     char path[64] = "?";
     path_of(mount->root, path, sizeof path);
-    text_print(data, "%s %s %s rw 0 0\n", mount->type, path, mount->type);
+    text_print(data, "%s %s %s %s 0 0\n", *mount->source ? mount->source : mount->type, path, mount->type,
+               mount->read_only ? "ro" : "rw");
 }
 
 static void print_mounts(struct text *text, struct process *process UNUSED) {
