@@ -80,8 +80,7 @@ int path_start(int directory_fd, const char *path, struct vnode **start) {
     return S_ISDIR(file->vnode->mode) ? 0 : -ENOTDIR;
 }
 
-/* The vnode of an open descriptor, or the working directory. */
-static int lookup_descriptor(int fd, struct vnode **found) {
+int descriptor_vnode(int fd, struct vnode **found) {
     struct file *file = descriptor_file(fd);
     if (!file && fd != AT_FDCWD)
         return -EBADF;
@@ -91,15 +90,13 @@ static int lookup_descriptor(int fd, struct vnode **found) {
 }
 
 int path_lookup_at(int directory_fd, vaddr_t user_path, unsigned flags, struct vnode **found) {
-    if ((flags & AT_EMPTY_PATH) && user_path == 0) /* newer programs pass NULL */
-        return lookup_descriptor(directory_fd, found);
     int error;
     char *path = path_argument(user_path, &error);
     if (!path)
         return error;
     struct vnode *start;
     if (path[0] == '\0') {
-        error = (flags & AT_EMPTY_PATH) ? lookup_descriptor(directory_fd, found) : -ENOENT;
+        error = (flags & AT_EMPTY_PATH) ? descriptor_vnode(directory_fd, found) : -ENOENT;
     } else {
         error = path_start(directory_fd, path, &start);
         if (!error)

@@ -22,6 +22,9 @@ void descriptor_set_close_on_exec(int fd, bool on);
 char *path_argument(vaddr_t user, int *error);
 void path_argument_free(char *path);
 
+/* The vnode of an open descriptor, or the working directory for AT_FDCWD; with a reference. -EBADF. */
+int descriptor_vnode(int fd, struct vnode **found);
+
 /* Where a relative path of an …at() call starts (no reference taken). -EBADF, -ENOTDIR. */
 int path_start(int directory_fd, const char *path, struct vnode **start);
 

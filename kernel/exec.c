@@ -7,7 +7,8 @@
  * space let go. Any failure before puts the old space back, and the caller sees an error.
  *
  * No page of the program is read here, apart from its header and the page in which its data ends: segments
- * are mapped from the file's object, and faults read what is touched.
+ * are mapped from the file's object, and faults read what is touched (mm/load.c has the other way,
+ * load=swap).
  *
  *      stack, from the top:  strings: argv, envp, path | 16 random bytes | auxv | envp[] | argv[] | argc
  *
@@ -278,11 +279,11 @@ static int clear_tail(struct space *space, vaddr_t from, vaddr_t to, unsigned fl
     vaddr_t page = PAGE_DOWN(from);
     if (from == to)
         return 0;
-    int error = space_protect(space, page, PAGE_SIZE, flags | AREA_WRITE);
+    int error = space_protect(space, page, PAGE_SIZE, (flags & AREA_PROTECTION) | AREA_WRITE);
     if (!error && user_clear(from, to - from) > 0)
         error = -EIO;
     if (!error && !(flags & AREA_WRITE))
-        error = space_protect(space, page, PAGE_SIZE, flags);
+        error = space_protect(space, page, PAGE_SIZE, flags & AREA_PROTECTION);
     return error;
 }
 

@@ -97,6 +97,10 @@ static long map(vaddr_t address, size_t length, unsigned protection, unsigned fl
     }
     if (!error)
         error = space_map(current_space(), &request, &address);
+    if (!error && (flags & MAP_LOCKED) && space_lock(current_space(), address, length, false)) {
+        space_unmap(current_space(), address, length);
+        error = -EAGAIN;
+    }
     return error ? error : (long)address;
 }
 

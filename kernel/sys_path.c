@@ -302,7 +302,9 @@ static long set_times(int directory_fd, vaddr_t user_path, unsigned flags,
     struct vnode_attributes attributes;
     if (!times)
         times = now;
-    int error = path_lookup_at(directory_fd, user_path, flags | (user_path ? 0 : AT_EMPTY_PATH), &vnode);
+    /* futimens() passes no path */
+    int error = user_path ? path_lookup_at(directory_fd, user_path, flags, &vnode)
+                          : descriptor_vnode(directory_fd, &vnode);
     if (error)
         return error;
     error = vnode->operations->get_attributes(vnode, &attributes);

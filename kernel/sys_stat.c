@@ -24,16 +24,25 @@ static uint32_t device_minor(uint64_t device) {
     return (uint32_t)(device & 0xFF) | (uint32_t)(device >> 12 & 0xFFF00);
 }
 
+/* Takes over the caller's reference to @vnode. */
+static int attributes_of(struct vnode *vnode, struct vnode_attributes *attributes) {
+    memset(attributes, 0, sizeof *attributes);
+    int error = vnode->operations->get_attributes(vnode, attributes);
+    vnode_unref(vnode);
+    return error;
+}
+
+static int attributes_of_descriptor(int fd, struct vnode_attributes *attributes) {
+    struct vnode *vnode;
+    int error = fd < 0 ? -EBADF : descriptor_vnode(fd, &vnode);
+    return error ? error : attributes_of(vnode, attributes);
+}
+
 static int attributes_at(int directory_fd, vaddr_t user_path, unsigned flags,
                          struct vnode_attributes *attributes) {
     struct vnode *vnode;
     int error = path_lookup_at(directory_fd, user_path, flags, &vnode);
-    if (error)
-        return error;
-    memset(attributes, 0, sizeof *attributes);
-    error = vnode->operations->get_attributes(vnode, attributes);
-    vnode_unref(vnode);
-    return error;
+    return error ? error : attributes_of(vnode, attributes);
 }
 
 static long write_stat64(const struct vnode_attributes *from, vaddr_t buffer) {
@@ -71,7 +80,9 @@ long sys_lstat64(vaddr_t user_path, vaddr_t buffer) {
 }
 
 long sys_fstat64(int fd, vaddr_t buffer) {
-    return fd < 0 ? -EBADF : sys_fstatat64(fd, 0, buffer, AT_EMPTY_PATH);
+    struct vnode_attributes attributes;
+    int error = attributes_of_descriptor(fd, &attributes);
+    return error ? error : write_stat64(&attributes, buffer);
 }
 
 /* The layout of the 1990s: sizes that do not fit are an error. */
@@ -111,7 +122,9 @@ long sys_lstat(vaddr_t user_path, vaddr_t buffer) {
 }
 
 long sys_fstat(int fd, vaddr_t buffer) {
-    return fd < 0 ? -EBADF : old_stat_at(fd, 0, buffer, AT_EMPTY_PATH);
+    struct vnode_attributes attributes;
+    int error = attributes_of_descriptor(fd, &attributes);
+    return error ? error : write_stat(&attributes, buffer);
 }
 
 long sys_statx(int directory_fd, vaddr_t user_path, unsigned flags, unsigned mask, vaddr_t buffer) {

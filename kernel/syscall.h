@@ -115,12 +115,12 @@ long sys_mprotect(vaddr_t address, size_t length, unsigned protection);
 long sys_mremap(vaddr_t old, size_t old_length, size_t new_length, unsigned flags, vaddr_t new_place);
 long sys_msync(vaddr_t address, size_t length, unsigned flags);
 long sys_madvise(vaddr_t address, size_t length, int advice);
-long sys_mincore(vaddr_t address, size_t length, vaddr_t result);
 long sys_mlock(vaddr_t address, size_t length);
 long sys_mlock2(vaddr_t address, size_t length, unsigned flags);
 long sys_munlock(vaddr_t address, size_t length);
 long sys_mlockall(unsigned flags);
 long sys_munlockall(void);
+long sys_mincore(vaddr_t address, size_t length, vaddr_t result);
 
 /* sys_process.c */
 long sys_fork(void);
