@@ -38,12 +38,16 @@ static const char plain[] = "\0\033"
                             "1234567890-=\177\t"
                             "qwertyuiop[]\r\0"
                             "asdfghjkl;'`\0\\"
-                            "zxcvbnm,./\0*\0 ";
+                            "zxcvbnm,./\0*\0 "
+                            "\0\0\0\0\0\0\0\0\0\0\0\0\0" /* locks and function keys */
+                            "789-456+1230.";             /* keypad */
 static const char shifted[] = "\0\033"
                               "!@#$%^&*()_+\177\t"
                               "QWERTYUIOP{}\r\0"
                               "ASDFGHJKL:\"~\0|"
-                              "ZXCVBNM<>?\0*\0 ";
+                              "ZXCVBNM<>?\0*\0 "
+                              "\0\0\0\0\0\0\0\0\0\0\0\0\0"
+                              "789-456+1230.";
 
 /* Keys that send a sequence: the extended ones, and the function keys. */
 static const struct sequence {

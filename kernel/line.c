@@ -19,6 +19,7 @@ enum { TAB_STOP = 8, DELETE = 0x7F };
 
 #define CONTROL(letter) ((letter)&0x1F)
 
+/* Linux's, but for what there is not: flow control by ^S and ^Q, quoting by ^V, reprinting by ^R. */
 static const struct termios canonical_settings = {
     .c_iflag = ICRNL,
     .c_oflag = OPOST | ONLCR,
@@ -32,13 +33,8 @@ static const struct termios canonical_settings = {
             [VKILL] = CONTROL('U'),
             [VEOF] = CONTROL('D'),
             [VMIN] = 1,
-            [VSTART] = CONTROL('Q'),
-            [VSTOP] = CONTROL('S'),
             [VSUSP] = CONTROL('Z'),
-            [VREPRINT] = CONTROL('R'),
-            [VDISCARD] = CONTROL('O'),
             [VWERASE] = CONTROL('W'),
-            [VLNEXT] = CONTROL('V'),
         },
 };
 
