@@ -135,15 +135,15 @@ static bool hands_free(void) {
 
 /* Nobody is ready: the disk works, or else time passes. False: nothing will ever happen again. */
 static bool idle_once(void) {
-    vm_idle();
-    if (!hands_free())
-        return true;
-    if (fake_disk_complete_one()) {
-        deferred_run();
-        return true;
+    for (unsigned i = 0; i < IDLE_TICKS_MAX && hands_free(); i++) {
+        vm_idle();
+        if (fake_disk_complete_one()) {
+            deferred_run();
+            return true;
+        }
+        if (hands_free())
+            fake_tick(1);
     }
-    for (unsigned i = 0; i < IDLE_TICKS_MAX && hands_free(); i++)
-        fake_tick(1);
     return !hands_free();
 }
 

@@ -1,0 +1,255 @@
+/*
+ * Page-out, end to end: random programs over a machine with plenty of memory, with hardly any, with little
+ * swap, and with a disk that fails; and the daemon's own promises.
+ *
+ * links: mm/amap.c mm/anon.c mm/area.c mm/check.c mm/counters.c mm/fault.c mm/frame.c mm/heap.c mm/object.c
+ * links: mm/pageio.c mm/pageout.c mm/readahead.c mm/rmap.c mm/space.c mm/swap.c mm/vm.c mm/policy/clock.c
+ * links: mm/policy/policy.c mm/devpager.c arch/x86/pmap.c lib/print.c lib/string.c
+ * links: tests/unit/fake/fake_mm_machine.c tests/unit/fake/fake_mm_mmu.c tests/unit/fake/fake_mm_sched.c
+ * links: tests/unit/fake/fake_mm_disk.c tests/unit/fake/fake_mm_file.c tests/unit/fake/fake_mm_program.c
+ */
+#include "fake_mm.h"
+#include "fake_mm_program.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/anon.h"
+#include "mm/counters.h"
+#include "mm/fault.h"
+#include "mm/frame.h"
+#include "mm/pageout.h"
+#include "mm/policy.h"
+#include "mm/space.h"
+#include "mm/swap.h"
+#include "mm/vm.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A machine of @kernel + @pageable frames with @slots slots of swap (0: none), its daemon running. */
+static void start(pfn_t kernel, pfn_t pageable, slot_t slots) {
+    struct fake_disk *disk;
+
+    vm_options.check = 1;
+    fake_boot(kernel + pageable, kernel == 0 ? 0 : pageable);
+    if (slots > 0) {
+        disk = fake_disk_create("hda2", slots * SECTORS_PER_PAGE);
+        fake_mkswap(disk, slots, NULL, 0);
+        ck_assert_int_eq(swap_start(&disk->device), 0);
+    }
+    vm_start();
+    fake_yield(); /* the daemon comes to its first sleep */
+}
+
+static void report(const char *name) {
+    if (getenv("FAKE_REPORT") == NULL)
+        return;
+    fprintf(stderr,
+            "%s: %u operations, %u accesses, %u faults, %u swap in, %u swap out, %u file in, %u file out, %u "
+            "reclaim, "
+            "%u kills, %u checks, %u switches\n",
+            name, program_operations, program_accesses, counters[COUNT_PGFAULT], counters[COUNT_PSWPIN],
+            counters[COUNT_PSWPOUT], counters[COUNT_PGFILEIN], counters[COUNT_PGFILEOUT],
+            counters[COUNT_FAULT_RECLAIM], fake_kills, counters[COUNT_VM_CHECKS], fake_switches);
+}
+
+static const struct program_options ordinary = {.steps = 1500,
+                                                .programs = 5,
+                                                .forks = 12,
+                                                .map_pages = 40,
+                                                .pages = 300,
+                                                .files = 3,
+                                                .file_pages = 60,
+                                                .file_sleeps = 20};
+
+static void random_machine(int seed) {
+    fake_seed((uint32_t)seed + 1);
+    fake_disk_order = seed % 3;
+    fake_check_every = 50;
+}
+
+START_TEST(plenty_of_memory) {
+    random_machine(_i);
+    start(0, 4000, 500);
+    programs_run(&ordinary);
+    ck_assert_uint_eq(fake_kills, 0);
+    ck_assert_uint_eq(counters[COUNT_PSWPIN], 0);
+    report("plenty");
+}
+END_TEST
+
+START_TEST(little_memory) {
+    random_machine(_i);
+    start(300, 150, 4000);
+    programs_run(&ordinary);
+    ck_assert_uint_eq(fake_kills, 0);
+    ck_assert_uint_gt(counters[COUNT_PSWPIN], 100);
+    report("little");
+}
+END_TEST
+
+START_TEST(hardly_any_memory) {
+    random_machine(_i);
+    start(300, 40, 4000);
+    programs_run(&ordinary);
+    ck_assert_uint_eq(fake_kills, 0);
+    ck_assert_uint_gt(counters[COUNT_PSWPIN], 100);
+    report("hardly any");
+}
+END_TEST
+
+/* Fewer frames than the reserves and the daemon's smallest marks together. */
+START_TEST(fewer_frames_than_the_marks_want) {
+    random_machine(_i);
+    start(300, 14 + 2 * (pfn_t)_i, 4000);
+    programs_run(&ordinary);
+    ck_assert_uint_eq(fake_kills, 0);
+    report("marks");
+}
+END_TEST
+
+START_TEST(small_marks_from_the_boot_word) {
+    random_machine(_i);
+    vm_options.pool_low = 1 + (unsigned)_i;
+    vm_options.pool_high = 2 + 2 * (unsigned)_i;
+    start(300, 100, 4000);
+    programs_run(&ordinary);
+    ck_assert_uint_eq(fake_kills, 0);
+    report("small marks");
+}
+END_TEST
+
+START_TEST(no_share_for_the_kernel) {
+    random_machine(_i);
+    start(0, 180, 4000);
+    programs_run(&ordinary);
+    ck_assert_uint_eq(fake_kills, 0);
+    report("no share");
+}
+END_TEST
+
+START_TEST(few_bios) {
+    random_machine(_i);
+    fake_disk_bios_free = 2 + (unsigned)_i;
+    start(300, 100, 4000);
+    programs_run(&ordinary);
+    ck_assert_uint_eq(fake_kills, 0);
+    report("few bios");
+}
+END_TEST
+
+START_TEST(one_page_at_a_time) {
+    random_machine(_i);
+    vm_options.cluster = 1;
+    vm_options.readahead = 0;
+    start(300, 100, 4000);
+    programs_run(&ordinary);
+    ck_assert_uint_eq(fake_kills, 0);
+    ck_assert_uint_eq(counters[COUNT_READAHEAD_FILE] + counters[COUNT_READAHEAD_SWAP], 0);
+    report("one page");
+}
+END_TEST
+
+static struct program_options short_of_memory(void) {
+    struct program_options options = ordinary;
+
+    options.short_of_memory = true;
+    return options;
+}
+
+START_TEST(little_swap) {
+    struct program_options options = short_of_memory();
+
+    random_machine(_i);
+    start(300, 100, 60 + 100 * (slot_t)_i);
+    programs_run(&options);
+    report("little swap");
+}
+END_TEST
+
+START_TEST(no_swap) {
+    struct program_options options = short_of_memory();
+
+    random_machine(_i);
+    start(300, 100, 0);
+    programs_run(&options);
+    report("no swap");
+}
+END_TEST
+
+START_TEST(everything_is_short) {
+    struct program_options options = short_of_memory();
+
+    random_machine(_i);
+    start(0, 90 + 10 * (pfn_t)_i, 150);
+    programs_run(&options);
+    report("everything");
+}
+END_TEST
+
+static bool some_reads_fail(const struct bio *bio) {
+    return !bio->write && fake_chance(3);
+}
+
+START_TEST(reads_that_fail) {
+    struct program_options options = ordinary;
+
+    options.read_errors = true;
+    random_machine(_i);
+    start(300, 100, 4000);
+    fake_disk_fails = some_reads_fail;
+    programs_run(&options);
+    ck_assert_uint_eq(fake_kills, 0);
+    ck_assert_uint_gt(counters[COUNT_READ_ERRORS], 50);
+    report("reads fail");
+}
+END_TEST
+
+static bool some_writes_fail(const struct bio *bio) {
+    return bio->write && fake_chance(3);
+}
+
+START_TEST(writes_that_fail) {
+    struct program_options options = ordinary;
+
+    options.write_errors = true;
+    random_machine(_i);
+    start(300, 100, 9000);
+    fake_disk_fails = some_writes_fail;
+    programs_run(&options);
+    ck_assert_uint_eq(fake_kills, 0);
+    ck_assert_uint_gt(counters[COUNT_SWAP_WRITE_ERRORS], 50);
+    report("writes fail");
+}
+END_TEST
+
+static Suite *pageout_suite(void) {
+    Suite *suite = suite_create("page-out");
+    TCase *random = tcase_create("random programs");
+
+    suite_add_tcase(suite, random);
+    tcase_set_timeout(random, 60);
+    tcase_add_loop_test(random, plenty_of_memory, 0, 3);
+    tcase_add_loop_test(random, little_memory, 0, 6);
+    tcase_add_loop_test(random, hardly_any_memory, 0, 6);
+    tcase_add_loop_test(random, fewer_frames_than_the_marks_want, 0, 8);
+    tcase_add_loop_test(random, small_marks_from_the_boot_word, 0, 4);
+    tcase_add_loop_test(random, no_share_for_the_kernel, 0, 3);
+    tcase_add_loop_test(random, few_bios, 0, 3);
+    tcase_add_loop_test(random, one_page_at_a_time, 0, 3);
+    tcase_add_loop_test(random, little_swap, 0, 6);
+    tcase_add_loop_test(random, no_swap, 0, 3);
+    tcase_add_loop_test(random, everything_is_short, 0, 6);
+    tcase_add_loop_test(random, reads_that_fail, 0, 3);
+    tcase_add_loop_test(random, writes_that_fail, 0, 3);
+    return suite;
+}
+
+int main(void) {
+    SRunner *runner = srunner_create(pageout_suite());
+
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
