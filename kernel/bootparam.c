@@ -122,6 +122,26 @@ static bool word_load(const char *value) {
     return false;
 }
 
+static bool word_swap(const char *value) {
+    bool fixed = strcmp(value, "static") == 0;
+    if (!fixed && strcmp(value, "dynamic") != 0)
+        return false;
+    vm_options.swap_static = fixed;
+    return true;
+}
+
+static bool word_commit(const char *value) {
+    bool strict = strcmp(value, "strict") == 0;
+    if (!strict && strcmp(value, "lazy") != 0)
+        return false;
+    vm_options.commit_strict = strict;
+    return true;
+}
+
+static bool word_prepage(const char *value) {
+    return set_to_number(value, 0, 1024, &vm_options.prepage);
+}
+
 static bool word_init(const char *value) {
     if (value[0] != '/')
         return false;
@@ -156,6 +176,14 @@ static const struct boot_word boot_words[] = {
     {"check", "0|1|N", "recount all of memory: never, at shutdown, also every N ticks", word_check},
     {"load", "file|swap|file,swap, default file",
      "a program's pages: from its file; copied to swap at start; from the file once, then swap", word_load},
+    {"prepage", "0-1024, default 0", "pages of each segment that exec starts reading before they are touched",
+     word_prepage},
+    {"swap", "dynamic|static, default dynamic",
+     "a page's place on swap: found when it is written; or fixed, start of its process's run + page number",
+     word_swap},
+    {"commit", "lazy|strict, default lazy",
+     "lazy: refuse only what could never fit; strict: all promises together must fit memory and swap",
+     word_commit},
     {"ata", "dma|pio, default dma", "how disks transfer", word_ata},
     {"root", "NAME, as hda1; default: first partition of type 0x83", "root file system", word_root},
     {"init", "PATH, default /sbin/init", "first program", word_init},

@@ -6,6 +6,8 @@
 #include "lib/string.h"
 #include "mm/anon.h"
 #include "mm/heap.h"
+#include "mm/swap.h"
+#include "mm/vm.h"
 
 static pgoff_t chunks_for(pgoff_t pages) {
     return (pages + AMAP_CHUNK - 1) / AMAP_CHUNK;
@@ -20,7 +22,11 @@ struct amap *amap_create(pgoff_t pages) {
     amap->refs = 1;
     amap->pages = chunks_for(pages) * AMAP_CHUNK;
     amap->chunks = kmalloc_try(chunks_for(pages) * sizeof(*amap->chunks));
-    if (amap->chunks == NULL) {
+    if (vm_options.swap_static)
+        amap->homes = kmalloc_try(chunks_for(pages) * sizeof(*amap->homes));
+    if (amap->chunks == NULL || (vm_options.swap_static && amap->homes == NULL)) {
+        kfree(amap->chunks);
+        kfree(amap->homes);
         kfree(amap);
         return NULL;
     }
@@ -31,16 +37,22 @@ int amap_extend(struct amap *amap, pgoff_t pages) {
     if (pages <= amap->pages)
         return 0;
     /* Twice as much as before, so that a heap that grows page by page is not copied page by page. */
-    pgoff_t chunks = MAX(chunks_for(pages), 2 * chunks_for(amap->pages));
+    pgoff_t before = chunks_for(amap->pages), chunks = MAX(chunks_for(pages), 2 * before);
     struct anon ***larger = kmalloc_try(chunks * sizeof(*larger));
+    slot_t *homes = amap->homes == NULL ? NULL : kmalloc_try(chunks * sizeof(*homes));
 
-    if (larger == NULL && (larger = kmalloc_try(chunks_for(pages) * sizeof(*larger))) != NULL)
-        chunks = chunks_for(pages);
-    if (larger == NULL)
+    if (larger == NULL || (amap->homes != NULL && homes == NULL)) {
+        kfree(larger);
+        kfree(homes);
         return -ENOMEM;
-    memcpy(larger, amap->chunks, chunks_for(amap->pages) * sizeof(*larger));
+    }
+    memcpy(larger, amap->chunks, before * sizeof(*larger));
+    if (homes != NULL)
+        memcpy(homes, amap->homes, before * sizeof(*homes));
     kfree(amap->chunks);
+    kfree(amap->homes);
     amap->chunks = larger;
+    amap->homes = homes;
     amap->pages = chunks * AMAP_CHUNK;
     return 0;
 }
@@ -54,6 +66,7 @@ void amap_unref(struct amap *amap) {
     if (--amap->refs > 0)
         return;
     amap_clear(amap, 0, amap->pages);
+    kfree(amap->homes);
     kfree(amap->chunks);
     kfree(amap);
 }
@@ -67,12 +80,31 @@ struct anon *amap_get(const struct amap *amap, pgoff_t index) {
 }
 
 int amap_prepare(struct amap *amap, pgoff_t index) {
-    struct anon ***chunk = &amap->chunks[index / AMAP_CHUNK];
+    pgoff_t chunk = index / AMAP_CHUNK;
 
     ASSERT(index < amap->pages);
-    if (*chunk == NULL)
-        *chunk = kmalloc_try(AMAP_CHUNK * sizeof(**chunk));
-    return *chunk == NULL ? -ENOMEM : 0;
+    if (amap->chunks[chunk] == NULL)
+        amap->chunks[chunk] = kmalloc_try(AMAP_CHUNK * sizeof(**amap->chunks));
+    if (amap->chunks[chunk] == NULL)
+        return -ENOMEM;
+    if (amap->homes != NULL && amap->homes[chunk] == 0)
+        amap->homes[chunk] = swap_reserve_run(AMAP_CHUNK);
+    return amap->homes != NULL && amap->homes[chunk] == 0 ? -ENOSPC : 0;
+}
+
+/* With swap=static: the slot that is page @index's place in this amap, or 0. */
+static slot_t home_of(const struct amap *amap, pgoff_t index) {
+    slot_t run = amap->homes == NULL ? 0 : amap->homes[index / AMAP_CHUNK];
+
+    return run == 0 ? 0 : run + index % AMAP_CHUNK;
+}
+
+/* A new anon gets its place; one that comes from another amap (fork) keeps what it has. */
+static void give_home(struct amap *amap, pgoff_t index, struct anon *anon) {
+    slot_t home = home_of(amap, index);
+
+    if (home != 0 && anon->refs == 1 && anon->home == 0 && anon->slot == 0 && !swap_is_kept(home))
+        anon->home = home;
 }
 
 void amap_set(struct amap *amap, pgoff_t index, struct anon *anon) {
@@ -81,8 +113,13 @@ void amap_set(struct amap *amap, pgoff_t index, struct anon *anon) {
 
     *entry = anon;
     amap->used += (anon != NULL) - (old != NULL);
-    if (old != NULL)
+    if (old != NULL) {
+        if (old->home != 0 && old->home == home_of(amap, index))
+            anon_leave_home(old);
         anon_unref(old);
+    }
+    if (anon != NULL)
+        give_home(amap, index, anon);
 }
 
 /* A chunk none of whose entries is in use goes, so that an unmapped heap leaves nothing behind. */
@@ -94,6 +131,10 @@ static void free_chunk_if_empty(struct amap *amap, pgoff_t chunk) {
             return;
     kfree(entries);
     amap->chunks[chunk] = NULL;
+    if (amap->homes != NULL && amap->homes[chunk] != 0) {
+        swap_release_run(amap->homes[chunk], AMAP_CHUNK);
+        amap->homes[chunk] = 0;
+    }
 }
 
 void amap_clear(struct amap *amap, pgoff_t first, pgoff_t count) {

@@ -23,6 +23,7 @@ struct amap {
     uint32_t used;    /* entries that hold an anon */
     uint32_t recount; /* the checker's */
     struct anon ***chunks;
+    slot_t *homes; /* with swap=static: the run of slots of each chunk, or 0; else NULL */
 };
 
 /* An empty amap for @pages pages, refs 1; NULL: no memory. */
@@ -39,7 +40,10 @@ void amap_unref(struct amap *amap);
 /* The anon of entry @index, or NULL. */
 struct anon *amap_get(const struct amap *amap, pgoff_t index);
 
-/* Makes room so that amap_set() of this entry cannot fail. 0 or -ENOMEM. */
+/*
+ * Makes room so that amap_set() of this entry cannot fail. 0 or -ENOMEM; with swap=static also -ENOSPC: there
+ * is no run of slots for its chunk, and waiting will not help.
+ */
 int amap_prepare(struct amap *amap, pgoff_t index);
 
 /* Enters an anon (whose reference passes to the amap) in an entry, in place of what is there. */

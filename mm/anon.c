@@ -59,9 +59,15 @@ void anon_destroy(struct anon *anon) {
 }
 
 void anon_drop_slot(struct anon *anon) {
-    if (anon->slot != 0)
+    if (anon->slot != 0 && anon->slot != anon->home) /* the home is the amap's */
         swap_free(anon->slot);
     anon->slot = 0;
+}
+
+void anon_leave_home(struct anon *anon) {
+    if (anon->slot != 0 && anon->slot == anon->home)
+        swap_keep(anon->slot);
+    anon->home = 0;
 }
 
 void anon_lose_frame(struct anon *anon) {
@@ -75,7 +81,9 @@ void anon_read_failed(struct anon *anon) {
 }
 
 void anon_write_failed(struct anon *anon) {
-    swap_mark_bad(anon->slot);
+    swap_mark_bad(anon->slot, anon->slot == anon->home);
+    if (anon->slot == anon->home)
+        anon->home = 0;
     anon->slot = 0;
     anon->frame->modified = true;
 }

@@ -24,6 +24,7 @@ struct anon {
     uint32_t refs;
     struct frame *frame; /* or NULL */
     slot_t slot;         /* or 0 */
+    slot_t home;         /* with swap=static: its place for life, in its amap's run; else 0 */
     uint16_t recount;    /* the checker's */
     bool lazily_free;    /* madvise(MADV_FREE): with neither frame nor slot it reads as zeros */
     bool read_error;     /* its slot could not be read; the next fault reports it, once */
@@ -40,6 +41,9 @@ void anon_destroy(struct anon *anon);
 
 /* Puts @frame (BUSY, no owner) under the anon, which has none: to be read from its slot. */
 void anon_set_frame(struct anon *anon, struct frame *frame);
+
+/* The amap that its home is in lets it go, but others still name it: it keeps the slot if that is in use. */
+void anon_leave_home(struct anon *anon);
 
 /* Its contents have changed, or will: what is in the slot is no longer the page. Frees the slot. */
 void anon_drop_slot(struct anon *anon);

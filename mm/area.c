@@ -18,6 +18,7 @@
 #include "mm/heap.h"
 #include "mm/object.h"
 #include "mm/swap.h"
+#include "mm/vm.h"
 
 #define MAP_BOTTOM    ((vaddr_t)0x10000) /* the lowest address a program may map: null pointers stay invalid */
 #define REMAP_MAYMOVE 1u
@@ -174,16 +175,79 @@ static vaddr_t choose_place(struct space *space, vaddr_t hint, vaddr_t bytes) {
     return hint != 0 && is_free(space, hint, bytes) ? hint : find_gap(space, bytes);
 }
 
+/* True for what needs memory or swap of its own: not for file pages, nor where no promise was asked for. */
+static bool needs_backing(unsigned flags, const struct object *object) {
+    return (flags & AREA_WRITE) && !(flags & AREA_NORESERVE) && !(object != NULL && (flags & AREA_SHARED));
+}
+
+/* What has been promised to all programs so far. Memory that several share counts each time. */
+static pgoff_t promised(void) {
+    pgoff_t pages = 0;
+
+    list_for_each (space, &spaces, struct space, link) {
+        list_for_each (area, &space->areas, struct area, link) {
+            if (needs_backing(area->flags, area->object))
+                pages += area->pages;
+        }
+    }
+    return pages;
+}
+
 /*
- * Programs reserve much and touch little, so memory is promised freely; refused is only what all frames and
- * all swap together could never hold.
+ * Programs reserve much and touch little, so by default memory is promised freely, and refused is only what
+ * all frames and all swap together could never hold. With commit=strict all promises together must be held.
  */
 static bool could_be_backed(unsigned flags, const struct object *object, pgoff_t pages) {
-    if (object != NULL && (flags & AREA_SHARED))
+    pgoff_t most = frames_pageable() + swap_total();
+
+    if (!needs_backing(flags, object))
         return true;
-    if (!(flags & AREA_WRITE) || (flags & AREA_NORESERVE))
-        return true;
-    return pages <= frames_pageable() + swap_total();
+    return pages <= most && (!vm_options.commit_strict || promised() <= most - pages);
+}
+
+bool area_promises_can_double(struct space *space) {
+    pgoff_t pages = 0;
+
+    list_for_each (area, &space->areas, struct area, link) {
+        if (needs_backing(area->flags, area->object) && !(area->flags & AREA_SHARED))
+            pages += area->pages;
+    }
+    return could_be_backed(AREA_WRITE, NULL, pages);
+}
+
+/*
+ * swap=static: gives every page of the area its place on swap now, so that a lack of room is the mapping's
+ * error and not a later fault's. 0, -ENOMEM (wait and try again), -ENOSPC.
+ */
+static int reserve_places(struct area *area) {
+    if (!vm_options.swap_static || !needs_backing(area->flags, area->object))
+        return 0;
+    if (area->amap == NULL) {
+        area->amap = amap_create(area->pages);
+        area->amap_offset = 0;
+    }
+    if (area->amap == NULL)
+        return -ENOMEM;
+    for (pgoff_t i = 0; i < area->pages; i += MIN(AMAP_CHUNK, area->pages - i)) {
+        int error = amap_prepare(area->amap, area->amap_offset + i);
+
+        if (error != 0)
+            return error;
+    }
+    return amap_prepare(area->amap, area->amap_offset + area->pages - 1);
+}
+
+/* As above, waiting for memory: 0 or -ENOMEM. */
+static int reserve_places_waiting(struct space *space, vaddr_t address) {
+    for (;;) {
+        struct area *area = space_find(space, address);
+        int error = area == NULL ? 0 : reserve_places(area);
+
+        if (error != -ENOMEM)
+            return error == 0 ? 0 : -ENOMEM;
+        if (frames_wait(USE_KERNEL) != 0)
+            return -ENOMEM;
+    }
 }
 
 /* --- mmap --- */
@@ -248,6 +312,10 @@ int space_map(struct space *space, const struct map_request *request, vaddr_t *r
         if (area->object != NULL)
             object_ref(area->object);
         area_insert(space, area);
+    }
+    if (reserve_places_waiting(space, address) != 0) {
+        space_unmap(space, address, bytes);
+        return -ENOMEM;
     }
     *result = address;
     if (request->populate || space->lock_future)
@@ -479,12 +547,18 @@ static int heap_extend(struct space *space, vaddr_t from, vaddr_t to) {
     vaddr_t unused;
 
     if (heap != NULL && (heap->flags & AREA_HEAP)) {
+        vaddr_t start = heap->start;
+
         while (grow_in_place(heap, heap->pages + more) != 0) {
             if (frames_wait(USE_KERNEL) != 0)
                 return -ENOMEM;
             heap = space_find(space, from - 1); /* another thread may have changed the heap meanwhile */
             if (heap == NULL || !(heap->flags & AREA_HEAP) || !is_free(space, from, to - from))
                 return -ENOMEM;
+        }
+        if (reserve_places_waiting(space, start) != 0) {
+            space_unmap(space, from, to - from);
+            return -ENOMEM;
         }
         return 0;
     }
@@ -506,7 +580,7 @@ vaddr_t space_brk(struct space *space, vaddr_t wanted) {
     if (to < from && space_unmap(space, to, from - to) != 0)
         return space->brk;
     if (to > from) {
-        pgoff_t pages = (pgoff_t)((to - PAGE_DOWN(space->brk_start)) >> PAGE_SHIFT);
+        pgoff_t pages = (pgoff_t)((to - from) >> PAGE_SHIFT);
 
         if (!could_be_backed(AREA_WRITE, NULL, pages) || !is_free(space, from, to - from) ||
             heap_extend(space, from, to) != 0)

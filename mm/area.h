@@ -19,6 +19,9 @@ int area_split_for_range(struct space *space, vaddr_t start, vaddr_t end);
 /* The range [address, *end) that a system call was given: 0, or -EINVAL for what cannot be one. */
 int area_range_check(vaddr_t address, size_t length, vaddr_t *end);
 
+/* commit=strict: could a copy of the space be backed too? */
+bool area_promises_can_double(struct space *space);
+
 /* Removes the entries of [start, end) from the page tables. Never sleeps. */
 void area_unmap_pages(struct space *space, vaddr_t start, vaddr_t end);
 

@@ -222,7 +222,7 @@ static void count_anon(struct anon *anon, void *data) {
     CHECK(anon->frame != NULL || anon->slot != 0 || anon->lazily_free, "anon %p has neither frame nor slot",
           (void *)anon);
     if (anon->slot != 0) {
-        sums->slots++;
+        sums->slots += anon->slot != anon->home; /* a home is counted with its run */
         CHECK(swap_slot_used(anon->slot), "slot %u of anon %p is marked free", (unsigned)anon->slot,
               (void *)anon);
     }
@@ -237,6 +237,8 @@ static void count_amap(struct amap *amap, void *data) {
     if (amap->recount++ > 0)
         return;
     for_each_anon(amap, count_anon, data);
+    for (pgoff_t chunk = 0; amap->homes != NULL && chunk < amap->pages / AMAP_CHUNK; chunk++)
+        ((struct anon_sums *)data)->slots += amap->homes[chunk] != 0 ? AMAP_CHUNK : 0;
     CHECK(((struct anon_sums *)data)->entries - before == amap->used, "amap %p counts %u entries",
           (void *)amap, (unsigned)amap->used);
 }
@@ -257,12 +259,12 @@ static void count_orphans(enum frame_state state, struct anon_sums *sums) {
     list_for_each (frame, frame_list(state), struct frame, link) {
         if (frame->owner == OWNER_ANON && frame->anon->refs == 0) {
             sums->anons++;
-            sums->slots += frame->anon->slot != 0;
+            sums->slots += frame->anon->slot != 0 && frame->anon->slot != frame->anon->home;
         }
     }
 }
 
-/* Recounted references agree; each used slot is named by exactly one anon. */
+/* Recounted references agree; each used slot is named by exactly one anon or lies in a reserved run. */
 static void check_anons(void) {
     struct anon_sums sums = {0};
 
@@ -274,6 +276,7 @@ static void check_anons(void) {
     count_orphans(FRAME_PINNED, &sums);
     CHECK(sums.anons == anon_count, "%u anons are named, %u exist", (unsigned)sums.anons,
           (unsigned)anon_count);
+    sums.slots -= swap_kept(); /* in a run, and an anon's own or bad */
     CHECK(sums.slots == swap_slots_used(), "%u slots are named, %u are in use", (unsigned)sums.slots,
           (unsigned)swap_slots_used());
 }

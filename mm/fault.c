@@ -161,7 +161,7 @@ static enum step fault_map(struct fault *fault, struct frame *frame, bool writab
 
 /* --- new anonymous pages: zero-fill and copy-on-write --- */
 
-/* Room in the area's amap for this page. */
+/* Room in the area's amap for this page: 0, -ENOMEM (wait), -ENOSPC (swap=static: no place on swap). */
 static int prepare_amap(struct fault *fault) {
     struct area *area = fault->area;
 
@@ -181,7 +181,16 @@ static enum step fault_new_anon(struct fault *fault, struct frame *source) {
     struct frame *frame;
     struct anon *anon;
 
-    if (prepare_amap(fault) != 0 || (frame = frame_take(USE_USER)) == NULL)
+    switch (prepare_amap(fault)) {
+    case 0:
+        break;
+    case -ENOSPC:
+        return refuse(fault, FAULT_BUSERR);
+    default:
+        return STEP_WAIT_FRAMES;
+    }
+    frame = frame_take(USE_USER);
+    if (frame == NULL)
         return STEP_WAIT_FRAMES;
     anon = anon_create(frame);
     if (anon == NULL) {

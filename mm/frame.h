@@ -73,7 +73,7 @@ struct frame {
         struct object *object;
         void *heap_free; /* KERNEL: first free block (mm/heap.c) */
     };
-    pgoff_t index;        /* in the object; KERNEL: size class (mm/heap.c) */
+    pgoff_t index;        /* in the object; anon: virtual page it was last evicted from; KERNEL: size class */
     struct frame *hash;   /* next in its chain of the page hash */
     struct list siblings; /* the object's list of resident pages; KERNEL: pages with free blocks */
     struct mapping map;   /* first mapping; map.space == NULL: none */

@@ -20,7 +20,8 @@
 
 #define POISON 0xDDu
 
-static const uint16_t class_bytes[] = {16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1360, 2048};
+static const uint16_t class_bytes[] = {16,  24,  32,  48,  64,   96,   128, 192,
+                                       256, 384, 512, 768, 1024, 1360, 2048};
 #define CLASSES ARRAY_SIZE(class_bytes)
 enum { CLASS_PAGE = 100, CLASS_RUN, CLASS_RUN_TAIL }; /* values of frame->index beyond the size classes */
 

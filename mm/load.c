@@ -21,6 +21,7 @@
 #include "mm/anon.h"
 #include "mm/fault.h"
 #include "mm/frame.h"
+#include "mm/object.h"
 #include "mm/space.h"
 #include "mm/swap.h"
 #include "mm/vm.h"
@@ -70,17 +71,24 @@ static int load_area(struct space *space, struct area *area) {
     return 0;
 }
 
+/* prepage=: the beginning of each segment is under way while the program starts. Guesses are counted as such.
+ */
+static void prepage_area(const struct area *area) {
+    if (area->object != NULL)
+        object_readahead(area->object, area->object_offset, MIN(vm_options.prepage, area->pages));
+}
+
 /* Nobody else knows the new space yet, so its areas stay as they are while this sleeps. */
 int load_image(struct space *space) {
     may_sleep();
-    if (vm_options.load != LOAD_SWAP)
-        return 0;
     list_for_each (area, &space->areas, struct area, link) {
         if (area->flags & AREA_IMAGE) {
-            int error = load_area(space, area);
+            int error = vm_options.load == LOAD_SWAP ? load_area(space, area) : 0;
 
             if (error != 0)
                 return error;
+            if (vm_options.prepage > 0)
+                prepage_area(area);
         }
     }
     return 0;

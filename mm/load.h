@@ -5,8 +5,8 @@
 struct space;
 
 /*
- * exec has mapped the program's segments: with load=swap, copies the whole image to swap now. 0, -ENOMEM,
- * -EIO, or -EINTR (killed). May sleep. Does nothing for the other values of load=.
+ * exec has mapped the program's segments: with load=swap, copies the whole image to swap now; with prepage=,
+ * starts reading the beginning of each segment. 0, -EIO, or -EINTR (killed). May sleep.
  */
 int load_image(struct space *space);
 

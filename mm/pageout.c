@@ -92,7 +92,7 @@ void pageout_progress(void) {
 static bool evictable(struct frame *frame) {
     if (frame->owner != OWNER_ANON || swap_free_slots() > 0)
         return true;
-    return frame->anon->slot != 0;
+    return frame->anon->slot != 0 || frame->anon->home != 0;
 }
 
 /* One page from ACTIVE to the pool. False: there is none that can go. */
@@ -106,6 +106,8 @@ static bool evict_one(struct set *set) {
             frame->referenced = true; /* let the policy look elsewhere */
             continue;
         }
+        if (frame->owner == OWNER_ANON && frame_mapped(frame))
+            frame->index = (pgoff_t)(frame->map.address >> PAGE_SHIFT);
         frame_unmap_all(frame);
         frame_to_pool(frame);
         count(COUNT_PGEVICT);
@@ -125,15 +127,24 @@ static unsigned evict_batch(void) {
 
 /* --- launder --- */
 
-/* The anonymous pages at the head of the DIRTY list, up to a cluster, in the order of their eviction. */
+/*
+ * The anonymous pages at the head of the DIRTY list, up to a cluster, in the order of their addresses: pages that
+ * are neighbours in memory become neighbours on swap, where read-ahead can fetch them together.
+ */
 static unsigned gather_anons(struct frame **cluster, unsigned most) {
     unsigned found = 0;
 
     list_for_each (frame, frame_list(FRAME_DIRTY), struct frame, link) {
+        unsigned at = found;
+
         if (found == most)
             break;
-        if (frame->owner == OWNER_ANON)
-            cluster[found++] = frame;
+        if (frame->owner != OWNER_ANON)
+            continue;
+        for (; at > 0 && cluster[at - 1]->index > frame->index; at--)
+            cluster[at] = cluster[at - 1];
+        cluster[at] = frame;
+        found++;
     }
     return found;
 }

@@ -18,6 +18,8 @@
 #include "mm/heap.h"
 #include "mm/object.h"
 #include "mm/policy.h"
+#include "mm/swap.h"
+#include "mm/vm.h"
 
 struct list spaces = LIST_INITIALIZER(spaces);
 
@@ -192,8 +194,11 @@ static int fork_areas(struct space *parent, struct space *child) {
 }
 
 struct space *space_fork(struct space *parent) {
-    struct space *child = space_create();
+    struct space *child;
 
+    if (vm_options.commit_strict && !area_promises_can_double(parent))
+        return NULL;
+    child = space_create();
     if (child == NULL)
         return NULL;
     /* All areas at one go or not at all: another thread of the parent may change them while this one sleeps.
@@ -201,7 +206,7 @@ struct space *space_fork(struct space *parent) {
     while (fork_areas(parent, child) != 0) {
         while (!list_empty(&child->areas))
             area_destroy(child, list_first(&child->areas, struct area, link));
-        if (frames_wait(USE_KERNEL) != 0) {
+        if (frames_wait(USE_KERNEL) != 0 || (vm_options.swap_static && !swap_run_available(AMAP_CHUNK))) {
             space_unref(child);
             return NULL;
         }

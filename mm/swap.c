@@ -49,6 +49,8 @@ static struct {
     slot_t next;         /* next fit */
     uint32_t *map;       /* bit set: in use, bad, or the header */
     uint32_t *checksums; /* a slot each, or NULL */
+    uint32_t *kept_map;  /* swap=static: bit set: the slot of a reserved run is a page's own, or bad */
+    slot_t kept;
 } swap;
 
 slot_t swap_total(void) {
@@ -114,14 +116,66 @@ static unsigned slots_alloc(unsigned want, slot_t *first) {
     return got;
 }
 
+bool swap_is_kept(slot_t slot) {
+    return swap.kept_map != NULL && (swap.kept_map[slot / 32] >> (slot % 32) & 1);
+}
+
+slot_t swap_kept(void) {
+    return swap.kept;
+}
+
+void swap_keep(slot_t slot) {
+    ASSERT(swap_slot_used(slot) && !swap_is_kept(slot));
+    swap.kept_map[slot / 32] |= 1u << (slot % 32);
+    swap.kept++;
+}
+
+static void unkeep(slot_t slot) {
+    swap.kept_map[slot / 32] &= ~(1u << (slot % 32));
+    swap.kept--;
+}
+
+slot_t swap_reserve_run(slot_t slots) {
+    slot_t first = 0;
+
+    if (slots_find(slots, &first) < slots)
+        return 0;
+    for (slot_t i = 0; i < slots; i++)
+        set_used(first + i);
+    swap.free -= slots;
+    swap.next = first + slots;
+    return first;
+}
+
+void swap_release_run(slot_t first, slot_t slots) {
+    for (slot_t slot = first; slot < first + slots; slot++) {
+        if (swap_is_kept(slot))
+            unkeep(slot);
+        else
+            swap_free(slot);
+    }
+}
+
+bool swap_run_available(slot_t slots) {
+    slot_t first;
+
+    return slots_find(slots, &first) >= slots;
+}
+
 void swap_free(slot_t slot) {
     ASSERT(swap_slot_used(slot));
+    if (swap_is_kept(slot)) {
+        unkeep(slot); /* it is the run's again */
+        return;
+    }
     swap.map[slot / 32] &= ~(1u << (slot % 32));
     swap.free++;
 }
 
-void swap_mark_bad(slot_t slot) {
+void swap_mark_bad(slot_t slot, bool in_run) {
     ASSERT(swap_slot_used(slot));
+    if (in_run)
+        swap_keep(slot); /* by nobody, so that releasing the run leaves it marked */
     swap.usable--;
     count(COUNT_SWAP_WRITE_ERRORS);
     klog("swap: slot %u cannot be written and is not used any more; its page stays in memory", slot);
@@ -191,6 +245,17 @@ static void commit(struct frame *frame, slot_t slot) {
         swap.checksums[slot] = checksum(frame);
 }
 
+/* swap=static: every page to its own place, wherever that is; neighbours still merge into one request. */
+static unsigned write_home(struct frame **frames, unsigned total) {
+    for (unsigned i = 0; i < total; i++)
+        commit(frames[i], frames[i]->anon->home);
+    block_plug();
+    for (unsigned i = 0; i < total; i++)
+        submit(frames[i], frames[i]->anon->slot, true);
+    block_unplug();
+    return total;
+}
+
 /* Swap is full: pages that still have the slot of an older version are written over it, one by one. */
 static unsigned rewrite_in_place(struct frame **frames, unsigned total) {
     unsigned started = 0;
@@ -205,9 +270,28 @@ static unsigned rewrite_in_place(struct frame **frames, unsigned total) {
     return started;
 }
 
+/* Moves the frames whose anons have a home to the front; returns how many. */
+static unsigned homes_first(struct frame **frames, unsigned total) {
+    unsigned homes = 0;
+
+    for (unsigned i = 0; i < total; i++) {
+        struct frame *frame = frames[i];
+
+        if (frame->anon->home != 0) {
+            frames[i] = frames[homes];
+            frames[homes++] = frame;
+        }
+    }
+    return homes;
+}
+
 unsigned swap_write(struct frame **frames, unsigned wanted) {
     slot_t first = 0;
-    unsigned got = slots_alloc(MIN(wanted, SWAP_CLUSTER_MAX), &first);
+    unsigned got, homes = homes_first(frames, wanted);
+
+    if (homes > 0)
+        return write_home(frames, homes);
+    got = slots_alloc(MIN(wanted, SWAP_CLUSTER_MAX), &first);
 
     if (got == 0)
         return rewrite_in_place(frames, wanted);
@@ -266,6 +350,10 @@ static int swap_open(const struct swap_header *header, struct block_device *part
         return -ENOMEM;
     if (vm_options.check)
         swap.checksums = kmalloc(slots * sizeof(*swap.checksums));
+    if (vm_options.swap_static)
+        swap.kept_map = kmalloc((slots + 31) / 32 * sizeof(*swap.kept_map));
+    if (vm_options.swap_static && swap.kept_map == NULL)
+        return -ENOMEM;
     swap.slots = slots;
     swap.usable = slots - 1;
     set_used(0);

@@ -24,8 +24,20 @@ unsigned swap_write(struct frame **frames, unsigned count);
 void swap_read(struct anon *anon);
 
 void swap_free(slot_t slot);
-/* The slot cannot be written: it is never used again. */
-void swap_mark_bad(slot_t slot);
+/* The slot cannot be written: it is never used again. @in_run: it lies in a reserved run. */
+void swap_mark_bad(slot_t slot, bool in_run);
+
+/*
+ * swap=static: a run of @slots slots side by side for a piece of an address space, whose page i has its place
+ * in slot first + i. The first one, or 0: there is none. When the run is released, slots that have been kept
+ * by pages which outlive it (copy-on-write copies of other processes) become ordinary ones.
+ */
+slot_t swap_reserve_run(slot_t slots);
+void swap_release_run(slot_t first, slot_t slots);
+void swap_keep(slot_t slot);
+bool swap_is_kept(slot_t slot);
+slot_t swap_kept(void); /* kept slots of runs that are not released yet */
+bool swap_run_available(slot_t slots);
 
 /* Slots in all (without header and bad ones), and free. Always right to the page. */
 slot_t swap_total(void);

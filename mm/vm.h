@@ -15,7 +15,10 @@ struct vm_options {
     unsigned readahead;           /* readahead=: most pages read ahead, 0: none */
     unsigned check; /* check=: 0 never, 1 at shutdown, n>1: also every n ticks; checksums if > 0 */
     enum { LOAD_FILE, LOAD_SWAP, LOAD_FILE_SWAP } load; /* load=: mm/load.c */
-    bool early_clean;                                   /* clean=idle|off */
+    bool swap_static;                                   /* swap=static|dynamic */
+    bool commit_strict; /* commit=strict|lazy: refuse mappings that memory and swap could not hold */
+    unsigned prepage;   /* prepage=: pages of each segment read at exec */
+    bool early_clean;   /* clean=idle|off */
 };
 extern struct vm_options vm_options;
 
