@@ -212,6 +212,8 @@ static void out_of_memory(void) {
     if (!vm_kill_largest())
         klog("mm: no memory, no swap, and no process left to kill");
     wait_timeout(&pageout.queue, TICKS_PER_SECOND); /* its frames come back as it ends, which wakes us */
+    pageout.stuck_since =
+        0; /* look again now: who slept for frames meanwhile may have woken us once already */
 }
 
 /* --- the daemon --- */
