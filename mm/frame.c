@@ -59,6 +59,10 @@ pfn_t frames_pageable(void) {
     return pageable_total;
 }
 
+pfn_t frames_reserved(void) {
+    return RESERVE_KERNEL + RESERVE_PAGEOUT;
+}
+
 struct list *frame_list(enum frame_state state) {
     return &state_lists[state];
 }
@@ -381,6 +385,8 @@ void frame_init(pfn_t pageable) {
 
     /* The kernel's share is at the low end of memory, where the frame table ends. */
     pfn_t usable = 0;
+    if (pageable != 0)
+        pageable = MAX(pageable, FRAMES_PAGEABLE_MIN);
     for (pfn_t n = 0; n < frame_total; n++)
         usable += frame_is_usable(n);
     pfn_t kernel = pageable != 0 && pageable < usable ? usable - pageable : 0;

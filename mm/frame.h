@@ -104,9 +104,12 @@ static inline paddr_t frame_address(const struct frame *frame) {
 void *frame_data(const struct frame *frame);
 struct frame *frame_of_data(const void *data);
 
+/* The smallest pageable pool: the reserves, and the pages that one instruction may need at once. */
+#define FRAMES_PAGEABLE_MIN 32u
+
 /*
- * Builds the table over the machine's memory. @pageable: frames the pageable pool may use, 0 for all; the
- * rest is the kernel's. At boot, before anything else of mm.
+ * Builds the table over the machine's memory. @pageable: frames the pageable pool may use, 0 for all, at
+ * least FRAMES_PAGEABLE_MIN; the rest is the kernel's. At boot, before anything else of mm.
  */
 void frame_init(pfn_t pageable);
 
@@ -173,5 +176,6 @@ pfn_t frames_being_laundered(void);  /* BUSY, and CLEAN when their write ends */
 pfn_t frame_count(enum frame_state state);
 pfn_t frames_available(void); /* FREE and CLEAN pageable frames */
 pfn_t frames_pageable(void);  /* size of the pageable pool */
+pfn_t frames_reserved(void);  /* of the available ones, those that programs may not take */
 
 #endif

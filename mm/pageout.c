@@ -309,7 +309,8 @@ static void set_marks(void) {
     pageout.batch = MAX(MIN(vm_options.cluster, pageable / 16), 1u);
     pageout.low = vm_options.pool_low != 0 ? vm_options.pool_low : MIN(MAX(pageable / 32, 16u), 256u);
     pageout.high = vm_options.pool_high != 0 ? vm_options.pool_high : pageout.low + pageout.batch;
-    pageout.low = MIN(pageout.low, pageable / 2);
+    /* Below the reserve programs wait for the daemon: it must not think that all is well there. */
+    pageout.low = MAX(MIN(pageout.low, pageable / 2), frames_reserved() + 1);
     pageout.high = MAX(MIN(pageout.high, pageable / 2), pageout.low + 1);
     klog("mm: pool: low mark %u, high mark %u frames", pageout.low, pageout.high);
 }
