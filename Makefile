@@ -29,14 +29,18 @@ setup: ## Install what is needed from Debian's or Ubuntu's packages
 setup-lint: ## The same, and the tools of `make lint`
 	@tools/setup --lint
 
-# `make setup run`: the other goals wait for setup and are then made by a fresh make, which sees the compiler.
-setup_goals := $(filter setup setup-lint,$(MAKECMDGOALS))
-other_goals := $(filter-out setup setup-lint,$(MAKECMDGOALS))
-ifneq ($(and $(setup_goals),$(other_goals)),)
+clean: ## Remove build/
+	@rm -rf build
+
+# `make setup run`: the other goals wait for these and are then made by a fresh make, which sees the compiler.
+first_goals := $(filter setup setup-lint clean,$(MAKECMDGOALS))
+other_goals := $(filter-out setup setup-lint clean,$(MAKECMDGOALS))
+ifneq ($(and $(first_goals),$(other_goals)),)
 
 .PHONY: help $(MAKECMDGOALS)
 $(wordlist 2,99,$(other_goals)): $(firstword $(other_goals))
-$(firstword $(other_goals)): $(setup_goals)
+	@:
+$(firstword $(other_goals)): $(first_goals)
 	@$(MAKE) $(other_goals)
 
 else
@@ -69,7 +73,7 @@ NO_FPU := $(if $(findstring clang,$(compiler)),-mno-sse -mno-mmx -mno-80387,-mge
 KERNEL_CFLAGS := -m32 -march=i686 -std=gnu11 -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
 	-fno-omit-frame-pointer -fno-strict-aliasing -fno-asynchronous-unwind-tables -fcf-protection=none \
 	$(NO_FPU) -O2 -g $(WARNINGS) -I.
-KERNEL_LDFLAGS := -m32 -static -nostdlib -no-pie -Wl,-T,linker.ld -Wl,-z,max-page-size=0x1000 \
+KERNEL_LDFLAGS := -m32 -static -nostdlib -Wl,-T,linker.ld -Wl,-z,max-page-size=0x1000 \
 	-Wl,-z,noexecstack -Wl,--build-id=none -Wl,--fatal-warnings
 NASMFLAGS   := -f elf32 -g -F dwarf -w+all -Werror -I ./
 USER_CFLAGS := -m32 -std=gnu11 -O2 -g -Wall -Wextra -Werror -I.
@@ -104,34 +108,34 @@ user: $(programs) ## Build the programs alone: build/user/*
 
 image: build/faultline.img ## Build the disk image: build/faultline.img
 
-# $(call stamp,text): a file that changes exactly when the text does.
+# $(call stamp,text,directories): a file that changes exactly when the text does. What depends on it finds
+# the directories made.
 define stamp
-	@mkdir -p $(@D)
+	@mkdir -p build $2
 	@printf '%s\n' '$1' | cmp -s - $@ || printf '%s\n' '$1' >$@
 endef
 
 build/kernel.flags: FORCE
-	$(call stamp,$(CC) $(compiler) $(KERNEL_CFLAGS) $(NASMFLAGS))
+	$(call stamp,$(CC) $(compiler) $(KERNEL_CFLAGS) $(NASMFLAGS),$(sort $(dir $(kernel_objects))) \
+		build/obj/user build/user)
 build/link.flags: FORCE
 	$(call stamp,$(CC) $(compiler) $(KERNEL_LDFLAGS) $(kernel_objects))
 build/user.flags: FORCE
-	$(call stamp,$(CC) $(compiler) $(USER_CFLAGS) $(USER_LDFLAGS) $(user_lib))
+	$(call stamp,$(CC) $(compiler) $(USER_CFLAGS) $(USER_LDFLAGS) $(user_lib),build/obj/user/lib build/user)
 build/unit.flags: FORCE
-	$(call stamp,$(HOSTCC) $(UNIT_CFLAGS))
+	$(call stamp,$(HOSTCC) $(UNIT_CFLAGS),build/tests/unit)
 build/guest-tests.flags: FORCE
-	$(call stamp,$(HOSTCC) $(GUEST_TEST_CFLAGS) $(guest_test_objects))
+	$(call stamp,$(HOSTCC) $(GUEST_TEST_CFLAGS) $(guest_test_objects),build/tests/guest)
 build/stage.flags: FORCE
 	$(call stamp,$(programs))
 
 # ---- The kernel ---------------------------------------------------------------------------------------
 
 build/obj/%.o: %.c build/kernel.flags
-	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(CC) $(KERNEL_CFLAGS) $(DEPEND) -c $< -o $@
 
 build/obj/%.asm.o: %.asm build/kernel.flags
-	@mkdir -p $(@D)
 	@echo "  NASM  $<"
 	@$(NASM) $(NASMFLAGS) -MD $(@:.o=.d) $< -o $@
 
@@ -144,7 +148,6 @@ build/faultline.elf: $(kernel_objects) linker.ld build/link.flags
 # ---- Programs: one a file, ordinary Linux i386, they run here as well ---------------------------------
 
 build/obj/user/lib/%.o: user/lib/%.c build/user.flags
-	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(CC) $(USER_CFLAGS) $(DEPEND) -c $< -o $@
 
@@ -153,12 +156,10 @@ build/obj/user/libuser.a: $(user_lib) build/user.flags
 	@$(AR) rcs $@ $(user_lib)
 
 $(addprefix build/user/,$(user_c)): build/user/%: user/%.c build/obj/user/libuser.a build/user.flags
-	@mkdir -p $(@D) build/obj/user
 	@echo "  USER  $<"
 	@$(CC) $(USER_CFLAGS) -MMD -MP -MF build/obj/user/$*.d $(USER_LDFLAGS) $< build/obj/user/libuser.a -o $@
 
 $(addprefix build/user/,$(user_asm)): build/user/%: user/%.asm build/kernel.flags
-	@mkdir -p $(@D) build/obj/user
 	@echo "  USER  $<"
 	@$(NASM) $(NASMFLAGS) -I user/ -MD build/obj/user/$*.d -MT $@ $< -o build/obj/user/$*.o
 	@$(LD) -m elf_i386 -z noexecstack -o $@ build/obj/user/$*.o
@@ -239,12 +240,10 @@ endef
 $(foreach test,$(unit_tests),$(eval $(call unit_test,$(notdir $(test)))))
 
 $(unit_tests):
-	@mkdir -p $(@D)
 	@echo "  TEST  $@"
 	@$(HOSTCC) $(UNIT_CFLAGS) $^ -o $@ $$(pkg-config --libs check)
 
 $(guest_test_objects): build/%.o: %.c build/guest-tests.flags
-	@mkdir -p $(@D)
 	@echo "  HOST  $<"
 	@$(HOSTCC) $(GUEST_TEST_CFLAGS) $$(pkg-config --cflags check jansson) $(DEPEND) -c $< -o $@
 
@@ -276,9 +275,6 @@ lint-cppcheck:
 
 format: ## Lay out the C files as .clang-format says
 	@clang-format -i $(own_c_code)
-
-clean: ## Remove build/
-	@rm -rf build
 
 -include $(kernel_objects:.o=.d) $(user_lib:.o=.d) $(programs:build/%=build/obj/%.d) $(guest_test_objects:.o=.d)
 -include $(wildcard build/unit/*/*.d build/unit/*/*/*.d build/unit/*/*/*/*.d)
