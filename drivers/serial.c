@@ -13,6 +13,8 @@
 
 #include "arch/x86/irq.h"
 #include "arch/x86/port.h"
+#include "arch/x86/time.h"
+#include "lib/log.h"
 #include "lib/wait.h"
 
 enum {
@@ -47,9 +49,9 @@ enum {
     STATUS_ALL_SENT = 0x40,
 
     FIFO_BYTES = 16,
-    BURST_MAX = 256,       /* bytes at once to a FIFO that empties at once, as QEMU's: then others' turn */
-    EVENTS_MAX = 64,       /* of one interrupt: a port gone mad must not hold the machine */
-    DRAIN_POLLS = 1000000, /* of the status, without progress */
+    BURST_MAX = 256,    /* bytes at once to a FIFO that empties at once, as QEMU's: then others' turn */
+    EVENTS_MAX = 64,    /* of one interrupt: a port gone mad must not hold the machine */
+    DRAIN_SECONDS = 60, /* without progress: a reader may be slow, but this one is gone */
 };
 
 /* Free-running counters; their difference is the fill. Sizes are powers of two. */
@@ -196,22 +198,30 @@ int serial_wait_sent(void) {
     return wait_fill(0, &sent_waiters);
 }
 
-void serial_drain(void) {
+/* True when all is on the line; *@left gets what is still in the ring. */
+static bool all_sent(uint32_t *left) {
     unsigned state = irq_save();
-    uint32_t fill = ring_fill(&sending);
 
-    for (unsigned polls = 0; present && fill > 0 && polls < DRAIN_POLLS; polls++) {
-        refill_fifo();
-        if (ring_fill(&sending) != fill) {
-            fill = ring_fill(&sending);
-            polls = 0;
-        }
-    }
-    for (unsigned polls = 0; present && polls < DRAIN_POLLS; polls++) {
-        if ((port_in8(UART_LINE_STATUS) & STATUS_ALL_SENT) != 0)
-            break;
-    }
+    refill_fifo();
+    *left = ring_fill(&sending);
+    bool empty = *left == 0 && (port_in8(UART_LINE_STATUS) & STATUS_ALL_SENT) != 0;
+
     irq_restore(state);
+    return empty;
+}
+
+/* Interrupts, a timer tick at the latest, wake the processor to look again. */
+void serial_drain(void) {
+    uint64_t patience = time_ticks() + DRAIN_SECONDS * TICKS_PER_SECOND;
+    uint32_t left, before = 0;
+
+    ASSERT(irq_enabled());
+    while (present && !all_sent(&left) && time_ticks() < patience) {
+        if (left != before)
+            patience = time_ticks() + DRAIN_SECONDS * TICKS_PER_SECOND;
+        before = left;
+        irq_enable_and_halt();
+    }
 }
 
 /* The scratch register exists for nothing else but to be written and read back. */

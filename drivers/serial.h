@@ -28,7 +28,10 @@ size_t serial_room(void);
 int serial_wait_room(void);
 int serial_wait_sent(void);
 
-/* Sends what is queued without sleeping, giving up when nobody takes it: before the machine ends. */
+/*
+ * Stays until all that is queued has been sent, giving up only when nobody takes it for a minute: before the
+ * machine ends. Interrupts enabled; does not sleep.
+ */
 void serial_drain(void);
 
 #endif

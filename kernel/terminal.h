@@ -11,7 +11,7 @@
  */
 void terminal_init(bool raw);
 
-/* Waits, without sleeping, until all output has left the machine: before the machine ends. */
+/* Stays until all output has left the machine, before the machine ends. Does not sleep. */
 void terminal_drain(void);
 
 #endif
