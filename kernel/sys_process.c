@@ -61,7 +61,7 @@ static long write_usage(vaddr_t to, const struct child_usage *from, pgoff_t resi
     usage.ru_stime = timeval_of_ticks(from->kernel_ticks);
     usage.ru_minflt = (long)from->minor;
     usage.ru_majflt = (long)from->major;
-    usage.ru_maxrss = (long)(resident * (PAGE_SIZE / 1024));
+    usage.ru_maxrss = (long)resident * (long)(PAGE_SIZE / 1024);
     return user_write(to, &usage, sizeof usage);
 }
 

@@ -300,6 +300,7 @@ int sigframe_push(struct trap_frame *frame, struct context *context, const struc
         error = rt ? push_rt(frame, request, at, fpu) : push_plain(frame, request, at, fpu);
     if (error)
         return error;
+    context_reset_fpu(context);
     frame->esp = (uint32_t)at;
     frame->eip = (uint32_t)request->handler;
     frame->eax = (uint32_t)request->signal; /* for handlers that take arguments in registers */
