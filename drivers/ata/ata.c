@@ -315,12 +315,14 @@ static void channel_init(struct ata_channel *channel, bool dma) {
     port_out8(channel->control, 0);
 }
 
-static void register_drive(struct ata_drive *drive) {
+/* False: there is no such drive. */
+static bool register_drive(struct ata_drive *drive) {
     if (!drive->present)
-        return;
+        return false;
     drive->disk.driver = &ata_driver;
     drive->disk.data = drive;
     block_register(&drive->disk);
+    return true;
 }
 
 void ata_init(bool dma) {
@@ -335,8 +337,12 @@ void ata_init(bool dma) {
     }
     for (unsigned i = 0; i < 2; i++)
         channel_init(&ata_channels[i], dma);
+    unsigned found = 0;
+
     for (unsigned i = 0; i < 2; i++) {
-        register_drive(&ata_channels[i].drives[0]);
-        register_drive(&ata_channels[i].drives[1]);
+        found += register_drive(&ata_channels[i].drives[0]);
+        found += register_drive(&ata_channels[i].drives[1]);
     }
+    if (found == 0)
+        klog("ata: no disk found");
 }
