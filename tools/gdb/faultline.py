@@ -174,7 +174,8 @@ class Processes(VmCommand):
 
     def run(self, argument: str):
         states = enumerators("enum thread_state")
-        print(f"{'pid':>5}{'parent':>7}  {'name':16}{'state':10}{'areas':>6}{'pages':>8}{'minor':>8}{'major':>8}")
+        heading = f"{'pid':>5}{'parent':>7}  {'name':16}{'state':10}"
+        print(heading + f"{'areas':>6}{'pages':>8}{'minor':>8}{'major':>8}")
         for process in each(value("processes"), "struct process", "all"):
             threads = each(process["threads"], "struct thread", "siblings")
             state = ",".join(states[int(t["state"])].removeprefix("THREAD_").lower() for t in threads)

@@ -123,7 +123,8 @@ class Machine:
         if options.direct:
             command += ["-kernel", str(self.kernel), "-append", kernel_line(boot_words(options))]
         if options.gdb:
-            command += ["-S", "-gdb", f"unix:{comma(pathlib.Path(options.gdb).absolute())},server=on,wait=off"]
+            stub = comma(pathlib.Path(options.gdb).absolute())
+            command += ["-S", "-gdb", f"unix:{stub},server=on,wait=off"]
         for arguments in options.qemu_args:
             command += shlex.split(arguments)
         if shutil.which("setpriv"):  # a killed runner takes its QEMU along
