@@ -16,6 +16,7 @@
 #include "mm/fault.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
+#include "mm/memobject.h"
 #include "mm/object.h"
 #include "mm/swap.h"
 #include "mm/vm.h"
@@ -283,6 +284,9 @@ int space_map(struct space *space, const struct map_request *request, vaddr_t *r
         return request->length == 0 ? -EINVAL : -ENOMEM;
     if (bytes > USER_TOP || !could_be_backed(request->flags, request->object, pages))
         return -ENOMEM;
+    if (request->object != NULL && request->object->amap != NULL &&
+        memobject_extend(request->object, request->object_offset + pages) != 0)
+        return -ENOMEM;
     area = kmalloc(sizeof(*area));
     if (area == NULL)
         return -ENOMEM;
@@ -311,6 +315,11 @@ int space_map(struct space *space, const struct map_request *request, vaddr_t *r
                               .object_offset = request->object_offset};
         if (area->object != NULL)
             object_ref(area->object);
+        if (area->object != NULL && area->object->amap != NULL && (area->flags & AREA_SHARED)) {
+            area->amap = area->object->amap;
+            area->amap_offset = area->object_offset;
+            amap_ref(area->amap);
+        }
         area_insert(space, area);
     }
     if (reserve_places_waiting(space, address) != 0) {
@@ -511,6 +520,8 @@ static bool is_resident(const struct area *area, pgoff_t page) {
     struct anon *anon = area->amap == NULL ? NULL : amap_get(area->amap, area->amap_offset + page);
     struct frame *frame = NULL;
 
+    if (anon == NULL && area->object != NULL && area->object->amap != NULL)
+        anon = amap_get(area->object->amap, area->object_offset + page);
     if (anon != NULL)
         frame = anon->frame;
     else if (area->object != NULL)

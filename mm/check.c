@@ -138,6 +138,8 @@ static struct frame *expected_frame(struct area *area, vaddr_t address, bool *wr
     bool shared = area->flags & AREA_SHARED;
 
     *writable = (area->flags & AREA_WRITE) && (shared || (anon != NULL && anon->refs == 1));
+    if (anon == NULL && area->object != NULL && area->object->amap != NULL)
+        anon = amap_get(area->object->amap, area->object_offset + page); /* a private map's, read only */
     if (anon != NULL)
         return anon->frame;
     return area->object == NULL ? NULL : object_lookup(area->object, area->object_offset + page);
@@ -188,6 +190,10 @@ static void for_each_amap(void (*visit)(struct amap *amap, void *data), void *da
             if (area->amap != NULL)
                 visit(area->amap, data);
         }
+    }
+    list_for_each (object, &objects, struct object, link) {
+        if (object->amap != NULL)
+            visit(object->amap, data);
     }
 }
 

@@ -296,6 +296,27 @@ static enum step fault_read_object(struct fault *fault, struct object *object, p
     return STEP_WAIT_PAGE;
 }
 
+/*
+ * A page of a memory object (mm/memobject.c) that the area's own amap does not have. A shared map's amap is
+ * the object's: the page is new. A private map shows the object's page until it is written to.
+ */
+static enum step fault_memory_object(struct fault *fault, pgoff_t index) {
+    struct anon *anon = NULL;
+
+    if (!(fault->area->flags & AREA_SHARED) && index < fault->area->object->amap->pages)
+        anon = amap_get(fault->area->object->amap, index);
+    if (anon == NULL)
+        return fault_new_anon(fault, NULL);
+    if (anon->frame == NULL)
+        return fault_read_swap(fault, anon);
+    if (anon->frame->state == FRAME_BUSY)
+        return wait_for_page(fault, anon->frame);
+    if (fault->access == FAULT_READ)
+        return fault_map(fault, anon->frame, false);
+    fault_keep(fault, anon->frame);
+    return fault_new_anon(fault, anon->frame);
+}
+
 /* With load=swap and load=file,swap a page of the program leaves its file at the first touch (mm/load.c). */
 static bool belongs_in_swap(const struct area *area) {
     return vm_options.load != LOAD_FILE && (area->flags & AREA_IMAGE);
@@ -311,6 +332,8 @@ static enum step fault_object(struct fault *fault) {
 
     if (index >= object_page_count(object))
         return refuse(fault, FAULT_BUSERR);
+    if (object->amap != NULL)
+        return fault_memory_object(fault, index);
     frame = object_lookup(object, index);
     if (frame != NULL && frame->state == FRAME_BUSY)
         return wait_for_object_page(fault, frame);

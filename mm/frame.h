@@ -161,9 +161,10 @@ void frame_lock_mapping(struct frame *frame, struct space *space, vaddr_t addres
 void frame_unmap_one(struct frame *frame, struct space *space, vaddr_t address);
 void frame_unmap_all(struct frame *frame); /* folds Accessed and Dirty into the frame */
 bool frame_mapped(const struct frame *frame);
-bool frame_test_referenced(struct frame *frame); /* and clears: the policies' question */
-bool frame_test_modified(struct frame *frame);   /* folds; does not clear */
-void frame_write_protect(struct frame *frame);   /* in every mapping */
+bool frame_test_referenced(struct frame *frame);    /* and clears: the policies' question */
+bool frame_test_modified(struct frame *frame);      /* folds; does not clear */
+uint64_t frame_identity(const struct frame *frame); /* of the page in it: for policies to remember; not 0 */
+void frame_write_protect(struct frame *frame);      /* in every mapping */
 
 /* For the daemon and the checker: the list of a state other than ACTIVE; the sleepers of frames_wait(). */
 struct list *frame_list(enum frame_state state);

@@ -17,6 +17,7 @@
 #include "lib/string.h"
 #include "mm/counters.h"
 #include "mm/frame.h"
+#include "mm/memobject.h"
 #include "mm/pageout.h"
 #include "mm/policy.h"
 
@@ -171,6 +172,8 @@ static bool read_failed_since(const struct object *object, pgoff_t index, unsign
 
 /* One attempt to make the page resident. 1: slept or started, look again; else 0 (it is there) or errno. */
 static int page_attempt(struct object *object, pgoff_t index, enum page_access access, struct frame **found) {
+    if (object->amap != NULL)
+        return memobject_attempt(object, index, found);
     struct frame *frame = object_lookup(object, index);
     unsigned errors = object->read_errors;
     int result = 0;
@@ -234,8 +237,9 @@ int page_get_new(struct object *object, pgoff_t index, struct frame **found) {
 
     may_sleep();
     do
-        result = object_lookup(object, index) != NULL ? page_attempt(object, index, PAGE_READ, found)
-                                                      : page_attempt_new(object, index);
+        result = object->amap != NULL || object_lookup(object, index) != NULL
+                     ? page_attempt(object, index, PAGE_READ, found)
+                     : page_attempt_new(object, index);
     while (result == 1);
     if (result == 0)
         frame_pin(*found);
@@ -291,6 +295,10 @@ void object_truncate(struct object *object, uint64_t size) {
     struct frame *frame;
 
     may_sleep();
+    if (object->amap != NULL) {
+        memobject_truncate(object, size);
+        return;
+    }
     object->size = size;
     while ((frame = any_page_from(object, first)) != NULL) {
         if (in_transit(frame)) {

@@ -10,6 +10,8 @@
 #include "lib/types.h"
 #include "lib/wait.h"
 
+struct amap;
+struct anon;
 struct frame;
 struct object;
 
@@ -76,6 +78,7 @@ struct object {
     pgoff_t read_error_page; /* … and the page of the last: whoever waited for it compares */
     int write_error;         /* -EIO or -ENOSPC since last reported by fsync */
     bool device;             /* a block device's own pages: modified sectors are tracked */
+    struct amap *amap;       /* memory object: its pages are this amap's anons (mm/memobject.c); else NULL */
 };
 
 void object_init(struct object *object, const struct pager *pager, uint64_t size);

@@ -87,6 +87,8 @@ void readahead_swap_in(struct area *area, pgoff_t index, struct anon *anon) {
     unsigned total = 1;
 
     /* All are BUSY before the first swap_read() may sleep, so nobody frees them meanwhile. */
+    if (area->amap == NULL || amap_get(area->amap, area->amap_offset + index) != anon)
+        plan.pages = 0; /* a private map of a memory object: the neighbours are not the area's */
     while (total <= MIN(plan.pages, SWAP_CLUSTER_MAX - 1)) {
         index = plan.step > 0 ? index + 1 : index - 1;
         anon = next_in_cluster(area, index, anon->slot);
