@@ -128,24 +128,25 @@ def additions(host: pathlib.Path, guest: str) -> tuple[list[str], list[tuple[str
     return directories, files
 
 
-def add(image: pathlib.Path, pairs: list[tuple[pathlib.Path, str]]) -> None:
-    """Puts each (host, guest) pair into the root file system of @image, replacing files that exist."""
-    directories, files = [], []
-    for host, guest in pairs:
-        more_directories, more_files = additions(host, guest)
-        directories += more_directories
-        files += more_files
+def add(image: pathlib.Path, host: pathlib.Path, guest: str) -> None:
+    """Puts @host at @guest in the root file system of @image, replacing files; in a directory, as cp does."""
+    if not host.is_dir() and existing_directories(image, [guest]):
+        guest += "/" + host.name
+    directories, files = additions(host, guest)
     wanted = list(dict.fromkeys(directories))
-    # debugfs's mkdir of a directory that exists leaks an inode: ask first.
-    answers = debugfs(image, [f"stat {quoted(path)}" for path in wanted]).split("debugfs: ")[1:]
-    commands = [
-        f"mkdir {quoted(path)}"
-        for path, answer in zip(wanted, answers)
-        if not re.search(r"^Inode: \d+ +Type: directory", answer, re.MULTILINE)
-    ]
+    there = existing_directories(image, wanted)
+    # debugfs's mkdir of a directory that exists leaks an inode.
+    commands = [f"mkdir {quoted(path)}" for path in wanted if path not in there]
     for path, command in files:
         commands += [f"rm {quoted(path)}", command]
     debugfs(image, commands)
+
+
+def existing_directories(image: pathlib.Path, paths: list[str]) -> set[str]:
+    """Those of @paths that are directories on the disk."""
+    answers = debugfs(image, [f"stat {quoted(path)}" for path in paths]).split("debugfs: ")[1:]
+    is_directory = re.compile(r"^Inode: \d+ +Type: directory", re.MULTILINE)
+    return {path for path, answer in zip(paths, answers) if is_directory.search(answer)}
 
 
 def debugfs(image: pathlib.Path, commands: list[str]) -> str:
@@ -196,8 +197,8 @@ def prepare(root: pathlib.Path, options: argparse.Namespace, work: pathlib.Path)
         configuration.write_text(text, encoding="utf-8")
         pairs.append((configuration, "/boot/grub/grub.cfg"))
     pairs += options.additions
-    if pairs:
-        add(image, pairs)
+    for host, guest in pairs:
+        add(image, host, guest)
     return image
 
 
