@@ -91,15 +91,16 @@ kernel_objects := $(patsubst %.c,build/obj/%.o,$(filter %.c,$(kernel_sources))) 
 user_c      := $(patsubst user/%.c,%,$(sort $(wildcard user/*.c)))
 user_asm    := $(patsubst user/%.asm,%,$(sort $(wildcard user/*.asm)))
 user_lib    := $(patsubst %.c,build/obj/%.o,$(sort $(wildcard user/lib/*.c)))
+semantics   := $(patsubst %.c,build/obj/%.o,$(sort $(wildcard user/semantics/*.c)))
 programs    := $(addprefix build/user/,$(user_c) $(user_asm))
 unit_tests  := $(patsubst %.c,build/%,$(sort $(wildcard tests/unit/test_*.c)))
 guest_tests := $(if $(wildcard tests/guest/*.c),build/tests/guest-tests)
 guest_test_objects := $(patsubst %.c,build/%.o,$(sort $(wildcard tests/guest/*.c)))
 
-.PHONY: all kernel user image run exec exec-run gdb test test-unit test-guest tests bench lint lint-format lint-tidy lint-cppcheck format clean \
+.PHONY: all kernel user pagesim image run exec exec-run gdb test test-unit test-guest tests bench lint lint-format lint-tidy lint-cppcheck format clean \
 	help setup setup-lint FORCE
 
-all: kernel user build/stage.stamp ## Build the kernel, the programs and the disk image (the default)
+all: kernel user pagesim build/stage.stamp ## Build the kernel, the programs and the disk image (the default)
 all: build/faultline.img
 
 kernel: build/faultline.elf ## Build the kernel alone: build/faultline.elf
@@ -151,18 +152,47 @@ build/obj/user/lib/%.o: user/lib/%.c build/user.flags
 	@echo "  CC    $<"
 	@$(CC) $(USER_CFLAGS) $(DEPEND) -c $< -o $@
 
+# A program of several files has the others in a directory of its name.
+build/obj/user/semantics/%.o: user/semantics/%.c build/user.flags
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(USER_CFLAGS) $(DEPEND) -c $< -o $@
+
+build/user/semantics: $(semantics)
+
 build/obj/user/libuser.a: $(user_lib) build/user.flags
 	@rm -f $@
 	@$(AR) rcs $@ $(user_lib)
 
 $(addprefix build/user/,$(user_c)): build/user/%: user/%.c build/obj/user/libuser.a build/user.flags
 	@echo "  USER  $<"
-	@$(CC) $(USER_CFLAGS) -MMD -MP -MF build/obj/user/$*.d $(USER_LDFLAGS) $< build/obj/user/libuser.a -o $@
+	@$(CC) $(USER_CFLAGS) -MMD -MP -MF build/obj/user/$*.d $(USER_LDFLAGS) $(filter %.c %.o,$^) \
+		build/obj/user/libuser.a -o $@
 
 $(addprefix build/user/,$(user_asm)): build/user/%: user/%.asm build/kernel.flags
 	@echo "  USER  $<"
 	@$(NASM) $(NASMFLAGS) -I user/ -MD build/obj/user/$*.d -MT $@ $< -o build/obj/user/$*.o
 	@$(LD) -m elf_i386 -z noexecstack -o $@ build/obj/user/$*.o
+
+# ---- The page replacement simulator: the kernel's policies, on this machine ----------------------------
+
+pagesim_sources := $(sort $(wildcard tools/pagesim/*.c mm/policy/*.c)) mm/refstring.c
+pagesim_objects := $(patsubst %.c,build/host/%.o,$(pagesim_sources))
+PAGESIM_CFLAGS  := -std=gnu11 -O2 -g $(WARNINGS) -DFAULTLINE_HOST -I.
+
+build/pagesim.flags: FORCE
+	$(call stamp,$(HOSTCC) $(PAGESIM_CFLAGS) $(pagesim_objects))
+
+build/host/%.o: %.c build/pagesim.flags
+	@mkdir -p $(@D)
+	@echo "  HOST  $<"
+	@$(HOSTCC) $(PAGESIM_CFLAGS) $(DEPEND) -c $< -o $@
+
+build/pagesim: $(pagesim_objects) build/pagesim.flags
+	@echo "  TOOL  $@"
+	@$(HOSTCC) $(pagesim_objects) -o $@ -lm
+
+pagesim: build/pagesim ## Build the page replacement simulator: build/pagesim
 
 # ---- The disk -----------------------------------------------------------------------------------------
 
@@ -232,9 +262,11 @@ build/unit/%.o: %.c build/unit.flags
 	@echo "  HOST  $<"
 	@$(HOSTCC) $(UNIT_CFLAGS) $$(pkg-config --cflags check) $(DEPEND) -c $< -o $@
 
-# A unit test names the sources it is linked with, in comment lines that contain "links: a.c b.c".
+# A unit test names the sources it is linked with, in comment lines that contain "links: a.c b.c". The table
+# of policies brings all policies.
 define unit_test
 unit_links := $$(shell sed -n 's/^.*links:\([^*]*\).*/\1/p' tests/unit/$1.c)
+unit_links += $$(if $$(filter mm/policy/policy.c,$$(unit_links)),$$(wildcard mm/policy/*.c))
 build/tests/unit/$1: build/unit/tests/unit/$1.o $$(patsubst %.c,build/unit/%.o,$$(unit_links))
 endef
 $(foreach test,$(unit_tests),$(eval $(call unit_test,$(notdir $(test)))))
@@ -254,7 +286,7 @@ build/tests/guest-tests: $(guest_test_objects) build/guest-tests.flags
 # ---- Checking and cleaning ----------------------------------------------------------------------------
 
 kernel_c   = $(filter %.c,$(kernel_sources))
-own_c_code = $(sort $(wildcard $(rooms:=/*.[ch]) user/*.[ch] user/lib/*.[ch] tests/*/*.[ch] \
+own_c_code = $(sort $(wildcard $(rooms:=/*.[ch]) user/*.[ch] user/*/*.[ch] tests/*/*.[ch] \
 	tests/unit/fake/*.[ch]))
 
 lint: lint-format lint-tidy lint-cppcheck ## clang-format, clang-tidy and cppcheck (their packages: setup-lint)
@@ -276,7 +308,8 @@ lint-cppcheck:
 format: ## Lay out the C files as .clang-format says
 	@clang-format -i $(own_c_code)
 
--include $(kernel_objects:.o=.d) $(user_lib:.o=.d) $(programs:build/%=build/obj/%.d) $(guest_test_objects:.o=.d)
+-include $(kernel_objects:.o=.d) $(user_lib:.o=.d) $(semantics:.o=.d) $(programs:build/%=build/obj/%.d) $(guest_test_objects:.o=.d)
+-include $(pagesim_objects:.o=.d)
 -include $(wildcard build/unit/*/*.d build/unit/*/*/*.d build/unit/*/*/*/*.d)
 
 endif

@@ -1,0 +1,397 @@
+/*
+ * Signals: what installs, blocks, sends, waits for and interrupts; which calls start over; timers; children.
+ */
+#include "user/semantics/facts.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+
+/* What the last handlers were told, in order: one letter each, and the last siginfo. */
+static char order[64];
+static volatile unsigned handled;
+static siginfo_t last;
+
+static char letter_of(int number) {
+    return number == SIGUSR1 ? '1' : number == SIGUSR2 ? '2' : number == SIGALRM ? 'A' : 's';
+}
+
+static void note(int number, siginfo_t *info, void *context) {
+    (void)context;
+    last = *info;
+    if (handled < sizeof(order) - 1)
+        order[handled++] = letter_of(number);
+}
+
+static void forget(void) {
+    memset(order, 0, sizeof(order));
+    handled = 0;
+}
+
+static void install(int number, void (*handler)(int, siginfo_t *, void *), int flags) {
+    struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | flags};
+    if (sigaction(number, &action, NULL) != 0)
+        fail_errno("sigaction %d", number);
+}
+
+static sigset_t set_of(int number, int other) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    if (other != 0)
+        sigaddset(&set, other);
+    return set;
+}
+
+/* --- actions ------------------------------------------------------------------------------------- */
+
+static void actions(void) {
+    struct sigaction old, action = {.sa_handler = SIG_IGN, .sa_flags = SA_RESTART};
+    sigaddset(&action.sa_mask, SIGUSR2);
+    fact_call("sigaction of SIGKILL", sigaction(SIGKILL, &action, NULL));
+    fact_call("sigaction of SIGSTOP", sigaction(SIGSTOP, &action, NULL));
+    fact_call("to ask for SIGKILL's", sigaction(SIGKILL, NULL, &old));
+    fact_call("sigaction of signal 0", sigaction(0, &action, NULL));
+    fact_call("sigaction of signal 65", sigaction(65, &action, NULL));
+    sigaction(SIGUSR1, &action, NULL);
+    fact_call("sigaction from nowhere", syscall(SYS_rt_sigaction, SIGUSR1, nowhere(), NULL, 8));
+    sigaction(SIGUSR1, NULL, &old);
+    fact_true("the old action is told: handler, mask, flags",
+              old.sa_handler == SIG_IGN && sigismember(&old.sa_mask, SIGUSR2) &&
+                  !sigismember(&old.sa_mask, SIGUSR1) && (old.sa_flags & SA_RESTART));
+    fact_call("raise of a signal ignored", raise(SIGUSR1));
+    install(SIGUSR1, note, SA_RESETHAND);
+    raise(SIGUSR1);
+    sigaction(SIGUSR1, NULL, &old);
+    fact("SA_RESETHAND: handled, then by default", "%s, %s", order, old.sa_handler == SIG_DFL ? "yes" : "no");
+}
+
+static int raise_it(void *argument) {
+    raise((int)(intptr_t)argument);
+    return 0;
+}
+
+static void defaults(void) {
+    fact("SIGUSR1 by default, 128 +", "%d", in_child(raise_it, (void *)SIGUSR1));
+    fact("SIGCHLD by default, 128 +", "%d", in_child(raise_it, (void *)SIGCHLD));
+    fact("SIGWINCH by default, 128 +", "%d", in_child(raise_it, (void *)SIGWINCH));
+    fact("a real-time signal by default, 128 +", "%d",
+         in_child(raise_it, (void *)(intptr_t)SIGRTMIN) - SIGRTMIN);
+}
+
+static void sending(void) {
+    fact_call("kill of no process", kill(0x3ffffff, SIGUSR1));
+    fact_call("kill with signal 65", kill(getpid(), 65));
+    fact_call("kill with signal 0", kill(getpid(), 0));
+    install(SIGUSR1, note, 0);
+    kill(getpid(), SIGUSR1);
+    fact("si_code and si_pid of kill", "%d, %s", last.si_code, last.si_pid == getpid() ? "own" : "other");
+    raise(SIGUSR1);
+    fact("si_code and si_pid of raise", "%d, %s", last.si_code, last.si_pid == getpid() ? "own" : "other");
+    install(SIGPIPE, note, 0);
+    int ends[2];
+    if (pipe(ends) != 0)
+        fail_errno("pipe");
+    close(ends[0]);
+    fact_call("write to a pipe nobody reads", write(ends[1], "x", 1));
+    fact("its SIGPIPE's si_code", "%d", last.si_signo == SIGPIPE ? last.si_code : 99);
+}
+
+/* --- masks --------------------------------------------------------------------------------------- */
+
+static bool blocked(int number) {
+    sigset_t now;
+    sigprocmask(SIG_BLOCK, NULL, &now);
+    return sigismember(&now, number) == 1;
+}
+
+static char during[8];
+
+static void look_at_mask(int number) {
+    (void)number;
+    snprintf(during, sizeof(during), "%d%d%d", blocked(SIGUSR1), blocked(SIGUSR2), blocked(SIGALRM));
+}
+
+static void masks(void) {
+    struct sigaction action = {.sa_handler = look_at_mask};
+    sigaddset(&action.sa_mask, SIGUSR2);
+    sigaction(SIGUSR1, &action, NULL);
+    raise(SIGUSR1);
+    fact("in a handler: its own signal, one in sa_mask, another are blocked", "%s", during);
+    fact_true("after it, all as before", !blocked(SIGUSR1) && !blocked(SIGUSR2));
+    action.sa_flags = SA_NODEFER;
+    sigaction(SIGUSR1, &action, NULL);
+    raise(SIGUSR1);
+    fact("the same with SA_NODEFER", "%s", during);
+    sigset_t all;
+    sigfillset(&all);
+    fact_call("all signals can be asked to be blocked", sigprocmask(SIG_BLOCK, &all, NULL));
+    fact("SIGKILL, SIGSTOP, SIGTERM then are", "%d%d%d", blocked(SIGKILL), blocked(SIGSTOP),
+         blocked(SIGTERM));
+    fact_call("sigprocmask in an unknown way", sigprocmask(77, &all, NULL));
+}
+
+static void pending_signals(void) {
+    sigset_t both = set_of(SIGUSR1, SIGUSR2), now, real_time = set_of(SIGRTMIN, 0);
+    install(SIGUSR1, note, 0);
+    install(SIGUSR2, note, 0);
+    sigprocmask(SIG_BLOCK, &both, NULL);
+    kill(getpid(), SIGUSR2);
+    kill(getpid(), SIGUSR1);
+    kill(getpid(), SIGUSR1);
+    sigpending(&now);
+    fact("pending: 1, 2, another", "%d%d%d", sigismember(&now, SIGUSR1), sigismember(&now, SIGUSR2),
+         sigismember(&now, SIGTERM));
+    fact("handled while blocked", "%u", handled);
+    sigprocmask(SIG_UNBLOCK, &both, NULL);
+    fact("handlers that ran when unblocked, the last signal's first", "%s", order);
+    forget();
+    install(SIGRTMIN, note, 0);
+    sigprocmask(SIG_BLOCK, &real_time, NULL);
+    for (int i = 0; i < 3; i++)
+        kill(getpid(), SIGRTMIN);
+    sigprocmask(SIG_UNBLOCK, &real_time, NULL);
+    fact("a real-time signal sent three times while blocked", "%u handled", handled);
+}
+
+static void forgotten_when_ignored(void) {
+    sigset_t one = set_of(SIGUSR1, 0), now;
+    sigprocmask(SIG_BLOCK, &one, NULL);
+    kill(getpid(), SIGUSR1);
+    signal(SIGUSR1, SIG_IGN);
+    sigpending(&now);
+    fact_true("a pending signal that is then ignored is pending no more", !sigismember(&now, SIGUSR1));
+}
+
+/* --- nesting ------------------------------------------------------------------------------------- */
+
+static void nest(int number, siginfo_t *info, void *context) {
+    note(number, info, context);
+    if (number == SIGUSR1) {
+        raise(SIGUSR2);
+        raise(SIGUSR1); /* blocked now: comes when this handler is done */
+        if (handled < sizeof(order) - 1)
+            order[handled++] = '.';
+    }
+    if (handled > 6)
+        signal(SIGUSR1, SIG_IGN);
+}
+
+static void nesting(void) {
+    install(SIGUSR1, nest, 0);
+    install(SIGUSR2, nest, 0);
+    raise(SIGUSR1);
+    fact("a handler that raises another signal, and its own", "%s", order);
+}
+
+/* --- calls that are interrupted ------------------------------------------------------------------ */
+
+static volatile int write_end;
+
+/* The alarm's handler writes what the interrupted read waits for: only a read that starts over sees it. */
+static void note_and_write(int number, siginfo_t *info, void *context) {
+    note(number, info, context);
+    if (write(write_end, "r", 1) != 1)
+        _exit(3);
+}
+
+static void alarm_in(unsigned milliseconds) {
+    struct itimerval timer = {.it_value = {0, (suseconds_t)milliseconds * 1000}};
+    setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void interrupted_reads(void) {
+    int ends[2];
+    char byte = '?';
+    if (pipe(ends) != 0)
+        fail_errno("pipe");
+    write_end = ends[1];
+    install(SIGALRM, note, 0);
+    alarm_in(50);
+    fact_call("read, interrupted", read(ends[0], &byte, 1));
+    install(SIGALRM, note_and_write, SA_RESTART);
+    alarm_in(50);
+    long count = read(ends[0], &byte, 1);
+    fact("read, interrupted, SA_RESTART", "%ld %c", count, byte);
+    signal(SIGCHLD, SIG_DFL);
+    int pid = fork_checked();
+    if (pid == 0) {
+        nanosleep(&(struct timespec){0, 200000000}, NULL);
+        _exit(0);
+    }
+    install(SIGALRM, note, 0);
+    alarm_in(50);
+    fact_call("waitpid, interrupted", waitpid(pid, NULL, 0));
+    install(SIGALRM, note, SA_RESTART);
+    alarm_in(50);
+    fact_true("waitpid, interrupted, SA_RESTART", waitpid(pid, NULL, 0) == pid);
+    fact("alarms handled", "%s", order);
+}
+
+static void never_restarted(void) {
+    struct timespec left = {0, 0};
+    int ends[2];
+    if (pipe(ends) != 0)
+        fail_errno("pipe");
+    struct pollfd poll_for = {ends[0], POLLIN, 0};
+    install(SIGALRM, note, SA_RESTART);
+    alarm_in(50);
+    fact_call("pause, SA_RESTART or not", pause());
+    alarm_in(50);
+    fact_call("poll, the same", poll(&poll_for, 1, 5000));
+    alarm_in(50);
+    fact_call("nanosleep, the same", nanosleep(&(struct timespec){5, 0}, &left));
+    fact_true("the time left is told", left.tv_sec == 4);
+    fact_call("poll whose time is over", poll(&poll_for, 1, 10));
+    signal(SIGALRM, SIG_IGN);
+    alarm_in(20);
+    fact_call("nanosleep while the signal is ignored", nanosleep(&(struct timespec){0, 80000000}, NULL));
+}
+
+static void waiting_for_signals(void) {
+    sigset_t blocked_set = set_of(SIGUSR1, SIGALRM), none;
+    sigemptyset(&none);
+    siginfo_t info;
+    install(SIGALRM, note, 0);
+    sigprocmask(SIG_BLOCK, &blocked_set, NULL);
+    alarm_in(50);
+    fact_call("sigsuspend", sigsuspend(&none));
+    fact_true("the mask is the old one after it", blocked(SIGALRM) && blocked(SIGUSR1));
+    fact("the signal was handled", "%s", order);
+    kill(getpid(), SIGUSR1);
+    fact_true("sigtimedwait takes a pending signal",
+              sigtimedwait(&blocked_set, &info, &(struct timespec){1, 0}) == SIGUSR1);
+    fact_true("and tells who sent it", info.si_signo == SIGUSR1 && info.si_pid == getpid());
+    fact_call("sigtimedwait when none comes",
+              sigtimedwait(&blocked_set, &info, &(struct timespec){0, 1000000}));
+}
+
+/* --- timers -------------------------------------------------------------------------------------- */
+
+static void spin_until(unsigned count) {
+    time_t end = time(NULL) + 10;
+    while (handled < count && time(NULL) < end)
+        ;
+}
+
+static void timers(void) {
+    struct itimerval timer = {{0, 20000}, {0, 20000}}, old;
+    install(SIGALRM, note, 0);
+    install(SIGVTALRM, note, 0);
+    install(SIGPROF, note, 0);
+    fact_call("setitimer of an unknown clock", setitimer(77, &timer, NULL));
+    fact_call("setitimer of a million microseconds",
+              setitimer(ITIMER_REAL, &(struct itimerval){{0, 0}, {0, 1000000}}, NULL));
+    setitimer(ITIMER_REAL, &timer, NULL);
+    spin_until(3);
+    setitimer(ITIMER_REAL, &(struct itimerval){0}, &old);
+    fact("a timer that repeats", "%.3s", order);
+    fact_true("the old one is told when it is stopped", old.it_interval.tv_usec == 20000);
+    fact("si_code of its signal", "%#x", (unsigned)last.si_code);
+    forget();
+    setitimer(ITIMER_VIRTUAL, &timer, NULL);
+    spin_until(2);
+    setitimer(ITIMER_VIRTUAL, &(struct itimerval){0}, NULL);
+    fact_true("a timer of one's own processor time", handled >= 2 && last.si_signo == SIGVTALRM);
+    forget();
+    setitimer(ITIMER_PROF, &timer, NULL);
+    spin_until(2);
+    setitimer(ITIMER_PROF, &(struct itimerval){0}, NULL);
+    fact_true("a timer of processor time, the kernel's included", handled >= 2 && last.si_signo == SIGPROF);
+    alarm(100);
+    fact_true("alarm tells what was left of the one before", alarm(0) >= 99);
+}
+
+static int alarm_left(void *argument) {
+    (void)argument;
+    return (int)alarm(0);
+}
+
+static void inheriting(void) {
+    sigset_t one = set_of(SIGUSR1, 0), now;
+    alarm(100);
+    fact("a child has no alarm", "%d", in_child(alarm_left, NULL));
+    alarm(0);
+    sigprocmask(SIG_BLOCK, &one, NULL);
+    kill(getpid(), SIGUSR1);
+    int pid = fork_checked();
+    if (pid == 0) {
+        sigpending(&now);
+        _exit(blocked(SIGUSR1) + 2 * sigismember(&now, SIGUSR1));
+    }
+    fact("a child has the mask (1), but nothing pending (2)", "%d", wait_for(pid));
+}
+
+/* --- children ------------------------------------------------------------------------------------ */
+
+static int exit_with(void *argument) {
+    return (int)(intptr_t)argument;
+}
+
+static void children(void) {
+    sigset_t chld = set_of(SIGCHLD, 0);
+    siginfo_t info;
+    sigprocmask(SIG_BLOCK, &chld, NULL);
+    in_child(exit_with, (void *)7);
+    sigwaitinfo(&chld, &info);
+    fact("SIGCHLD of a child that exited: code, status", "%s, %d",
+         info.si_code == CLD_EXITED ? "CLD_EXITED" : "?", info.si_status);
+    in_child(raise_it, (void *)SIGTERM);
+    sigwaitinfo(&chld, &info);
+    fact("of one that was killed", "%s, %s", info.si_code == CLD_KILLED ? "CLD_KILLED" : "?",
+         signal_name(info.si_status));
+    fact_call("waitpid without a child", waitpid(-1, NULL, 0));
+    signal(SIGCHLD, SIG_IGN);
+    int pid = fork_checked();
+    if (pid == 0)
+        _exit(0);
+    fact_call("waitpid while SIGCHLD is ignored", waitpid(pid, NULL, 0));
+}
+
+static void stopping(void) {
+    int status;
+    int pid = fork_checked();
+    if (pid == 0) {
+        raise(SIGSTOP);
+        _exit(3);
+    }
+    waitpid(pid, &status, WUNTRACED);
+    fact("a child stopped by", "%s", WIFSTOPPED(status) ? signal_name(WSTOPSIG(status)) : "nothing");
+    fact("waitpid now, without waiting", "%d", waitpid(pid, &status, WNOHANG | WUNTRACED));
+    kill(pid, SIGUSR2);
+    fact("nor after a signal it cannot handle while it is stopped", "%d", waitpid(pid, &status, WNOHANG));
+    kill(pid, SIGKILL);
+    fact("a stopped child killed, 128 +", "%d", wait_for(pid));
+    pid = fork_checked();
+    if (pid == 0) {
+        raise(SIGTSTP);
+        _exit(4);
+    }
+    waitpid(pid, &status, WUNTRACED);
+    kill(pid, SIGCONT);
+    fact_true("a child continued says so", waitpid(pid, &status, WCONTINUED) == pid && WIFCONTINUED(status));
+    fact("and ends with", "%d", wait_for(pid));
+}
+
+static const struct group groups[] = {
+    {"actions", actions},
+    {"default actions", defaults},
+    {"sending", sending},
+    {"masks", masks},
+    {"pending signals", pending_signals},
+    {"pending and ignored", forgotten_when_ignored},
+    {"nested handlers", nesting},
+    {"interrupted reads and waits", interrupted_reads},
+    {"calls that are never restarted", never_restarted},
+    {"waiting for signals", waiting_for_signals},
+    {"timers", timers},
+    {"fork and signals", inheriting},
+    {"children", children},
+    {"stopping and continuing", stopping},
+};
+THEME(signal, "signals: actions, masks, interrupted calls, timers, children", groups);
