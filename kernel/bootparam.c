@@ -167,7 +167,7 @@ static bool word_console(const char *value) {
 static const struct boot_word boot_words[] = {
     {"frames", "N, default 0: all", "page frames that programs and files may use; fewer show paging",
      word_frames},
-    {"policy", "clock", "page replacement policy", word_policy},
+    {"policy", "NAME, default clock", "page replacement policy: " POLICY_NAMES, word_policy},
     {"pool", "LOW,HIGH frames, default by size",
      "marks of the available pool: the paging daemon starts below LOW and stops at HIGH", word_pool},
     {"cluster", "1-32", "most pages in one write to swap", word_cluster},

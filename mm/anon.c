@@ -4,6 +4,7 @@
 #include "lib/log.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
+#include "mm/policy.h"
 #include "mm/swap.h"
 
 uint32_t anon_count;
@@ -52,6 +53,8 @@ void anon_destroy(struct anon *anon) {
         frame_unmap_all(frame);
         detach_frame(anon);
         frame_release(frame);
+    } else if (set_global.policy->forget != NULL) {
+        set_global.policy->forget(&set_global, page_identity(anon, 0));
     }
     anon_drop_slot(anon);
     anon_count--;

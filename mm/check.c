@@ -42,6 +42,24 @@ static void check_list(struct list *head, enum frame_state state, pfn_t *found) 
     }
 }
 
+/* A policy's lists hold the ACTIVE frames of its set, and as many as it counts; its hand is on one of them.
+ */
+static void check_sets(pfn_t *listed) {
+    list_for_each (set, &sets, struct set, link) {
+        pfn_t before = *listed, hot = 0;
+
+        check_list(&set->frames, FRAME_ACTIVE, listed);
+        check_list(&set->hot, FRAME_ACTIVE, &hot);
+        *listed += hot;
+        CHECK(*listed - before == set->count && hot == set->hot_count,
+              "a set of policy %s counts %u frames (%u hot) and lists %u (%u)", set->policy->name,
+              (unsigned)set->count, (unsigned)set->hot_count, (unsigned)(*listed - before), (unsigned)hot);
+        if (set->hand != NULL)
+            CHECK(set->hand->state == FRAME_ACTIVE && set->hand->set == set,
+                  "the hand is on frame %u, which is not ACTIVE in its set", number(set->hand));
+    }
+}
+
 /* Every frame is in exactly one state, on exactly that state's list, the counts summing to the total. */
 static void check_states(void) {
     pfn_t by_state[FRAME_STATES] = {0}, sum = 0;
@@ -54,9 +72,7 @@ static void check_states(void) {
         pfn_t listed = 0;
 
         if (s == FRAME_ACTIVE) {
-            check_list(&set_global.frames, s, &listed);
-            CHECK(listed == set_global.count, "the set counts %u frames and lists %u",
-                  (unsigned)set_global.count, (unsigned)listed);
+            check_sets(&listed);
         } else {
             check_list(frame_list(s), s, &listed);
             if (s == FRAME_FREE)
@@ -327,14 +343,6 @@ static void check_areas(void) {
     }
 }
 
-/* --- policies --- */
-
-static void check_hand(void) {
-    if (set_global.hand != NULL)
-        CHECK(set_global.hand->state == FRAME_ACTIVE, "the hand is on frame %u, which is not ACTIVE",
-              number(set_global.hand));
-}
-
 void vm_check(void) {
     count(COUNT_VM_CHECKS);
     check_states();
@@ -346,5 +354,4 @@ void vm_check(void) {
     check_mappings();
     check_anons();
     check_objects();
-    check_hand();
 }

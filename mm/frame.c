@@ -225,6 +225,8 @@ void frame_activate(struct frame *frame, struct set *set) {
     ASSERT(frame->owner != OWNER_NONE);
     frame->set = set;
     frame->referenced = true;
+    if (!frame->resume)
+        frame->policy = 0; /* to the policy it is new */
     readahead_was_useful(frame);
     state_change(frame, FRAME_ACTIVE);
 }

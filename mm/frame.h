@@ -108,6 +108,20 @@ struct frame *frame_of_data(const void *data);
 #define FRAMES_PAGEABLE_MIN 32u
 
 /*
+ * A number for the page of an owner, for policies that remember pages that are gone. It is not followed back
+ * to the owner, which may be gone too.
+ */
+static inline uint64_t page_identity(const void *owner, pgoff_t index) {
+    return (uint64_t)(uintptr_t)owner / 8 << 20 ^ index;
+}
+
+static inline uint64_t frame_identity(const struct frame *frame) {
+    if (frame->owner == OWNER_OBJECT)
+        return page_identity(frame->object, frame->index);
+    return page_identity(frame->anon, 0);
+}
+
+/*
  * Builds the table over the machine's memory. @pageable: frames the pageable pool may use, 0 for all, at
  * least FRAMES_PAGEABLE_MIN; the rest is the kernel's. At boot, before anything else of mm.
  */
@@ -161,10 +175,9 @@ void frame_lock_mapping(struct frame *frame, struct space *space, vaddr_t addres
 void frame_unmap_one(struct frame *frame, struct space *space, vaddr_t address);
 void frame_unmap_all(struct frame *frame); /* folds Accessed and Dirty into the frame */
 bool frame_mapped(const struct frame *frame);
-bool frame_test_referenced(struct frame *frame);    /* and clears: the policies' question */
-bool frame_test_modified(struct frame *frame);      /* folds; does not clear */
-uint64_t frame_identity(const struct frame *frame); /* of the page in it: for policies to remember; not 0 */
-void frame_write_protect(struct frame *frame);      /* in every mapping */
+bool frame_test_referenced(struct frame *frame); /* and clears: the policies' question */
+bool frame_test_modified(struct frame *frame);   /* folds; does not clear */
+void frame_write_protect(struct frame *frame);   /* in every mapping */
 
 /* For the daemon and the checker: the list of a state other than ACTIVE; the sleepers of frames_wait(). */
 struct list *frame_list(enum frame_state state);

@@ -20,23 +20,38 @@ struct vm_options vm_options = {
 void vm_init(void) {
     const struct policy *policy = policy_find(vm_options.policy);
 
-    if (policy == NULL) {
-        klog("mm: no policy is called '%s' (there are: %s); using clock", vm_options.policy, policy_names());
+    if (policy == NULL || policy->needs_future) {
+        klog("mm: no policy is called '%s' (there are: %s); using clock", vm_options.policy, POLICY_NAMES);
         policy = &policy_clock;
     }
-    set_init(&set_global, policy);
     heap_init();
     frame_init(vm_options.frames);
+    if (set_start(&set_global, policy, 0) != 0)
+        panic("no memory for the policy %s", policy->name);
+    list_add_tail(&sets, &set_global.link);
 }
 
 void vm_start(void) {
     pageout_start();
 }
 
+/* --- every tick --- */
+
+/*
+ * A unit of virtual time, which passes only while a program runs. Policies look at page tables, so this is
+ * not done in the interrupt.
+ */
+static void tick_sets(void) {
+    set_tick(&set_global);
+}
+
+static struct deferred tick_work = {.function = tick_sets};
 static struct deferred check_work = {.function = vm_check};
 static unsigned ticks_to_check;
 
 void vm_tick(void) {
+    if (vm_current_pid() != 0)
+        deferred_queue(&tick_work);
     if (vm_options.check <= 1 || ++ticks_to_check < vm_options.check)
         return;
     ticks_to_check = 0;

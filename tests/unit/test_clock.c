@@ -4,7 +4,7 @@
  *
  * links: mm/amap.c mm/anon.c mm/area.c mm/check.c mm/counters.c mm/fault.c mm/frame.c mm/heap.c mm/object.c
  * links: mm/pageio.c mm/pageout.c mm/readahead.c mm/rmap.c mm/space.c mm/swap.c mm/vm.c mm/policy/clock.c
- * links: mm/policy/policy.c mm/devpager.c arch/x86/pmap.c lib/print.c lib/string.c
+ * links: mm/memobject.c mm/policy/policy.c mm/devpager.c arch/x86/pmap.c lib/print.c lib/string.c
  * links: tests/unit/fake/fake_mm_machine.c tests/unit/fake/fake_mm_mmu.c tests/unit/fake/fake_mm_sched.c
  * links: tests/unit/fake/fake_mm_disk.c tests/unit/fake/fake_mm_file.c
  */
@@ -24,7 +24,7 @@ static struct frame frames[FRAMES];
 
 static void setup(void) {
     memset(frames, 0, sizeof(frames));
-    set_init(&set, policy_find("clock"));
+    ck_assert_int_eq(set_start(&set, policy_find("clock"), 0), 0);
     for (unsigned i = 0; i < FRAMES; i++) {
         list_init(&frames[i].link);
         frames[i].index = i;
@@ -230,7 +230,7 @@ END_TEST
 START_TEST(sets_do_not_mix) {
     struct set other;
 
-    set_init(&other, &policy_clock);
+    ck_assert_int_eq(set_start(&other, &policy_clock, 0), 0);
     for (unsigned i = 0; i < 8; i++)
         (i % 2 == 0 ? &set : &other)->policy->add(i % 2 == 0 ? &set : &other, &frames[i]);
     ck_assert_uint_eq(set.count, 4);
@@ -247,7 +247,6 @@ START_TEST(policies_by_name) {
     ck_assert_ptr_null(policy_find("Clock"));
     ck_assert_ptr_null(policy_find(""));
     ck_assert_ptr_null(policy_find("clockwork"));
-    ck_assert_ptr_nonnull(strstr(policy_names(), "clock"));
 }
 END_TEST
 

@@ -1,0 +1,260 @@
+/* pagesim: replays a reference string through the kernel's replacement policies. See --help. */
+#include "tools/pagesim/sim.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define POLICIES_MAX 16u
+
+static const char usage[] =
+    "usage: pagesim [options] [STRING]\n"
+    "\n"
+    "Replays a reference string, as 7,0,1,2,0,3w,0,4 (w: the reference writes), through the replacement\n"
+    "policies of the kernel, and prints how often each faults and writes out.\n"
+    "\n"
+    "  --file FILE        the string from a file ('-': standard input): recorded in the guest, or numbers\n"
+    "  --pattern PATTERN  a generated string:\n"
+    "%s\n"
+    "  --frames N         number of frames; A-B or A-B/STEP: the curve over that range (default 3)\n"
+    "  --policy NAMES     of the policies, separated by commas (default: all)\n"
+    "  --table            the step-by-step table, as on a blackboard\n"
+    "  --svg FILE         the table (with --table, one policy, one number of frames) or the curve as SVG\n"
+    "  --title TEXT       of the curve\n"
+    "  --dump             prints the string instead\n"
+    "  --seed N           of the random policy and of random patterns (default 1)\n"
+    "  --tick N           references between two ticks (default 4)\n"
+    "  --tau N            references that a working set reaches back (wsclock; default 50)\n"
+    "\n"
+    "policies: %s, opt\n";
+
+/* What was asked for. */
+struct request {
+    const struct policy *policies[POLICIES_MAX];
+    unsigned policy_count;
+    uint32_t low, high, step; /* frames */
+    bool table, dump;
+    const char *svg, *title;
+    struct sim_options options;
+};
+
+static uint32_t number(const char *text, const char *what) {
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+
+    if (end == text || *end != '\0' || value == 0 || value > INT32_MAX)
+        fail("%s: \"%s\" is not a number above 0", what, text);
+    return (uint32_t)value;
+}
+
+static void parse_frames(struct request *request, const char *text) {
+    int end = 0;
+
+    request->step = 1;
+    if (sscanf(text, "%u-%u/%u%n", &request->low, &request->high, &request->step, &end) < 2) {
+        request->low = request->high = number(text, "--frames");
+        return;
+    }
+    if (request->low == 0 || request->high < request->low || request->step == 0)
+        fail("--frames: \"%s\" is not a range", text);
+}
+
+static void parse_policies(struct request *request, char *names) {
+    for (char *name = strtok(names, ","); name != NULL; name = strtok(NULL, ",")) {
+        const struct policy *policy = policy_find(name);
+
+        if (policy == NULL)
+            fail("no policy \"%s\": there are %s, opt", name, POLICY_NAMES);
+        if (request->policy_count == POLICIES_MAX)
+            fail("too many policies");
+        request->policies[request->policy_count++] = policy;
+    }
+}
+
+static void read_file(struct string *string, const char *name) {
+    FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "r");
+
+    if (file == NULL)
+        fail("cannot open %s", name);
+    string_read(string, file);
+    if (file != stdin)
+        fclose(file);
+}
+
+static void parse(struct request *request, struct string *string, int argc, char **argv) {
+    static const struct option options[] = {
+        {"file", 1, NULL, 'f'},   {"pattern", 1, NULL, 'g'}, {"frames", 1, NULL, 'n'},
+        {"policy", 1, NULL, 'p'}, {"table", 0, NULL, 't'},   {"svg", 1, NULL, 's'},
+        {"title", 1, NULL, 'T'},  {"dump", 0, NULL, 'd'},    {"seed", 1, NULL, 'r'},
+        {"tick", 1, NULL, 'k'},   {"tau", 1, NULL, 'w'},     {"help", 0, NULL, 'h'},
+        {NULL, 0, NULL, 0}};
+    const char *pattern = NULL;
+
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        switch (option) {
+        case 'f':
+            read_file(string, optarg);
+            break;
+        case 'g':
+            pattern = optarg;
+            break;
+        case 'n':
+            parse_frames(request, optarg);
+            break;
+        case 'p':
+            parse_policies(request, optarg);
+            break;
+        case 't':
+            request->table = true;
+            break;
+        case 's':
+            request->svg = optarg;
+            break;
+        case 'T':
+            request->title = optarg;
+            break;
+        case 'd':
+            request->dump = true;
+            break;
+        case 'r':
+            request->options.seed = number(optarg, "--seed");
+            break;
+        case 'k':
+            request->options.period = number(optarg, "--tick");
+            break;
+        case 'w':
+            request->options.tau = number(optarg, "--tau");
+            break;
+        case 'h':
+            printf(usage, string_patterns, POLICY_NAMES);
+            exit(0);
+        default:
+            exit(2);
+        }
+    }
+    if (pattern != NULL)
+        string_generate(string, pattern, request->options.seed);
+    while (optind < argc)
+        string_parse(string, argv[optind++]);
+    if (string->count == 0)
+        fail("no reference string; --help says what there is");
+    if (request->policy_count == 0)
+        for (unsigned i = 0; policy_number(i) != NULL; i++)
+            request->policies[request->policy_count++] = policy_number(i);
+}
+
+static FILE *open_svg(const struct request *request) {
+    FILE *file = fopen(request->svg, "w");
+
+    if (file == NULL)
+        fail("cannot write %s", request->svg);
+    return file;
+}
+
+/* --- what it prints --- */
+
+static void dump(const struct string *string) {
+    for (uint32_t i = 0; i < string->count; i++)
+        printf("%u%s%c", string->names[reference_page(string->references[i])],
+               reference_writes(string->references[i]) ? "w" : "", i % 16 == 15 ? '\n' : ' ');
+    putchar('\n');
+}
+
+static void tables(const struct request *request, const struct string *string) {
+    for (unsigned i = 0; i < request->policy_count; i++) {
+        table_text(stdout, string, request->policies[i], request->low, &request->options);
+        putchar('\n');
+    }
+    if (request->svg != NULL) {
+        FILE *file = open_svg(request);
+
+        table_svg(file, string, request->policies[0], request->low, &request->options);
+        fclose(file);
+    }
+}
+
+static void totals(const struct request *request, const struct string *string) {
+    printf("%u references to %u pages, %u frames\n%-10s %10s %10s\n", string->count, string->pages,
+           request->low, "policy", "faults", "page-outs");
+    for (unsigned i = 0; i < request->policy_count; i++) {
+        struct sim_result result = sim_run(string, request->policies[i], request->low, &request->options);
+
+        printf("%-10s %10u %10u\n", request->policies[i]->name, result.faults, result.page_outs);
+    }
+}
+
+/* Faults of one policy at every point; LRU and OPT need one pass for all. */
+static uint32_t *curve_of(const struct request *request, const struct string *string,
+                          const struct policy *policy, unsigned points) {
+    uint32_t *faults = allocate(points, sizeof(*faults));
+    bool lru = strcmp(policy->name, "lru") == 0;
+
+    if (lru || strcmp(policy->name, "opt") == 0) {
+        uint32_t *all = allocate(request->high + 1, sizeof(*all));
+
+        (lru ? stack_lru : stack_opt)(string, request->high, all);
+        for (unsigned i = 0; i < points; i++)
+            faults[i] = all[request->low + i * request->step];
+        free(all);
+        return faults;
+    }
+    for (unsigned i = 0; i < points; i++)
+        faults[i] = sim_run(string, policy, request->low + i * request->step, &request->options).faults;
+    return faults;
+}
+
+static void curve(const struct request *request, const struct string *string) {
+    unsigned points = (request->high - request->low) / request->step + 1;
+    uint32_t *x = allocate(points, sizeof(*x)), *y[POLICIES_MAX];
+    const char *names[POLICIES_MAX];
+
+    printf("# %u references to %u pages\n%-8s", string->count, string->pages, "frames");
+    for (unsigned s = 0; s < request->policy_count; s++) {
+        names[s] = request->policies[s]->name;
+        y[s] = curve_of(request, string, request->policies[s], points);
+        printf(" %8s", names[s]);
+    }
+    putchar('\n');
+    for (unsigned i = 0; i < points; i++) {
+        x[i] = request->low + i * request->step;
+        printf("%-8u", x[i]);
+        for (unsigned s = 0; s < request->policy_count; s++)
+            printf(" %8u", y[s][i]);
+        putchar('\n');
+    }
+    if (request->svg != NULL) {
+        FILE *file = open_svg(request);
+        struct plot plot = {request->title != NULL ? request->title : "Faults over frames",
+                            "frames",
+                            "faults",
+                            points,
+                            request->policy_count,
+                            x,
+                            names,
+                            (const uint32_t *const *)y};
+
+        plot_svg(file, &plot);
+        fclose(file);
+    }
+    for (unsigned s = 0; s < request->policy_count; s++)
+        free(y[s]);
+    free(x);
+}
+
+int main(int argc, char **argv) {
+    struct request request = {.low = 3, .high = 3, .step = 1};
+    struct string string = {0};
+
+    parse(&request, &string, argc, argv);
+    string_finish(&string);
+    if (request.dump)
+        dump(&string);
+    else if (request.table)
+        tables(&request, &string);
+    else if (request.low == request.high)
+        totals(&request, &string);
+    else
+        curve(&request, &string);
+    string_free(&string);
+    return 0;
+}
