@@ -263,11 +263,10 @@ build/unit/%.o: %.c build/unit.flags
 	@echo "  HOST  $<"
 	@$(HOSTCC) $(UNIT_CFLAGS) $$(pkg-config --cflags check) $(DEPEND) -c $< -o $@
 
-# A unit test names the sources it is linked with, in comment lines that contain "links: a.c b.c". The table
-# of policies brings all policies.
+# A unit test names the sources it is linked with, in comment lines that contain "links: a.c b/"; a folder
+# stands for all the sources in it.
 define unit_test
-unit_links := $$(shell sed -n 's/^.*links:\([^*]*\).*/\1/p' tests/unit/$1.c)
-unit_links += $$(if $$(filter mm/policy/policy.c,$$(unit_links)),$$(wildcard mm/policy/*.c))
+unit_links := $$(foreach word,$$(shell sed -n 's/^.*links:\([^*]*\).*/\1/p' tests/unit/$1.c),$$(if $$(filter %/,$$(word)),$$(wildcard $$(word)*.c),$$(word)))
 build/tests/unit/$1: build/unit/tests/unit/$1.o $$(patsubst %.c,build/unit/%.o,$$(unit_links))
 endef
 $(foreach test,$(unit_tests),$(eval $(call unit_test,$(notdir $(test)))))

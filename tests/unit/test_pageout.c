@@ -2,9 +2,7 @@
  * Page-out, end to end: random programs over a machine with plenty of memory, with hardly any, with little
  * swap, and with a disk that fails; and the daemon's own promises.
  *
- * links: mm/amap.c mm/anon.c mm/area.c mm/check.c mm/counters.c mm/fault.c mm/frame.c mm/heap.c mm/object.c
- * links: mm/pageio.c mm/pageout.c mm/readahead.c mm/rmap.c mm/space.c mm/swap.c mm/vm.c mm/policy/clock.c
- * links: mm/policy/policy.c mm/devpager.c arch/x86/pmap.c lib/print.c lib/string.c
+ * links: mm/ mm/policy/ arch/x86/pmap.c lib/print.c lib/string.c
  * links: tests/unit/fake/fake_mm_machine.c tests/unit/fake/fake_mm_mmu.c tests/unit/fake/fake_mm_sched.c
  * links: tests/unit/fake/fake_mm_disk.c tests/unit/fake/fake_mm_file.c tests/unit/fake/fake_mm_program.c
  */
