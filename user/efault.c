@@ -148,6 +148,8 @@ int main(int argc, char **argv) {
     good_page = allocate_pages(2 * PAGE);
     if (munmap(good_page + PAGE, PAGE) != 0)
         fail_errno("munmap");
+    if (mkdir("efault.d", 0755) != 0 || chdir("efault.d") != 0) /* a name too long for the page's edge */
+        fail_errno("efault.d");
     make_file();
     int ends[2];
     if (pipe(ends) < 0)
@@ -200,7 +202,8 @@ int main(int argc, char **argv) {
     try_wait();
     try_short_counts();
     try_unknown_calls();
-    unlink("efault.tmp");
+    if (unlink("efault.tmp") != 0 || chdir("..") != 0 || rmdir("efault.d") != 0)
+        fail_errno("efault.d");
     if (wrong > 0)
         fail("%u calls did not do as they should", wrong);
     printf("efault: %zu calls, %zu bad pointers each\n", COUNT_OF(calls), COUNT_OF(pointers));

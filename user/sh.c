@@ -66,6 +66,7 @@ struct statement {
 
 static int last_status;     /* $? */
 static int last_background; /* $!; 0: none yet */
+static int shell_pid;       /* $$, in its children too */
 static bool interactive;
 static bool job_control; /* the terminal knows foreground groups */
 
@@ -357,7 +358,7 @@ static void text_add(struct text *t, const char *from, size_t length) {
 static const char *expand_variable(struct text *t, const char *s) {
     if (*s == '?' || *s == '!' || *s == '$') {
         char number[16];
-        int value = *s == '?' ? last_status : *s == '!' ? last_background : getpid();
+        int value = *s == '?' ? last_status : *s == '!' ? last_background : shell_pid;
         text_add(t, number, (size_t)snprintf(number, sizeof(number), "%d", value));
         return s + 1;
     }
@@ -837,6 +838,7 @@ static void take_terminal(void) {
 
 int main(int argc, char **argv) {
     program_start(argc, argv, "sh", usage);
+    shell_pid = getpid();
     FILE *input = stdin;
     if (argc > 1 && strcmp(argv[1], "-c") == 0) {
         if (argc < 3)

@@ -53,6 +53,9 @@ struct run host_run(const char *const *command);
 /* Both, and checks that they ended alike: status and output. Returns the guest's. */
 struct run guest_like_host(const struct guest *guest, const char *const *command);
 
+/* Both ended alike; a failure tells the first line that differs. */
+void check_same(const struct run *run, const struct run *host);
+
 /* The counter or gauge of that name; fails the test if there is none. */
 long long counter(const struct run *run, const char *name);
 

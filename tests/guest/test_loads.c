@@ -14,8 +14,8 @@ static const struct load {
 } loads[] = {
     {{"seqsweep", "6M", "3"}, 512, "pswpin"},
     {{"randtouch", "4M", "6000"}, 512, "pswpin"},
-    {{"matmul", "200"}, 192, "pswpin"},
-    {{"matmul", "320", "int", "ikj"}, 256, "pswpin"},
+    {{"matmul", "256"}, 192, "pswpin"},
+    {{"matmul", "400", "int", "ikj"}, 256, "pswpin"},
     {{"quicksort", "8M"}, 640, "pswpin"},
     {{"mergesort", "4M", "2"}, 640, "pswpin"},
     {{"deeprec", "6M", "2"}, 512, "pswpin"},
