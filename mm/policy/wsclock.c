@@ -23,6 +23,14 @@ static void wsclock_add(struct set *set, struct frame *frame) {
     circle_add(set, frame);
 }
 
+/* Where every reference is seen, its time is known and need not wait for the hand. */
+static void wsclock_touch(struct frame *frame) {
+    if (!frame->set->traced)
+        return;
+    frame->policy = frame->set->now;
+    frame->referenced = false;
+}
+
 /* Unused for longer: the difference is taken first, so that it holds when the time wraps. */
 static bool is_older(const struct set *set, const struct frame *frame, const struct frame *other) {
     return other == NULL || set->now - frame->policy > set->now - other->policy;
@@ -56,4 +64,5 @@ const struct policy policy_wsclock = {
     .add = wsclock_add,
     .remove = circle_remove,
     .victim = wsclock_victim,
+    .touch = wsclock_touch,
 };
