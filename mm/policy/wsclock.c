@@ -3,18 +3,19 @@
  * program's own virtual time. The hand goes round as in clock; frame->policy holds the time at which the page
  * was last known to be used.
  *
- *     referenced                 in use: clear the bit, note the time, go on
- *     not, younger than tau      still in the working set: go on
- *     not, older, unmodified     the victim
- *     not, older, modified       would have to be written first: only if nothing cheaper turns up
+ *     referenced              in use: clear the bit, note the time, go on
+ *     not, younger than tau   still in the working set: go on
+ *     not, older              the victim
  *
  * After a full round without a victim everything is in the working set, which means that memory is too small
  * for it; then the page unused for longest goes. Time stands still while the programs wait, so a program that
  * waits for the disk does not lose its pages for it.
  *
  * Source: Carr and Hennessy, "WSClock: a simple and effective algorithm for virtual memory management"
- * (1981). There the hand starts the write of an old modified page and goes on; here the paging daemon's
- * laundry does that after the page has been chosen.
+ * (1981). There the hand schedules the write of an old page that is modified, goes on, and finds it clean the
+ * next time round. Here that is what becomes of a modified victim: it goes to the pool's DIRTY list, is
+ * written by the daemon while nobody waits for it, and can be reclaimed meanwhile. To prefer unmodified pages
+ * here, too, would let modified ones of a program's past stay for ever.
  */
 #include "mm/policy/order.h"
 
@@ -37,25 +38,20 @@ static bool is_older(const struct set *set, const struct frame *frame, const str
 }
 
 static struct frame *wsclock_victim(struct set *set) {
-    struct frame *modified = NULL, *oldest = NULL;
+    struct frame *oldest = NULL;
 
     for (pfn_t looks = set->count; looks > 0; looks--) {
         struct frame *frame = circle_advance(set);
 
         if (frame_test_referenced(frame))
             frame->policy = set->now;
-        if (set->now - frame->policy > set->tau) {
-            if (!frame_test_modified(frame))
-                return frame;
-            if (modified == NULL)
-                modified = frame;
-        }
+        if (set->now - frame->policy > set->tau)
+            return frame;
         if (is_older(set, frame, oldest))
             oldest = frame;
     }
-    if (modified != NULL || oldest == NULL)
-        return modified;
-    set->hand = circle_next(set, oldest);
+    if (oldest != NULL)
+        set->hand = circle_next(set, oldest);
     return oldest;
 }
 
