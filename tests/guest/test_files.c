@@ -63,21 +63,26 @@ START_TEST(files_outlive_the_machine) {
 }
 END_TEST
 
-/* A file larger than memory, copied and read back. */
+/* A file larger than memory, copied; the copy is looked at from here, since the console is slow. */
 START_TEST(file_larger_than_memory) {
     enum { SIZE = 6 << 20 };
     char *bytes = malloc(SIZE);
     for (size_t i = 0; i < SIZE; i++)
         bytes[i] = (char)((i * 2654435761u) >> 13);
     write_file(test_path("big"), bytes, SIZE);
-    struct guest machine = {.frames = 512, .pio = _i == 1, .options = {option_for("--add=%s:/big", "big")}};
-    struct run run = guest_run(&machine, SHELL("cp /big /copy && cat /copy"));
-    ck_assert_int_eq(run.status, 0);
-    ck_assert_uint_eq(run.length, SIZE);
-    ck_assert_mem_eq(run.output, bytes, SIZE);
-    ck_assert_int_ge(counter(&run, "pgfilein"), 2000);
-    ck_assert_int_ge(counter(&run, "pgfileout"), SIZE / 4096);
     free(bytes);
+    struct guest machine = {.frames = 512,
+                            .pio = _i == 1,
+                            .options = {option_for("--add=%s:/big", "big"), option_for("--disk=%s", "disk")}};
+    struct run run = guest_run(&machine, SHELL("cp /big /copy && wc -c /copy && wc -l /big"));
+    ck_assert_int_eq(run.status, 0);
+    ck_assert_int_ge(counter(&run, "pgfilein"), 2 * SIZE / 4096);
+    ck_assert_int_ge(counter(&run, "pgfileout"), SIZE / 4096);
+    char request[300], device[300];
+    snprintf(device, sizeof(device), "%s%s", test_path("disk"), ROOT_PARTITION);
+    snprintf(request, sizeof(request), "dump /copy %s", test_path("copy"));
+    ck_assert_int_eq(host_tool(COMMAND("debugfs", "-R", request, device)), 0);
+    ck_assert_int_eq(host_tool(COMMAND("cmp", test_path("big"), test_path("copy"))), 0);
 }
 END_TEST
 

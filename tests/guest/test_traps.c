@@ -84,7 +84,7 @@ START_TEST(each_bad_access_has_its_signal) {
     make_script(script, sizeof(script), "");
     struct run run = run_script(&(struct guest){.grub = _i == 1}, script);
     ck_assert_uint_ge(count_text(run.log, "badaccess"), 20); /* a line for each that has an address */
-    ck_assert_int_ge(counter(&run, "fault_bad"), 15);
+    ck_assert_int_ge(counter(&run, "fault_bad"), 14);        /* all but those at kernel addresses */
 }
 END_TEST
 
