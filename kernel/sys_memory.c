@@ -131,7 +131,9 @@ long sys_munmap(vaddr_t address, size_t length) {
 }
 
 long sys_mprotect(vaddr_t address, size_t length, unsigned protection) {
-    if (address & PAGE_MASK)
+    const unsigned known = AREA_PROTECTION | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP;
+    const unsigned both = PROT_GROWSDOWN | PROT_GROWSUP;
+    if ((address & PAGE_MASK) || (protection & ~known) || (protection & both) == both)
         return -EINVAL;
     if (bad_range(address, length))
         return -ENOMEM;
@@ -155,7 +157,7 @@ long sys_msync(vaddr_t address, size_t length, unsigned flags) {
         return -EINVAL;
     if (bad_range(address, length))
         return -ENOMEM;
-    return (flags & MS_SYNC) && length ? space_sync(current_space(), address, length) : 0;
+    return length ? space_sync(current_space(), address, length, flags & MS_SYNC) : 0;
 }
 
 /* What has no meaning here (huge pages, merging, core dumps) is taken by doing nothing. */

@@ -2,8 +2,9 @@
  * Anonymous maps: the directory from the pages of an area to their anons, and so, by way of the anon, from a
  * virtual page to its place on disk: what dynamic placement of swap needs.
  *
- * A private area's amap belongs to that area alone: refs == 1. Shared anonymous memory is one amap with an
- * area in each space that shares it; its pages live until the last of these is gone.
+ * A private area's amap belongs to that area, or to the pieces it was split into, which use disjoint ranges of
+ * it. Shared anonymous memory is one amap with an area in each space that shares it; its pages live until the
+ * last of these is gone.
  *
  * The entries stand in chunks made when first needed, so that an area of hundreds of megabytes of which a few
  * pages are touched costs a few chunks. Nothing here sleeps; -ENOMEM means "wait for frames and start over".

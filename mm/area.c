@@ -56,6 +56,8 @@ void area_destroy(struct space *space, struct area *area) {
 
     area_unmap_pages(space, area->start, area_end(area));
     area_take_out(space, area);
+    if (area->amap != NULL && !(area->flags & AREA_SHARED))
+        amap_clear(area->amap, area->amap_offset, area->pages); /* other pieces may use the rest of it */
     if (area->amap != NULL)
         amap_unref(area->amap);
     if (object != NULL) {
@@ -79,17 +81,9 @@ static int area_split(struct area *area, vaddr_t address) {
     upper->start = address;
     upper->pages = area->pages - lower;
     upper->object_offset += lower;
-    if (area->amap != NULL && (area->flags & AREA_SHARED)) {
-        upper->amap_offset += lower;
+    upper->amap_offset += lower;
+    if (area->amap != NULL)
         amap_ref(area->amap);
-    } else if (area->amap != NULL) {
-        upper->amap = amap_split(area->amap, area->amap_offset + lower, upper->pages);
-        upper->amap_offset = 0;
-        if (upper->amap == NULL) {
-            kfree(upper);
-            return -ENOMEM;
-        }
-    }
     if (upper->object != NULL)
         object_ref(upper->object);
     if (upper->flags & AREA_GROWSDOWN)
@@ -116,6 +110,60 @@ int area_split_for_range(struct space *space, vaddr_t start, vaddr_t end) {
         if (frames_wait(USE_KERNEL) != 0)
             return -ENOMEM;
     return 0;
+}
+
+/* --- merging --- */
+
+/* Both show what one longer area would: same rights, and origins that go on from one to the other. */
+static bool alike(const struct area *lower, const struct area *upper) {
+    if (area_end(lower) != upper->start || lower->flags != upper->flags || (lower->flags & AREA_GROWSDOWN))
+        return false;
+    if (lower->object != upper->object || lower->advice != upper->advice)
+        return false;
+    return lower->object == NULL || lower->object_offset + lower->pages == upper->object_offset;
+}
+
+/* Makes one amap serve both areas without moving an entry. False: that cannot be done. Never sleeps. */
+static bool join_amaps(struct area *lower, struct area *upper) {
+    struct amap *amap = lower->amap;
+
+    if (amap == upper->amap)
+        return amap == NULL || lower->amap_offset + lower->pages == upper->amap_offset;
+    if ((lower->flags & AREA_SHARED) || (amap != NULL && upper->amap != NULL))
+        return false;
+    if (amap != NULL)
+        return amap->refs == 1 && amap_extend(amap, lower->amap_offset + lower->pages + upper->pages) == 0;
+    if (upper->amap->refs > 1 || upper->amap_offset < lower->pages)
+        return false;
+    lower->amap = upper->amap;
+    lower->amap_offset = upper->amap_offset - lower->pages;
+    amap_ref(lower->amap);
+    return true;
+}
+
+static bool merge(struct space *space, struct area *lower, struct area *upper) {
+    if (!alike(lower, upper) || !join_amaps(lower, upper))
+        return false;
+    lower->pages += upper->pages;
+    area_take_out(space, upper);
+    if (upper->amap != NULL)
+        amap_unref(upper->amap);
+    if (upper->object != NULL)
+        object_unref(upper->object); /* never the last: lower has one */
+    kfree(upper);
+    return true;
+}
+
+/* Joins what is alike among the areas that touch [start, end]. Never sleeps. */
+static void merge_range(struct space *space, vaddr_t start, vaddr_t end) {
+    struct area *area = space_find_from(space, start > 0 ? start - 1 : 0);
+
+    while (area != NULL && area->start <= end) {
+        struct area *next = space_next(space, area);
+
+        if (next == NULL || !merge(space, area, next))
+            area = next;
+    }
 }
 
 /* --- ranges --- */
@@ -253,20 +301,6 @@ static int reserve_places_waiting(struct space *space, vaddr_t address) {
 
 /* --- mmap --- */
 
-/* Grows the area just below instead of making a new one, where the two would be alike and are untouched. */
-static bool merge_with_lower(struct space *space, const struct map_request *request, vaddr_t address,
-                             pgoff_t pages) {
-    struct area *lower = address > 0 ? space_find(space, address - 1) : NULL;
-
-    if (lower == NULL || request->object != NULL || lower->object != NULL || lower->amap != NULL)
-        return false;
-    if (space->lock_future || lower->flags != request->flags || (lower->flags & AREA_SHARED) ||
-        lower->pages + pages < pages)
-        return false;
-    lower->pages += pages;
-    return true;
-}
-
 static void populate(struct space *space, vaddr_t start, vaddr_t end, unsigned flags) {
     for (vaddr_t at = start; at < end; at += PAGE_SIZE)
         if (vm_fault(space, at, flags & AREA_WRITE ? FAULT_WRITE : FAULT_READ) != FAULT_OK)
@@ -305,27 +339,24 @@ int space_map(struct space *space, const struct map_request *request, vaddr_t *r
         kfree(area);
         return -ENOMEM;
     }
-    if (merge_with_lower(space, request, address, pages)) {
-        kfree(area);
-    } else {
-        *area = (struct area){.start = address,
-                              .pages = pages,
-                              .flags = request->flags | (space->lock_future ? AREA_LOCKED : 0),
-                              .object = request->object,
-                              .object_offset = request->object_offset};
-        if (area->object != NULL)
-            object_ref(area->object);
-        if (area->object != NULL && area->object->amap != NULL && (area->flags & AREA_SHARED)) {
-            area->amap = area->object->amap;
-            area->amap_offset = area->object_offset;
-            amap_ref(area->amap);
-        }
-        area_insert(space, area);
+    *area = (struct area){.start = address,
+                          .pages = pages,
+                          .flags = request->flags | (space->lock_future ? AREA_LOCKED : 0),
+                          .object = request->object,
+                          .object_offset = request->object_offset};
+    if (area->object != NULL)
+        object_ref(area->object);
+    if (area->object != NULL && area->object->amap != NULL && (area->flags & AREA_SHARED)) {
+        area->amap = area->object->amap;
+        area->amap_offset = area->object_offset;
+        amap_ref(area->amap);
     }
+    area_insert(space, area);
     if (reserve_places_waiting(space, address) != 0) {
         space_unmap(space, address, bytes);
         return -ENOMEM;
     }
+    merge_range(space, address, address + bytes);
     *result = address;
     if (request->populate || space->lock_future)
         populate(space, address, address + bytes, request->flags);
@@ -385,13 +416,31 @@ int space_protect(struct space *space, vaddr_t address, size_t length, unsigned 
         area->flags = (area->flags & ~(unsigned)AREA_PROTECTION) | (protection & AREA_PROTECTION);
         enforce_protection(space, area);
     }
+    merge_range(space, address, end);
     return 0;
 }
 
 /* --- mremap --- */
 
+/* Pieces of one area share its amap: before one of them grows, it takes its entries to an amap of its own. */
+static int own_amap(struct area *area) {
+    struct amap *own;
+
+    if (area->amap == NULL || (area->flags & AREA_SHARED) || area->amap->refs == 1)
+        return 0;
+    own = amap_split(area->amap, area->amap_offset, area->pages);
+    if (own == NULL)
+        return -ENOMEM;
+    amap_unref(area->amap);
+    area->amap = own;
+    area->amap_offset = 0;
+    return 0;
+}
+
 /* Makes the area longer where it stands, if what is above is free. 0, -ENOMEM (no memory: try again). */
 static int grow_in_place(struct area *area, pgoff_t pages) {
+    if (own_amap(area) != 0)
+        return -ENOMEM;
     if (area->amap != NULL && amap_extend(area->amap, area->amap_offset + pages) != 0)
         return -ENOMEM;
     area->pages = pages;
@@ -463,7 +512,7 @@ int space_remap(struct space *space, vaddr_t old, size_t old_length, size_t new_
 
 /* --- msync, madvise, mincore --- */
 
-int space_sync(struct space *space, vaddr_t address, size_t length) {
+int space_sync(struct space *space, vaddr_t address, size_t length, bool wait) {
     vaddr_t end;
     int error = area_range_check(address, length, &end), worst = 0;
 
@@ -479,7 +528,7 @@ int space_sync(struct space *space, vaddr_t address, size_t length) {
             return -ENOMEM;
         stop = MIN(end, area_end(area));
         object = area->object;
-        if (object != NULL && (area->flags & AREA_SHARED)) {
+        if (wait && object != NULL && (area->flags & AREA_SHARED)) {
             pgoff_t first = area->object_offset + area_page(area, address);
 
             object_ref(object);
@@ -494,18 +543,21 @@ int space_sync(struct space *space, vaddr_t address, size_t length) {
 
 int space_discard(struct space *space, vaddr_t address, size_t length) {
     vaddr_t end;
-    int error = area_range_check(address, length, &end);
+    int error = area_range_check(address, length, &end), result = 0;
 
     if (error != 0)
         return error;
     while (address < end) {
-        struct area *area = space_find(space, address);
+        struct area *area = space_find_from(space, address);
         vaddr_t stop;
 
-        if (area == NULL)
+        if (area == NULL || area->start >= end)
             return -ENOMEM;
+        if (area->start > address)
+            result = -ENOMEM; /* a hole; the rest is done all the same */
         if (area->flags & AREA_LOCKED)
             return -EINVAL;
+        address = MAX(address, area->start);
         stop = MIN(end, area_end(area));
         area_unmap_pages(space, address, stop);
         if (area->amap != NULL && !(area->flags & AREA_SHARED))
@@ -513,7 +565,21 @@ int space_discard(struct space *space, vaddr_t address, size_t length) {
                        (pgoff_t)((stop - address) >> PAGE_SHIFT));
         address = stop;
     }
-    return 0;
+    return result;
+}
+
+void spaces_truncate_private(struct object *object, pgoff_t first) {
+    list_for_each (space, &spaces, struct space, link) {
+        list_for_each (area, &space->areas, struct area, link) {
+            pgoff_t skip = first > area->object_offset ? first - area->object_offset : 0;
+
+            if (area->object != object || (area->flags & AREA_SHARED) || skip >= area->pages)
+                continue;
+            area_unmap_pages(space, area->start + ((vaddr_t)skip << PAGE_SHIFT), area_end(area));
+            if (area->amap != NULL)
+                amap_clear(area->amap, area->amap_offset + skip, area->pages - skip);
+        }
+    }
 }
 
 static bool is_resident(const struct area *area, pgoff_t page) {

@@ -20,6 +20,7 @@
 #include "mm/memobject.h"
 #include "mm/pageout.h"
 #include "mm/policy.h"
+#include "mm/space.h"
 
 struct list objects = LIST_INITIALIZER(objects);
 uint32_t object_pages_resident;
@@ -295,6 +296,7 @@ void object_truncate(struct object *object, uint64_t size) {
     struct frame *frame;
 
     may_sleep();
+    spaces_truncate_private(object, first);
     if (object->amap != NULL) {
         memobject_truncate(object, size);
         return;

@@ -115,18 +115,43 @@ int space_make_stack(struct space *space, vaddr_t top, size_t limit) {
     return 0;
 }
 
+#define STACK_GAP   ((vaddr_t)1 << 20) /* kept free below a stack, so that an overflow is noticed */
+#define GROWTH_ROOM ((pgoff_t)(8u << 20) / PAGE_SIZE) /* pages that an area of MAP_GROWSDOWN may grow to */
+
+/* Room for @more entries before the area's first. A stack of exec's has it; other areas get it now, or not.
+ */
+static bool room_below(struct area *area, pgoff_t more) {
+    struct amap *roomier;
+
+    if (area->amap == NULL || more <= area->amap_offset)
+        return true;
+    if (area->amap->refs > 1 || area->pages + more > GROWTH_ROOM)
+        return false;
+    roomier = amap_copy(area->amap, area->amap_offset, area->pages, GROWTH_ROOM, GROWTH_ROOM + area->pages);
+    if (roomier == NULL)
+        return false;
+    amap_unref(area->amap);
+    area->amap = roomier;
+    area->amap_offset = GROWTH_ROOM;
+    return true;
+}
+
 bool space_grow_stack(struct space *space, vaddr_t address) {
     struct area *area = space_find_from(space, address);
-    vaddr_t start = PAGE_DOWN(address);
+    vaddr_t start = PAGE_DOWN(address), below = 0;
 
-    if (area == NULL || !(area->flags & AREA_GROWSDOWN) || start < space->stack_limit || start >= area->start)
+    if (area == NULL || !(area->flags & AREA_GROWSDOWN) || start >= area->start)
+        return false;
+    if (area->link.prev != &space->areas)
+        below = area_end(list_entry(area->link.prev, struct area, link));
+    if (start < below + STACK_GAP || (area_end(area) > space->stack_limit && start < space->stack_limit))
         return false;
     pgoff_t more = (pgoff_t)((area->start - start) >> PAGE_SHIFT);
-    if (more > area->amap_offset)
-        return false; /* the amap was made for the limit */
+    if (!room_below(area, more))
+        return false;
     area->start = start;
     area->pages += more;
-    area->amap_offset -= more;
+    area->amap_offset -= area->amap == NULL ? 0 : more;
     return true;
 }
 

@@ -96,8 +96,16 @@ int space_protect(struct space *space, vaddr_t address, size_t length, unsigned 
 /* mremap: old and new length in bytes, Linux's MREMAP_MAYMOVE (1) and MREMAP_FIXED (2). */
 int space_remap(struct space *space, vaddr_t old, size_t old_length, size_t new_length, unsigned flags,
                 vaddr_t new_place, vaddr_t *result);
-/* msync: writes modified shared file pages of the range and waits. */
-int space_sync(struct space *space, vaddr_t address, size_t length);
+/*
+ * msync: writes modified shared file pages of the range and waits; without @wait only looks whether all of it
+ * is mapped, as the daemon writes them in time anyway. -ENOMEM where it is not, -EIO.
+ */
+int space_sync(struct space *space, vaddr_t address, size_t length, bool wait);
+/*
+ * The object has been cut before its page @first: private copies of pages from there on go too, in all
+ * spaces. Never sleeps.
+ */
+void spaces_truncate_private(struct object *object, pgoff_t first);
 /* madvise(MADV_DONTNEED): private pages go, file pages are unmapped. -EINVAL in a locked area. */
 int space_discard(struct space *space, vaddr_t address, size_t length);
 
