@@ -8,13 +8,37 @@
 #include "arch/x86/usercopy.h"
 #include "kernel/process.h"
 #include "lib/errno.h"
+#include "lib/log.h"
 #include "mm/heap.h"
 
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 
-struct file *descriptor_file(int fd) {
+static struct file *look_up(int fd) {
     return fd >= 0 && fd < FILES_MAX ? process_current()->files[fd] : NULL;
+}
+
+struct file *descriptor_file_ref(int fd) {
+    struct file *file = look_up(fd);
+    if (file)
+        file_ref(file);
+    return file;
+}
+
+struct file *descriptor_file(int fd) {
+    struct thread *self = thread_current;
+    struct file *file = descriptor_file_ref(fd);
+    if (file) {
+        ASSERT(self->held_count < HELD_FILES_MAX);
+        self->held[self->held_count++] = file;
+    }
+    return file;
+}
+
+void descriptor_release_held(void) {
+    struct thread *self = thread_current;
+    while (self->held_count > 0)
+        file_unref(self->held[--self->held_count]);
 }
 
 void descriptor_set_close_on_exec(int fd, bool on) {
@@ -39,7 +63,7 @@ int descriptor_allocate(struct file *file, int lowest, bool close_on_exec) {
 }
 
 struct file *descriptor_take(int fd) {
-    struct file *file = descriptor_file(fd);
+    struct file *file = look_up(fd);
     if (file) {
         process_current()->files[fd] = NULL;
         descriptor_set_close_on_exec(fd, false);
@@ -64,29 +88,40 @@ void path_argument_free(char *path) {
     kpage_free(path);
 }
 
-int path_start(int directory_fd, const char *path, struct vnode **start) {
-    if (path[0] == '/') {
-        *start = NULL;
-        return 0;
-    }
-    if (directory_fd == AT_FDCWD) {
-        *start = process_current()->cwd;
-        return 0;
-    }
-    struct file *file = descriptor_file(directory_fd);
-    if (!file)
-        return -EBADF;
-    *start = file->vnode;
-    return S_ISDIR(file->vnode->mode) ? 0 : -ENOTDIR;
+struct vnode *working_directory(void) {
+    struct vnode *cwd = process_current()->cwd;
+    vnode_ref(cwd);
+    return cwd;
 }
 
 int descriptor_vnode(int fd, struct vnode **found) {
-    struct file *file = descriptor_file(fd);
-    if (!file && fd != AT_FDCWD)
+    if (fd == AT_FDCWD) {
+        *found = working_directory();
+        return 0;
+    }
+    const struct file *file = look_up(fd);
+    if (!file)
         return -EBADF;
-    *found = file ? file->vnode : process_current()->cwd;
+    *found = file->vnode;
     vnode_ref(*found);
     return 0;
+}
+
+int path_start(int directory_fd, const char *path, struct vnode **start) {
+    *start = NULL;
+    if (path[0] == '/')
+        return 0;
+    int error = descriptor_vnode(directory_fd, start);
+    if (!error && !S_ISDIR((*start)->mode)) {
+        vnode_unref(*start);
+        error = -ENOTDIR;
+    }
+    return error;
+}
+
+void path_start_release(struct vnode *start) {
+    if (start)
+        vnode_unref(start);
 }
 
 int path_lookup_at(int directory_fd, vaddr_t user_path, unsigned flags, struct vnode **found) {
@@ -99,8 +134,10 @@ int path_lookup_at(int directory_fd, vaddr_t user_path, unsigned flags, struct v
         error = (flags & AT_EMPTY_PATH) ? descriptor_vnode(directory_fd, found) : -ENOENT;
     } else {
         error = path_start(directory_fd, path, &start);
-        if (!error)
+        if (!error) {
             error = path_walk(start, path, (flags & AT_SYMLINK_NOFOLLOW) ? WALK_NOFOLLOW : 0, found);
+            path_start_release(start);
+        }
     }
     path_argument_free(path);
     return error;

@@ -5,10 +5,14 @@
 #include "fs/file.h"
 
 /*
- * The current process's open file, or NULL. No reference is taken: only the process itself, which is busy
- * with this system call, changes its table.
+ * The current process's open file, or NULL. It stays open until the system call is over, even if another
+ * thread closes the descriptor meanwhile: at most HELD_FILES_MAX in one call.
  */
 struct file *descriptor_file(int fd);
+/* At the end of every system call: lets go of what descriptor_file() has found. */
+void descriptor_release_held(void);
+/* The same file with a reference of the caller's own. */
+struct file *descriptor_file_ref(int fd);
 
 /* Gives @file (whose reference passes) the lowest free descriptor from @lowest on; -EMFILE: it is closed. */
 int descriptor_allocate(struct file *file, int lowest, bool close_on_exec);
@@ -25,8 +29,12 @@ void path_argument_free(char *path);
 /* The vnode of an open descriptor, or the working directory for AT_FDCWD; with a reference. -EBADF. */
 int descriptor_vnode(int fd, struct vnode **found);
 
-/* Where a relative path of an …at() call starts (no reference taken). -EBADF, -ENOTDIR. */
+/* The working directory, with a reference. */
+struct vnode *working_directory(void);
+
+/* Where a relative path of an …at() call starts, with a reference; NULL: the root. -EBADF, -ENOTDIR. */
 int path_start(int directory_fd, const char *path, struct vnode **start);
+void path_start_release(struct vnode *start);
 
 /*
  * The vnode, with a reference, that (directory descriptor, path, AT_* flags) name; with AT_EMPTY_PATH and an

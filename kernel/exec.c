@@ -17,6 +17,7 @@
 #include "arch/x86/abi.h"
 #include "arch/x86/memory.h"
 #include "arch/x86/usercopy.h"
+#include "kernel/descriptor.h"
 #include "kernel/elf.h"
 #include "kernel/process.h"
 #include "kernel/random.h"
@@ -155,8 +156,9 @@ static size_t strings_length(const struct strings *strings, size_t at) {
 /* --- finding the program --- */
 
 static int open_executable(const char *path, struct vnode **found) {
-    struct vnode *vnode;
-    int error = path_walk(process_current()->cwd, path, 0, &vnode);
+    struct vnode *cwd = working_directory(), *vnode;
+    int error = path_walk(cwd, path, 0, &vnode);
+    vnode_unref(cwd);
     if (error)
         return error;
     if (!S_ISREG(vnode->mode) || !vnode->has_pages || !(vnode->mode & 0111)) {
@@ -436,20 +438,22 @@ static int parse_elf(struct image *image, const char *path) {
     return 0;
 }
 
-/* Builds the new space; 0 with it current and *@old the one to let go, or errno with the old one current. */
-static int build_space(struct image *image, struct space **old, vaddr_t *stack) {
+/* Builds the new space, which this thread then uses while the process still has the old one; or errno. */
+static int build_space(struct image *image, vaddr_t *stack) {
     struct space *space = space_create();
     if (!space)
         return -ENOMEM;
     space->owner_pid = process_current()->pid;
-    *old = process_use_space(space);
+    process_borrow_space(space);
     int error = map_program(space, image);
     if (!error)
         error = load_image(space);
     if (!error)
         error = build_stack(space, image, stack);
+    if (!error && wait_killed())
+        error = -EINTR;
     if (error) {
-        process_use_space(*old);
+        process_borrow_space(NULL);
         space_unref(space);
     }
     return error;
@@ -493,10 +497,22 @@ static void set_names(struct process *process, const char *path) {
     kfree(old);
 }
 
+/* The process's old space, if there is one, is let go; the new one, borrowed until now, takes its place. */
+static void switch_space(struct process *process) {
+    struct space *old = process->space;
+    process->space = thread_current->borrowed;
+    thread_current->borrowed = NULL;
+    if (old) {
+        process_count_faults(process, old);
+        space_unref(old);
+    }
+}
+
 /* The point of no return: nothing in here can fail. */
-static void commit(struct image *image, const char *path, struct space *old) {
+static void commit(struct image *image, const char *path) {
     struct process *process = process_current();
     struct vnode *old_executable = process->executable;
+    process_end_other_threads();
     process->executable = image->vnode;
     image->vnode = NULL;
     close_on_exec(process);
@@ -504,10 +520,7 @@ static void commit(struct image *image, const char *path, struct space *old) {
     context_reset_user_state(&thread_current->context);
     thread_current->clear_tid = 0;
     set_names(process, path);
-    if (old) {
-        process_count_faults(process, old);
-        space_unref(old);
-    }
+    switch_space(process);
     process_release_vfork(process);
     if (old_executable)
         vnode_unref(old_executable);
@@ -540,7 +553,6 @@ static int collect_strings(struct image *image, const struct prefix *prefix, con
 static int exec_image(struct image *image, const char *path, const struct exec_source *source,
                       struct trap_frame *frame) {
     struct prefix prefix = {.page = kpage_alloc()};
-    struct space *old;
     vaddr_t stack;
     if (!prefix.page)
         return -ENOMEM;
@@ -550,10 +562,10 @@ static int exec_image(struct image *image, const char *path, const struct exec_s
     if (!error)
         error = parse_elf(image, path);
     if (!error)
-        error = build_space(image, &old, &stack);
+        error = build_space(image, &stack);
     if (!error) {
         trap_frame_init_user(frame, image->bias + image->elf.entry, stack);
-        commit(image, path, old);
+        commit(image, path);
     }
     kpage_free(prefix.page);
     return error;

@@ -1,11 +1,17 @@
 /*
- * The end of a process, and wait4.
+ * The end of threads and processes, and wait4.
+ *
+ * A process ends with its last thread. When it is to end as a whole (exit_group, a fatal signal), all its
+ * threads are told so, and each ends when it next returns to user mode, or at once if it is asleep in a way
+ * that may be cut short; exec does the same to all threads but its own.
  *
  * A process gives back its memory first, because others may be waiting for frames, then its files; then it
  * hands its children to init, becomes a zombie (pid, status and usage for the parent's wait4), and its
  * thread ends. While it does so, no signal reaches it and nothing it waits for can be cut short: to delete
  * an unlinked file half would ruin the file system.
  */
+#include "arch/x86/usercopy.h"
+#include "kernel/futex.h"
 #include "kernel/process.h"
 #include "lib/errno.h"
 #include "lib/log.h"
@@ -39,8 +45,6 @@ static void release_files(struct process *process) {
 static void hand_over_children(struct process *process) {
     while (!list_empty(&process->children)) {
         struct process *child = list_first(&process->children, struct process, sibling);
-        if (child->parent->vfork_child == child)
-            child->parent->vfork_child = NULL;
         process_set_parent(child, process_init);
         if (child->exited)
             process_notify_parent(child, CLD_EXITED, child->exit_status >> 8);
@@ -48,10 +52,9 @@ static void hand_over_children(struct process *process) {
 }
 
 void process_release_vfork(struct process *process) {
-    struct process *parent = process->parent;
-    if (parent && parent->vfork_child == process) {
-        parent->vfork_child = NULL;
-        wake_all(&parent->child_event);
+    if (process->uses_parents_space) {
+        process->uses_parents_space = false;
+        wake_all(&process->parent->child_event);
     }
 }
 
@@ -75,7 +78,6 @@ static bool parent_ignores(const struct process *process) {
 
 static void become_zombie(struct process *process, int wait_status) {
     int signal = wait_status & 0x7F;
-    process->exit_status = wait_status;
     process->exited = true;
     bool unwanted = parent_ignores(process);
     process_notify_parent(process, signal ? CLD_KILLED : CLD_EXITED, signal ? signal : wait_status >> 8);
@@ -83,14 +85,13 @@ static void become_zombie(struct process *process, int wait_status) {
         process_destroy(process);
 }
 
-NORETURN void process_exit(int wait_status) {
-    struct thread *self = thread_current;
-    struct process *process = self->process;
-    ASSERT(process && !process->exiting);
-    process->exiting = true;
-    process->killed_by = 0;
+/* The last thread gives back what the process has. */
+static void end_process(struct process *process) {
+    int wait_status = process->exit_status;
+    process->exiting = true; /* from here on nothing cuts a sleep short: what is begun is finished */
+    process->dying = false;
     process->stopped = false;
-    self->signals_blocked = ~0ull;
+    thread_current->signals_blocked = ~0ull;
     timer_set(process, 0, 0, NULL, NULL);
     release_space(process);
     process_release_vfork(process);
@@ -98,10 +99,63 @@ NORETURN void process_exit(int wait_status) {
     if (process == process_init)
         machine_shutdown(wait_status);
     hand_over_children(process);
-    self->process = NULL;
-    list_remove(&self->siblings);
     become_zombie(process, wait_status);
+}
+
+/* True when @thread is the only one of its process. */
+static bool alone(const struct thread *thread) {
+    return thread->process->threads.next == thread->process->threads.prev;
+}
+
+/* The word that set_tid_address named: pthread_join sleeps on it. */
+static void clear_tid(struct thread *self) {
+    uint32_t zero = 0;
+    bool shared = !alone(self) || self->process->space->refs > 1;
+    if (shared && self->clear_tid && !user_write(self->clear_tid, &zero, sizeof zero))
+        futex_wake(self->clear_tid, 1);
+}
+
+NORETURN void process_exit_thread(int wait_status) {
+    struct thread *self = thread_current;
+    struct process *process = self->process;
+    if (!process->dying)
+        process->exit_status = wait_status;
+    clear_tid(self);
+    list_remove(&self->siblings);
+    if (list_empty(&process->threads)) {
+        end_process(process);
+    } else {
+        signal_retarget(process);
+        wake_all(&process->child_event); /* for exec, which waits until it is alone */
+    }
+    self->process = NULL;
     thread_exit();
+}
+
+void process_doom(struct process *process, int wait_status) {
+    if (process->dying || process->exiting)
+        return;
+    process->dying = true;
+    process->exit_status = wait_status;
+    signal_wake_doomed(process);
+}
+
+NORETURN void process_exit(int wait_status) {
+    process_doom(process_current(), wait_status);
+    process_exit_thread(wait_status);
+}
+
+void process_end_other_threads(void) {
+    struct thread *self = thread_current;
+    struct process *process = self->process;
+    if (alone(self))
+        return;
+    process->survivor = self;
+    signal_wake_doomed(process);
+    while (!alone(self))
+        wait_on(&process->child_event);
+    process->survivor = NULL;
+    self->id = process->pid;
 }
 
 /* --- wait4 --- */

@@ -1,11 +1,13 @@
 /*
- * fork, vfork and the process side of clone: a new process that continues where its parent is.
+ * fork, vfork and clone: a new process, or a new thread, that continues where its parent is.
  *
  * The child gets a copy of everything the parent has: its space copy-on-write (mm/space.h, so no page is
  * copied here), its descriptors, signal actions, registers and FPU state. With CLONE_VM it gets the space
  * itself; that is sound because a fault never holds anything while it sleeps, and the space is counted.
  * With CLONE_VFORK the parent sleeps until the child has let go of the space, by exec or by exit.
- * Threads (CLONE_THREAD, CLONE_SIGHAND, CLONE_FILES) are refused.
+ *
+ * With CLONE_THREAD the new one is a thread of the same process, which then shares all of that; whoever
+ * wants to share only a part of it (CLONE_FILES without CLONE_THREAD, say) is refused.
  *
  * Source: Bach, "The Design of the UNIX Operating System", 7.1; clone(2).
  */
@@ -22,9 +24,12 @@
 #include <linux/sched.h>
 
 #define CLONE_EXIT_SIGNAL 0xFFu
-#define CLONE_SUPPORTED                                                                                      \
-    (CLONE_EXIT_SIGNAL | CLONE_VM | CLONE_VFORK | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID |  \
-     CLONE_CHILD_CLEARTID | CLONE_DETACHED)
+#define CLONE_TIDS                                                                                           \
+    (CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED)
+#define CLONE_FOR_PROCESS (CLONE_EXIT_SIGNAL | CLONE_VM | CLONE_VFORK | CLONE_TIDS)
+/* What pthread_create asks for: all of it or nothing. */
+#define CLONE_AS_THREAD  (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
+#define CLONE_FOR_THREAD (CLONE_EXIT_SIGNAL | CLONE_AS_THREAD | CLONE_SYSVSEM | CLONE_TIDS)
 
 static void copy_files(struct process *child, const struct process *parent) {
     for (int fd = 0; fd < FILES_MAX; fd++) {
@@ -84,9 +89,9 @@ static void write_tids(struct process *child, const struct clone_request *reques
     if (request->flags & CLONE_PARENT_SETTID)
         user_write(request->parent_tid, &child->pid, sizeof child->pid);
     if (request->flags & CLONE_CHILD_SETTID) {
-        struct space *own = process_use_space(child->space);
+        process_borrow_space(child->space);
         user_write(request->child_tid, &child->pid, sizeof child->pid);
-        process_use_space(own);
+        process_borrow_space(NULL);
     }
 }
 
@@ -107,19 +112,19 @@ static int abandon(struct process *child, struct thread *thread, int error) {
 }
 
 /* Sleeps until the child has let go of our space, or we are killed; the child may be gone by then. */
-static void wait_for_vfork(struct process *child) {
+static void wait_for_vfork(int child_pid) {
     struct process *self = process_current();
-    self->vfork_child = child;
-    while (self->vfork_child == child) {
+    for (;;) {
+        const struct process *child = process_find(child_pid);
+        if (!child || child->parent != self || !child->uses_parents_space)
+            return;
         if (wait_killable(&self->child_event) == -EINTR)
-            self->vfork_child = NULL;
+            return;
     }
 }
 
-long process_clone(const struct clone_request *request) {
+static long clone_process(const struct clone_request *request) {
     struct process *parent = process_current();
-    if (request->flags & ~CLONE_SUPPORTED)
-        return -ENOSYS;
     struct process *child = process_create();
     struct thread *thread = child ? thread_create() : NULL;
     if (!thread)
@@ -140,8 +145,40 @@ long process_clone(const struct clone_request *request) {
     write_tids(child, request);
     count(COUNT_FORKS);
     int pid = child->pid;
+    child->uses_parents_space = request->flags & CLONE_VFORK;
     thread_ready(thread);
     if (request->flags & CLONE_VFORK)
-        wait_for_vfork(child);
+        wait_for_vfork(pid);
     return pid;
+}
+
+static long clone_thread(const struct clone_request *request) {
+    struct process *process = process_current();
+    struct thread *thread = thread_create();
+    if (!thread)
+        return -ENOMEM;
+    copy_thread(thread, thread_current, request);
+    int error = copy_tls(thread, request);
+    if (!error && thread_doomed(thread_current))
+        error = -EINTR;
+    if (error) {
+        thread_destroy(thread);
+        return error;
+    }
+    process_adopt_thread(process, thread);
+    int id = thread->id;
+    if (request->flags & CLONE_PARENT_SETTID)
+        user_write(request->parent_tid, &id, sizeof id);
+    if (request->flags & CLONE_CHILD_SETTID)
+        user_write(request->child_tid, &id, sizeof id);
+    thread_ready(thread);
+    return id;
+}
+
+long process_clone(const struct clone_request *request) {
+    uint32_t flags = request->flags;
+    if (!(flags & CLONE_THREAD))
+        return flags & ~CLONE_FOR_PROCESS ? -ENOSYS : clone_process(request);
+    bool whole = (flags & CLONE_AS_THREAD) == CLONE_AS_THREAD;
+    return !whole || (flags & ~CLONE_FOR_THREAD) ? -EINVAL : clone_thread(request);
 }

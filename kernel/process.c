@@ -26,10 +26,14 @@ struct process *process_find(int pid) {
     return NULL;
 }
 
-/* A number that is not in use as group or session either: those outlive the process that founded them. */
+/* A number is also in use as thread, group or session: those outlive the process that founded them. */
 static bool pid_in_use(int pid) {
     list_for_each (process, &processes, struct process, all) {
         if (process->pid == pid || process->group == pid || process->session == pid)
+            return true;
+    }
+    list_for_each (thread, &threads, struct thread, all) {
+        if (thread->id == pid)
             return true;
     }
     return false;
@@ -54,6 +58,7 @@ struct process *process_create(void) {
     list_init(&process->threads);
     list_init(&process->children);
     list_init(&process->sibling);
+    list_init(&process->queued);
     list_add_tail(&processes, &process->all);
     return process;
 }
@@ -62,14 +67,15 @@ void process_destroy(struct process *process) {
     ASSERT(!process->space && list_empty(&process->threads) && list_empty(&process->children));
     list_remove(&process->sibling);
     list_remove(&process->all);
+    signal_forget_all(process);
     kfree(process->executable_path);
     kfree(process);
 }
 
 void process_adopt_thread(struct process *process, struct thread *thread) {
-    ASSERT(list_empty(&process->threads)); /* one thread a process, until there is a futex */
+    bool first = list_empty(&process->threads);
     thread->process = process;
-    thread->id = process->pid;
+    thread->id = first ? process->pid : next_pid();
     list_add_tail(&process->threads, &thread->siblings);
 }
 
@@ -79,12 +85,9 @@ void process_set_parent(struct process *process, struct process *parent) {
     list_add_tail(&parent->children, &process->sibling);
 }
 
-struct space *process_use_space(struct space *space) {
-    struct process *process = process_current();
-    struct space *old = process->space;
-    process->space = space;
-    space_activate(space);
-    return old;
+void process_borrow_space(struct space *space) {
+    thread_current->borrowed = space;
+    space_activate(thread_space(thread_current));
 }
 
 void process_count_faults(struct process *process, const struct space *space) {
@@ -114,7 +117,7 @@ bool vm_kill_largest(void) {
     list_for_each (process, &processes, struct process, all) {
         if (!process->space)
             continue;
-        if (process->killed_by || process->exiting)
+        if (process->dying || process->exiting)
             return true;
         struct space_usage usage;
         space_usage(process->space, &usage);

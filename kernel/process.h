@@ -17,13 +17,14 @@ struct signal_info {
     int code;        /* SI_USER, CLD_EXITED, SEGV_MAPERR, … */
     int pid;         /* sender, or child */
     int status;      /* of the child */
+    int value;       /* of sigqueue */
     vaddr_t address; /* of the fault */
 };
 
 struct process {
     int pid, group, session;
     struct space *space; /* NULL once it has been given back (exit) */
-    struct list threads;
+    struct list threads; /* running, by `siblings` */
     struct process *parent;
     struct list children, sibling; /* sibling: link in the parent's children */
     struct list all;
@@ -36,23 +37,25 @@ struct process {
     char name[16]; /* last component of the program's path */
 
     /* exit.c */
-    bool exiting;                 /* process_exit() has begun: no signal reaches it any more */
+    bool dying;                   /* told to end: each of its threads does so as soon as it can */
+    bool exiting;                 /* the last thread gives everything back: no signal reaches it any more */
     bool exited;                  /* a zombie: only the entry for wait4 is left */
     int exit_status;              /* Linux's wait status */
-    struct process *vfork_child;  /* the child whose exec or exit this process waits for */
-    struct waitq child_event;     /* wait4 and vfork sleep here */
+    struct thread *survivor;      /* in exec: all threads but this one end; else NULL */
+    bool uses_parents_space;      /* after vfork, until exec or exit */
+    struct waitq child_event;     /* wait4 and vfork sleep here; exec, until the other threads are gone */
     int child_minor, child_major; /* fault counts of children waited for */
     uint32_t minor, major;        /* and of this process's earlier spaces */
     uint64_t user_ticks, kernel_ticks, child_user_ticks, child_kernel_ticks;
     uint64_t start_tick;
 
     /* signal.c */
-    int killed_by;             /* fatal signal under way, or 0 */
     bool stopped, continued;   /* continued: not yet reported to wait4 */
     int stop_signal;           /* that stopped it, not yet reported to wait4; else 0 */
     struct waitq stop_waiters; /* its threads sleep here while it is stopped */
     uint64_t signals_pending;
     struct signal_info info[SIGNALS + 1];
+    struct list queued; /* real-time signals sent again while pending */
     struct signal_action {
         vaddr_t handler, restorer; /* handler: 0 SIG_DFL, 1 SIG_IGN */
         uint64_t mask;
@@ -76,20 +79,34 @@ struct process *process_find(int pid); /* or NULL; zombies too */
 struct process *process_create(void);
 /* Frees the entry of a process that has given everything else back. */
 void process_destroy(struct process *process);
-/* Makes @thread one of @process, with the process's pid as its id if it is the first. */
+/* Makes @thread one of @process: the first has the process's pid as its id, others get a new one. */
 void process_adopt_thread(struct process *process, struct thread *thread);
 void process_set_parent(struct process *process, struct process *parent);
 
+/* The space that a thread runs in; NULL: none, as for kernel threads. */
+static inline struct space *thread_space(const struct thread *thread) {
+    if (thread->borrowed || !thread->process)
+        return thread->borrowed;
+    return thread->process->space;
+}
+
 /*
- * Makes @space the one that the running process uses, and returns the one it used. For exec and fork,
- * which write into a space that is not yet in use.
+ * Makes the running thread, and it alone, use @space; NULL: its process's again. For exec and fork, which
+ * fill a space that is not yet, or not their own process's.
  */
-struct space *process_use_space(struct space *space);
+void process_borrow_space(struct space *space);
+
+/* True when @thread has been told to end: by a fatal signal, exit in another thread, or exec there. */
+static inline bool thread_doomed(const struct thread *thread) {
+    const struct process *process = thread->process;
+    return process && (process->dying || (process->survivor && process->survivor != thread));
+}
 
 /* Adds the fault counts of a space that the process is about to leave to its own. */
 void process_count_faults(struct process *process, const struct space *space);
 
-/* kernel/fork.c. Returns the child's pid or errno. @flags: Linux's CLONE_*; @stack 0: the parent's. */
+/* kernel/fork.c. Returns the child's pid, or the new thread's id, or errno. @flags: Linux's CLONE_*; @stack
+ * 0: the parent's. */
 struct clone_request {
     uint32_t flags;
     vaddr_t stack, parent_tid, child_tid, tls;
@@ -105,8 +122,15 @@ int exec_program(const char *path, const char *const *argv, const char *const *e
 /* The same with argv and envp as the program passed them. @path: kernel memory. */
 int exec_user(const char *path, vaddr_t argv, vaddr_t envp, struct trap_frame *frame);
 
-/* Ends the current process with a wait status. kernel/exit.c */
+/* --- kernel/exit.c --- */
+/* Tells all threads of @process to end, and the process to end with @wait_status. */
+void process_doom(struct process *process, int wait_status);
+/* Ends the current process with a wait status, and so the running thread; the others as they can. */
 NORETURN void process_exit(int wait_status);
+/* Ends the running thread; the process, with @wait_status, if it was the last. */
+NORETURN void process_exit_thread(int wait_status);
+/* Ends all other threads of the running one's process, and gives it the process's id. Sleeps deeply. */
+void process_end_other_threads(void);
 /* Tells a vfork parent that its space is its own again. */
 void process_release_vfork(struct process *process);
 /* SIGCHLD with @code (CLD_*) and @status, and a wake-up for wait4. */
@@ -134,6 +158,15 @@ void signal_deliver(struct trap_frame *frame);
 bool signal_work_pending(void); /* signal_deliver() has something to do */
 void signal_set_mask(uint64_t mask);
 void signal_reset_for_exec(struct process *process);
+/* Forgets a pending signal that would now be ignored. */
+void signal_discard_ignored(struct process *process, int signal);
+/* Takes one of the signals in @set that is pending for the running thread: its number, or 0. */
+int signal_take(uint64_t set, struct signal_info *info);
+/* After a thread has left or changed its mask: lets others know of what it leaves pending. */
+void signal_retarget(struct process *process);
+/* Cuts short the sleeps of @process's threads that have been told to end. */
+void signal_wake_doomed(struct process *process);
+void signal_forget_all(struct process *process); /* frees what is queued */
 
 /* --- timers. kernel/timer.c --- */
 void timers_tick(uint64_t now); /* interrupt context */

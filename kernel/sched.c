@@ -78,8 +78,8 @@ static void switch_to_next(void) {
         return;
     count(COUNT_CTXT);
     thread_current = next;
-    if (next->process && next->process->space)
-        space_activate(next->process->space);
+    if (thread_space(next))
+        space_activate(thread_space(next));
     context_switch(&previous->context, &next->context);
 }
 

@@ -1,10 +1,11 @@
 /*
  * Signals: sent, kept pending, and acted on before the return to user mode.
  *
- * A signal that will end the process (default action, not blocked) sets process->killed_by at once, which
- * ends killable sleeps and makes faults give up; so a process can be killed while it waits for a page. All
- * else happens in signal_deliver(), in the receiving thread's own context, on its way to user mode:
- * default actions, and entering a handler by a frame on the user's stack (arch/x86/sigframe.h).
+ * A signal is pending for a process, or for one thread of it, until a thread that does not block it takes
+ * it, in signal_deliver(), on its own way to user mode: there default actions are done, and handlers
+ * entered by a frame on the user's stack (arch/x86/sigframe.h). Only death does not wait for that: a signal
+ * that will end the process dooms it at once, which cuts killable sleeps short and makes faults give up, so
+ * that a process can be killed while it waits for a page.
  *
  * A system call that a signal cut short returned -EINTR. Whether it is run again is decided here, when it
  * is known whether a handler was entered: see enum restart.
@@ -18,19 +19,18 @@
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/string.h"
+#include "mm/heap.h"
 
 #include <linux/signal.h>
 #include <linux/wait.h>
 
-#define BIT(signal)   (1ull << ((signal)-1))
-#define STOP_SIGNALS  (BIT(SIGSTOP) | BIT(SIGTSTP) | BIT(SIGTTIN) | BIT(SIGTTOU))
-#define NEVER_BLOCKED (BIT(SIGKILL) | BIT(SIGSTOP))
+#define BIT(signal)     (1ull << ((signal)-1))
+#define STOP_SIGNALS    (BIT(SIGSTOP) | BIT(SIGTSTP) | BIT(SIGTTIN) | BIT(SIGTTOU))
+#define FIRST_REAL_TIME 32
+#define QUEUED_MAX      64
+#define NEVER_BLOCKED   (BIT(SIGKILL) | BIT(SIGSTOP))
 /* Whose default action is to do nothing. */
 #define HARMLESS_SIGNALS (BIT(SIGCHLD) | BIT(SIGCONT) | BIT(SIGURG) | BIT(SIGWINCH))
-
-static struct thread *main_thread(const struct process *process) {
-    return list_first(&process->threads, struct thread, siblings);
-}
 
 static bool is_default(const struct process *process, int signal) {
     return process->actions[signal].handler == (vaddr_t)SIG_DFL;
@@ -72,33 +72,90 @@ static void settle_stop_and_continue(struct process *process, int signal) {
         resume(process);
 }
 
-/* Ends the sleep of the process's threads, if it is of a kind that this signal may cut short. */
-static void interrupt_sleep(struct process *process) {
+/* The thread that a signal to the process will be taken by: the first that does not block it, or NULL. */
+static struct thread *receiver(const struct process *process, int signal) {
     list_for_each (thread, &process->threads, struct thread, siblings) {
-        if (thread->interruptible || (thread->killable && process->killed_by))
+        if (!(thread->signals_blocked & BIT(signal)))
+            return thread;
+    }
+    return NULL;
+}
+
+void signal_wake_doomed(struct process *process) {
+    list_for_each (thread, &process->threads, struct thread, siblings) {
+        if (thread_doomed(thread) && (thread->killable || thread->interruptible))
             sched_wake(thread, -EINTR);
     }
+}
+
+/* A real-time signal that is pending already: its information waits in line. */
+struct queued_signal {
+    struct list link;
+    int signal;
+    struct signal_info info;
+};
+
+static void enqueue(struct process *process, int signal, const struct signal_info *info) {
+    unsigned count = 0;
+    list_for_each (queued, &process->queued, struct queued_signal, link) {
+        count++;
+    }
+    struct queued_signal *queued = count < QUEUED_MAX ? kmalloc_try(sizeof *queued) : NULL;
+    if (!queued)
+        return; /* as POSIX allows: the line is full */
+    queued->signal = signal;
+    queued->info = *info;
+    list_add_tail(&process->queued, &queued->link);
+}
+
+/* The next of the line, when one has been taken: pending again, with its own information. */
+static void dequeue(struct process *process, int signal) {
+    list_for_each_safe (queued, &process->queued, struct queued_signal, link) {
+        if (queued->signal != signal)
+            continue;
+        process->info[signal] = queued->info;
+        process->signals_pending |= BIT(signal);
+        list_remove(&queued->link);
+        kfree(queued);
+        return;
+    }
+}
+
+void signal_forget_all(struct process *process) {
+    list_for_each_safe (queued, &process->queued, struct queued_signal, link) {
+        list_remove(&queued->link);
+        kfree(queued);
+    }
+}
+
+static void make_pending(struct process *process, struct thread *thread, int signal,
+                         const struct signal_info *info) {
+    uint64_t *pending = thread ? &thread->signals_pending : &process->signals_pending;
+    if ((*pending & BIT(signal)) && signal >= FIRST_REAL_TIME) {
+        enqueue(process, signal, info);
+        return;
+    }
+    *pending |= BIT(signal);
+    process->info[signal] = *info;
 }
 
 void signal_send_info(struct process *process, struct thread *thread, int signal,
                       const struct signal_info *info) {
     ASSERT(signal > 0 && signal <= SIGNALS);
-    if (process->exiting)
+    if (process->exiting || process->dying)
         return;
     settle_stop_and_continue(process, signal);
-    bool blocked = main_thread(process)->signals_blocked & BIT(signal);
+    struct thread *taker = thread ? thread : receiver(process, signal);
+    bool blocked = !taker || (taker->signals_blocked & BIT(signal));
     if (is_ignored(process, signal) && !blocked)
         return;
-    process->info[signal] = *info;
-    if (thread)
-        thread->signals_pending |= BIT(signal);
-    else
-        process->signals_pending |= BIT(signal);
-    if (blocked)
+    make_pending(process, thread, signal, info);
+    if (blocked || (process->stopped && signal != SIGKILL))
         return;
-    if (is_fatal(process, signal) && !process->killed_by)
-        process->killed_by = signal;
-    interrupt_sleep(process);
+    if (is_fatal(process, signal))
+        process_doom(process, signal);
+    else if (taker->interruptible)
+        sched_wake(taker, -EINTR);
 }
 
 void signal_send_process(struct process *process, int signal) {
@@ -126,17 +183,38 @@ bool signal_pending(void) {
 
 bool signal_work_pending(void) {
     struct thread *self = thread_current;
-    return self->process->killed_by || deliverable(self) || self->restart || self->restore_mask;
+    return thread_doomed(self) || self->process->stopped || deliverable(self) || self->restart ||
+           self->restore_mask;
+}
+
+void signal_retarget(struct process *process) {
+    list_for_each (thread, &process->threads, struct thread, siblings) {
+        if (thread != thread_current && thread->interruptible && deliverable(thread))
+            sched_wake(thread, -EINTR);
+    }
 }
 
 void signal_set_mask(uint64_t mask) {
-    thread_current->signals_blocked = mask & ~NEVER_BLOCKED;
+    struct thread *self = thread_current;
+    struct process *process = self->process;
+    uint64_t newly_blocked = mask & ~self->signals_blocked;
+    self->signals_blocked = mask & ~NEVER_BLOCKED;
+    if (process->signals_pending & newly_blocked)
+        signal_retarget(process);
     /* What was pending may have become fatal: a sleep must not outlast it. */
-    struct process *process = process_current();
-    uint64_t pending = deliverable(thread_current);
+    uint64_t pending = deliverable(self);
     for (int signal = 1; pending && signal <= SIGNALS; signal++) {
-        if ((pending & BIT(signal)) && is_fatal(process, signal) && !process->killed_by)
-            process->killed_by = signal;
+        if ((pending & BIT(signal)) && is_fatal(process, signal))
+            process_doom(process, signal);
+    }
+}
+
+void signal_discard_ignored(struct process *process, int signal) {
+    if (!is_ignored(process, signal))
+        return;
+    process->signals_pending &= ~BIT(signal);
+    list_for_each (thread, &process->threads, struct thread, siblings) {
+        thread->signals_pending &= ~BIT(signal);
     }
 }
 
@@ -150,27 +228,36 @@ void signal_reset_for_exec(struct process *process) {
     thread_current->alternate_size = 0;
 }
 
-/* --- delivery --- */
-
-/* Takes the next deliverable signal out: those of the instruction just executed first. 0: none. */
-static int take_signal(void) {
+/* The thread's own first: among them are those of the instruction just executed. */
+int signal_take(uint64_t set, struct signal_info *info) {
     struct thread *self = thread_current;
-    uint64_t own = self->signals_pending & ~self->signals_blocked;
-    uint64_t pending = own ? own : deliverable(self);
+    struct process *process = self->process;
+    uint64_t own = self->signals_pending & set;
+    uint64_t pending = own ? own : process->signals_pending & set;
     if (!pending)
         return 0;
     int signal = __builtin_ctzll(pending) + 1;
-    self->signals_pending &= ~BIT(signal);
-    if (!own)
-        self->process->signals_pending &= ~BIT(signal);
+    if (own)
+        self->signals_pending &= ~BIT(signal);
+    else
+        process->signals_pending &= ~BIT(signal);
+    *info = process->info[signal];
+    if (signal >= FIRST_REAL_TIME)
+        dequeue(process, signal);
     return signal;
 }
 
+/* --- delivery --- */
+
+/* Starts the stop; each thread then sleeps in wait_while_stopped(). */
 static void stop(struct process *process, int signal) {
     process->stopped = true;
     process->continued = false;
     process->stop_signal = signal;
     process_notify_parent(process, CLD_STOPPED, signal);
+}
+
+static void wait_while_stopped(struct process *process) {
     while (process->stopped && wait_killable(&process->stop_waiters) != -EINTR)
         continue;
 }
@@ -193,7 +280,7 @@ static uint64_t mask_before_handler(void) {
     return mask;
 }
 
-static void enter_handler(struct trap_frame *frame, int signal) {
+static void enter_handler(struct trap_frame *frame, int signal, const struct signal_info *info) {
     struct thread *self = thread_current;
     struct process *process = self->process;
     struct signal_action action = process->actions[signal];
@@ -207,42 +294,48 @@ static void enter_handler(struct trap_frame *frame, int signal) {
         .alternate_stack = self->alternate_stack,
         .alternate_size = self->alternate_size,
         .mask = mask_before_handler(),
-        .code = process->info[signal].code,
-        .pid = process->info[signal].pid,
-        .status = process->info[signal].status,
-        .address = process->info[signal].address,
+        .code = info->code,
+        .pid = info->pid,
+        .status = info->status,
+        .value = info->value,
+        .address = info->address,
         .trap_vector = self->trap_vector,
         .trap_error = self->trap_error,
         .trap_address = self->trap_address,
     };
+    if (action.flags & SA_RESETHAND)
+        process->actions[signal].handler = (vaddr_t)SIG_DFL;
     if (sigframe_push(frame, &self->context, &request) < 0) {
         klog("signal: %s[%d]: no stack for the handler of signal %d", process->name, process->pid, signal);
         process_exit(SIGSEGV);
     }
-    uint64_t blocked = request.mask | action.mask | ((action.flags & SA_NODEFER) ? 0 : BIT(signal));
-    if (action.flags & SA_RESETHAND)
-        process->actions[signal].handler = (vaddr_t)SIG_DFL;
-    signal_set_mask(blocked);
+    signal_set_mask(request.mask | action.mask | ((action.flags & SA_NODEFER) ? 0 : BIT(signal)));
+}
+
+static void act_on(struct trap_frame *frame, int signal, const struct signal_info *info) {
+    struct process *process = process_current();
+    if (is_ignored(process, signal))
+        return;
+    if (!is_default(process, signal))
+        enter_handler(frame, signal, info);
+    else if (STOP_SIGNALS & BIT(signal))
+        stop(process, signal);
+    else
+        process_exit(signal);
 }
 
 void signal_deliver(struct trap_frame *frame) {
     struct thread *self = thread_current;
-    struct process *process = self->process;
-    int signal;
-    while ((signal = take_signal()) != 0) {
-        if (process->killed_by)
+    struct signal_info info;
+    for (;;) {
+        wait_while_stopped(self->process);
+        if (thread_doomed(self))
+            process_exit_thread(0); /* the status has been set by whoever doomed us */
+        int signal = signal_take(~self->signals_blocked, &info);
+        if (!signal)
             break;
-        if (is_ignored(process, signal))
-            continue;
-        if (!is_default(process, signal))
-            enter_handler(frame, signal);
-        else if (STOP_SIGNALS & BIT(signal))
-            stop(process, signal);
-        else
-            process_exit(signal);
+        act_on(frame, signal, &info);
     }
-    if (process->killed_by)
-        process_exit(process->killed_by);
     settle_restart(frame, NULL);
     if (self->restore_mask) {
         self->restore_mask = false;

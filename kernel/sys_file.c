@@ -28,8 +28,10 @@ long sys_openat(int directory_fd, vaddr_t user_path, unsigned flags, unsigned mo
     struct vnode *start;
     struct file *file;
     error = path_start(directory_fd, path, &start);
-    if (!error)
+    if (!error) {
         error = file_open(start, path, flags, mode & 07777 & ~process_current()->umask, &file);
+        path_start_release(start);
+    }
     path_argument_free(path);
     return error ? error : descriptor_allocate(file, 0, flags & O_CLOEXEC);
 }

@@ -37,6 +37,7 @@ static int location_get(struct location *location, int directory_fd, vaddr_t use
 }
 
 static void location_put(struct location *location) {
+    path_start_release(location->start);
     path_argument_free(location->path);
 }
 
@@ -396,7 +397,9 @@ long sys_getcwd(vaddr_t buffer, size_t size) {
     char *path = kpage_alloc();
     if (!path)
         return -ENOMEM;
-    long length = path_of(process_current()->cwd, path, PAGE_SIZE);
+    struct vnode *cwd = working_directory();
+    long length = path_of(cwd, path, PAGE_SIZE);
+    vnode_unref(cwd);
     if (length >= 0)
         length++;
     if (length > 0 && (size_t)length > size)

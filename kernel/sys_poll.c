@@ -23,13 +23,13 @@
 struct poll_set {
     unsigned count;
     struct pollfd entries[FILES_MAX];
+    struct file *files[FILES_MAX]; /* of the entries, with references; NULL: not open */
     struct waiter waiters[FILES_MAX];
 };
 
 #define ALWAYS_REPORTED (POLLERR | POLLHUP | POLLNVAL)
 
-static unsigned poll_file(int fd) {
-    struct file *file = descriptor_file(fd);
+static unsigned poll_file(const struct file *file) {
     if (!file)
         return POLLNVAL;
     if (!file->vnode->operations->poll)
@@ -45,14 +45,15 @@ static int ask_all(struct poll_set *set) {
         entry->revents = 0;
         if (entry->fd < 0)
             continue;
-        entry->revents = (short)(poll_file(entry->fd) & ((unsigned short)entry->events | ALWAYS_REPORTED));
+        entry->revents =
+            (short)(poll_file(set->files[i]) & ((unsigned short)entry->events | ALWAYS_REPORTED));
         ready += entry->revents != 0;
     }
     return ready;
 }
 
 static struct waitq *queue_of(const struct poll_set *set, unsigned i) {
-    struct file *file = descriptor_file(set->entries[i].fd);
+    const struct file *file = set->files[i];
     return file ? &file->vnode->pollers : NULL;
 }
 
@@ -95,7 +96,7 @@ static int sleep_for_any(struct poll_set *set, uint64_t until) {
 }
 
 /* The number of ready entries, 0 after the time limit, or -EINTR. */
-static int poll_wait(struct poll_set *set, const struct time_limit *limit) {
+static int wait_for_files(struct poll_set *set, const struct time_limit *limit) {
     for (;;) {
         stand_in_queues(set);
         int ready = ask_all(set);
@@ -110,6 +111,17 @@ static int poll_wait(struct poll_set *set, const struct time_limit *limit) {
         if (slept == -ETIMEDOUT)
             return 0;
     }
+}
+
+static int poll_wait(struct poll_set *set, const struct time_limit *limit) {
+    for (unsigned i = 0; i < set->count; i++)
+        set->files[i] = descriptor_file_ref(set->entries[i].fd);
+    int result = wait_for_files(set, limit);
+    for (unsigned i = 0; i < set->count; i++) {
+        if (set->files[i])
+            file_unref(set->files[i]);
+    }
+    return result;
 }
 
 /* --- poll --- */
@@ -212,7 +224,7 @@ static int sets_to_poll(const struct select_sets *sets, unsigned count, struct p
             events |= (sets->bits[i] >> fd & 1) ? select_events[i] : 0;
         if (events == 0)
             continue;
-        if (!descriptor_file((int)fd))
+        if (!process_current()->files[fd])
             return -EBADF;
         set->entries[set->count++] = (struct pollfd){.fd = (int)fd, .events = (short)events};
     }

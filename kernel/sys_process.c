@@ -42,6 +42,10 @@ long sys_execve(vaddr_t user_path, vaddr_t argv, vaddr_t envp) {
 }
 
 long sys_exit(int status) {
+    process_exit_thread((status & 0xFF) << 8);
+}
+
+long sys_exit_group(int status) {
     process_exit((status & 0xFF) << 8);
 }
 

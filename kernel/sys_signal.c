@@ -30,8 +30,10 @@ struct old_user_action {
 static void exchange_action(int signal, const struct signal_action *wanted, struct signal_action *old) {
     struct process *process = process_current();
     *old = process->actions[signal];
-    if (wanted)
-        process->actions[signal] = *wanted;
+    if (!wanted)
+        return;
+    process->actions[signal] = *wanted;
+    signal_discard_ignored(process, signal);
 }
 
 static bool action_allowed(int signal, bool change) {
@@ -156,57 +158,57 @@ long sys_sigsuspend(int unused1, int unused2, uint32_t mask) {
     return suspend(mask);
 }
 
-static long take_awaited(uint64_t set) {
-    struct thread *self = thread_current;
-    uint64_t pending = (self->signals_pending | self->process->signals_pending) & set;
-    if (!pending)
-        return 0;
-    int signal = __builtin_ctzll(pending) + 1;
-    uint64_t bit = 1ull << (signal - 1);
-    self->signals_pending &= ~bit;
-    self->process->signals_pending &= ~bit;
-    return signal;
-}
-
-static long write_siginfo(vaddr_t to, int signal) {
-    const struct signal_info *from = &process_current()->info[signal];
+static long write_siginfo(vaddr_t to, int signal, const struct signal_info *from) {
     siginfo_t info = {0};
     info.si_signo = signal;
     info.si_code = from->code;
     info.si_pid = from->pid;
     if (signal == SIGCHLD)
         info.si_status = from->status;
+    else if (from->code == SI_QUEUE)
+        info.si_int = from->value;
     return user_write(to, &info, sizeof info);
 }
 
 /*
- * The awaited signals are blocked, so that they do not end the sleep by themselves; for the time of the
- * call they are let through the mask.
+ * The awaited signals are blocked, so that they do not end the sleep by themselves; while it sleeps the
+ * thread lets them through its mask. 0: nothing came, *@error says why.
  */
+static int await_signal(uint64_t set, const struct time_limit *limit, struct signal_info *info, int *error) {
+    struct thread *self = thread_current;
+    struct waitq nobody = {0};
+    uint64_t blocked = self->signals_blocked;
+    for (;;) {
+        int signal = signal_take(set, info);
+        if (signal)
+            return signal;
+        *error = -EAGAIN;
+        if (time_limit_passed(limit))
+            return 0;
+        self->signals_blocked = blocked & ~set;
+        *error =
+            limit->until ? wait_timeout(&nobody, limit->until - time_ticks()) : wait_interruptible(&nobody);
+        self->signals_blocked = blocked;
+        if (*error == -EINTR)
+            return signal_take(set, info);
+    }
+}
+
 static long sigtimedwait(vaddr_t user_set, vaddr_t user_info, vaddr_t timeout, size_t mask_bytes,
                          bool time64) {
-    struct waitq nobody = {0};
     struct time_limit limit;
-    uint64_t set, blocked = thread_current->signals_blocked;
+    struct signal_info info;
+    uint64_t set;
     if (mask_bytes != MASK_BYTES)
         return -EINVAL;
     int error =
         user_read(&set, user_set, sizeof set) ? -EFAULT : time_limit_from_user(timeout, time64, &limit);
     if (error)
         return error;
-    long signal;
-    while ((signal = take_awaited(set)) == 0) {
-        if (time_limit_passed(&limit))
-            return -EAGAIN;
-        thread_current->signals_blocked = blocked & ~set;
-        error = limit.until ? wait_timeout(&nobody, limit.until - time_ticks()) : wait_interruptible(&nobody);
-        thread_current->signals_blocked = blocked;
-        if (error == -EINTR && (signal = take_awaited(set)) == 0)
-            return -EINTR;
-        if (signal)
-            break;
-    }
-    return user_info && write_siginfo(user_info, (int)signal) ? -EFAULT : signal;
+    int signal = await_signal(set, &limit, &info, &error);
+    if (!signal)
+        return error;
+    return user_info && write_siginfo(user_info, signal, &info) ? -EFAULT : signal;
 }
 
 long sys_rt_sigtimedwait(vaddr_t set, vaddr_t info, vaddr_t timeout, size_t mask_bytes) {
@@ -263,7 +265,9 @@ long sys_sigaltstack(vaddr_t wanted, vaddr_t result) {
             return -EFAULT;
         if (on_alternate_stack())
             return -EPERM;
-        bool off = stack.flags & SS_DISABLE;
+        bool off = stack.flags == SS_DISABLE;
+        if (!off && stack.flags != 0 && stack.flags != SS_ONSTACK)
+            return -EINVAL;
         if (!off && stack.bytes < MINSIGSTKSZ)
             return -ENOMEM;
         self->alternate_stack = off ? 0 : stack.base;
@@ -313,6 +317,24 @@ static long send_to_thread(int group, int tid, int signal) {
         return 0;
     }
     return -ESRCH;
+}
+
+/* Only a code that no kernel gives may be sent, so that nobody can pretend to be one. */
+long sys_rt_sigqueueinfo(int pid, int signal, vaddr_t user_info) {
+    siginfo_t given;
+    if (user_read(&given, user_info, sizeof given))
+        return -EFAULT;
+    struct process *process = process_find(pid);
+    if (!process)
+        return -ESRCH;
+    if (signal < 0 || signal > SIGNALS)
+        return -EINVAL;
+    if (given.si_code >= 0 && process != process_current())
+        return -EPERM;
+    struct signal_info info = {.code = given.si_code, .pid = given.si_pid, .value = given.si_int};
+    if (signal && !process->exited)
+        signal_send_info(process, NULL, signal, &info);
+    return 0;
 }
 
 long sys_tkill(int tid, int signal) {

@@ -9,6 +9,7 @@
  */
 #include "kernel/syscall.h"
 #include "arch/x86/abi.h"
+#include "kernel/descriptor.h"
 #include "kernel/process.h"
 #include "lib/errno.h"
 #include "lib/log.h"
@@ -62,7 +63,7 @@ static const struct syscall syscalls[] = {
     CALL(madvise), CALL(mincore), CALL(mlock), CALL(mlock2), CALL(munlock), CALL(mlockall), CALL(munlockall),
 
     /* processes */
-    CALL(fork), CALL(vfork), CALL(clone), CALL(execve), CALL(exit), CALL_AS(exit_group, exit),
+    CALL(fork), CALL(vfork), CALL(clone), CALL(execve), CALL(exit), CALL(exit_group),
     CALL_AGAIN(wait4), CALL_AGAIN(waitpid), CALL(getrusage),
     CALL(getpid), CALL(gettid), CALL(getppid), CALL(getpgid), CALL(getpgrp), CALL(getsid), CALL(setpgid),
     CALL(setsid),
@@ -80,6 +81,7 @@ static const struct syscall syscalls[] = {
     CALL(rt_sigpending), CALL(sigreturn), CALL(rt_sigreturn), CALL(sigaltstack),
     CALL_SLEEP(pause), CALL_SLEEP(sigsuspend), CALL_SLEEP(rt_sigsuspend),
     CALL_SLEEP(rt_sigtimedwait), CALL_SLEEP(rt_sigtimedwait_time64), CALL(kill), CALL(tkill), CALL(tgkill),
+    CALL(rt_sigqueueinfo), CALL_AGAIN(futex), CALL_AGAIN(futex_time64),
 
     /* time */
     CALL(time), CALL(gettimeofday), CALL(times), CALL(clock_gettime), CALL(clock_gettime64),
@@ -90,7 +92,7 @@ static const struct syscall syscalls[] = {
     CALL(uname), CALL(sysinfo), CALL(getrandom), CALL(reboot),
 
     /* refused; C libraries go on without them */
-    REFUSED(set_robust_list), REFUSED(rseq), REFUSED(clone3), REFUSED(prctl), REFUSED(futex),
+    REFUSED(set_robust_list), REFUSED(rseq), REFUSED(clone3), REFUSED(prctl),
     REFUSED(sendfile64), REFUSED(fadvise64_64), REFUSED(socketcall), REFUSED(copy_file_range),
     REFUSED(ipc),
 };
@@ -135,6 +137,7 @@ void kernel_syscall(struct trap_frame *frame) {
     abi_syscall_arguments(frame, a);
     long result =
         call && call->function ? call->function(a[0], a[1], a[2], a[3], a[4], a[5]) : refuse(number);
+    descriptor_release_held();
     abi_set_result(frame, (uint32_t)result);
     self->syscall_number = (long)number;
     self->restart = result == -EINTR ? call->restart : RESTART_NEVER;

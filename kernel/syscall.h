@@ -128,6 +128,7 @@ long sys_vfork(void);
 long sys_clone(uint32_t flags, vaddr_t stack, vaddr_t parent_tid, vaddr_t tls, vaddr_t child_tid);
 long sys_execve(vaddr_t user_path, vaddr_t argv, vaddr_t envp);
 long sys_exit(int status);
+long sys_exit_group(int status);
 long sys_getrusage(int who, vaddr_t result);
 long sys_wait4(int pid, vaddr_t user_status, unsigned options, vaddr_t user_usage);
 long sys_waitpid(int pid, vaddr_t user_status, unsigned options);
@@ -167,6 +168,7 @@ long sys_sigreturn(void);
 long sys_rt_sigreturn(void);
 long sys_sigaltstack(vaddr_t wanted, vaddr_t result);
 long sys_kill(int pid, int signal);
+long sys_rt_sigqueueinfo(int pid, int signal, vaddr_t user_info);
 long sys_tkill(int tid, int signal);
 long sys_tgkill(int group, int tid, int signal);
 
@@ -190,5 +192,10 @@ long sys_uname(vaddr_t result);
 long sys_sysinfo(vaddr_t result);
 long sys_getrandom(vaddr_t buffer, size_t bytes, unsigned flags);
 long sys_reboot(uint32_t magic1, uint32_t magic2, uint32_t command);
+/* futex.c */
+long sys_futex(vaddr_t address, unsigned operation, uint32_t value, vaddr_t timeout, vaddr_t address2,
+               uint32_t value3);
+long sys_futex_time64(vaddr_t address, unsigned operation, uint32_t value, vaddr_t timeout, vaddr_t address2,
+                      uint32_t value3);
 
 #endif

@@ -10,8 +10,12 @@
 #include "lib/types.h"
 #include "lib/wait.h"
 
+struct file;
 struct process;
+struct space;
 struct trap_frame;
+
+#define HELD_FILES_MAX 4
 
 enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_ASLEEP, THREAD_DEAD };
 
@@ -26,6 +30,11 @@ struct thread {
     void *stack_top;         /* kernel stack; NULL: the boot stack */
     void (*entry)(void *);   /* of a kernel thread */
     void *argument;
+    struct space *borrowed; /* used instead of the process's, see process_borrow_space(); else NULL */
+
+    /* descriptor.c: what the system call under way has looked up; nobody can close it under its feet */
+    struct file *held[HELD_FILES_MAX];
+    unsigned held_count;
 
     /* sched.c */
     enum thread_state state;

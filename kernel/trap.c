@@ -37,15 +37,15 @@ static int signal_of_fault(enum fault_result result, int *code) {
 }
 
 int kernel_page_fault(vaddr_t address, unsigned error_code, bool user, int *code) {
-    struct process *process = process_current();
-    if (!process || !process->space) {
+    struct space *space = thread_space(thread_current);
+    if (!space) {
         *code = SEGV_MAPERR;
         return SIGSEGV;
     }
     enum fault_access access = (error_code & TRAP_PF_WRITE) ? FAULT_WRITE : FAULT_READ;
     enum fault_result result = FAULT_MAPERR;
     if (address < USER_TOP)
-        result = vm_fault(process->space, address, access);
+        result = vm_fault(space, address, access);
     /* Told to die: user mode will not be reached again; a copy of the kernel's must stop, not try again. */
     if (result == FAULT_KILLED && !user)
         return SIGKILL;

@@ -109,7 +109,7 @@ struct thread *wait_self(void) {
 }
 
 bool wait_killed(void) {
-    return thread_current->process && thread_current->process->killed_by != 0;
+    return thread_doomed(thread_current);
 }
 
 void may_sleep(void) {

@@ -236,6 +236,8 @@ static siginfo_t make_info(const struct sigframe_request *request) {
         break;
     }
     info.si_pid = request->pid;
+    if (request->code == SI_QUEUE)
+        info.si_int = request->value;
     return info;
 }
 

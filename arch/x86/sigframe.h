@@ -13,7 +13,7 @@ struct sigframe_request {
     vaddr_t alternate_stack;          /* sigaltstack */
     size_t alternate_size;            /* 0: none */
     uint64_t mask;                    /* to be restored when the handler returns */
-    int code, pid, status;            /* of siginfo */
+    int code, pid, status, value;     /* of siginfo */
     vaddr_t address;                  /* of siginfo: of the fault */
     uint32_t trap_vector, trap_error; /* of the thread's last exception */
     vaddr_t trap_address;             /* of its last page fault */
