@@ -26,6 +26,7 @@
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "mm/load.h"
+#include "mm/reftrace.h"
 
 #include <linux/auxvec.h>
 #include <linux/stat.h>
@@ -455,6 +456,8 @@ static int build_space(struct image *image, vaddr_t *stack) {
     if (error) {
         process_borrow_space(NULL);
         space_unref(space);
+    } else {
+        reftrace_exec(space, space->owner_pid);
     }
     return error;
 }

@@ -20,6 +20,9 @@
 #include "mm/counters.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
+#include "mm/policy.h"
+#include "mm/refstring.h"
+#include "mm/reftrace.h"
 #include "mm/swap.h"
 
 #include <linux/stat.h>
@@ -339,42 +342,125 @@ static void print_maps(struct text *text, struct process *process) {
     kpage_free(path);
 }
 
+/* --- replacement --- */
+
+/* The policies there are, the one of the global set in brackets. */
+static void print_policy(struct text *text, struct process *process UNUSED) {
+    for (unsigned i = 0; policy_number(i) != NULL; i++) {
+        const struct policy *policy = policy_number(i);
+        if (!policy->needs_future)
+            text_print(text, policy == set_global.policy ? "[%s] " : "%s ", policy->name);
+    }
+    text_print(text, "\n");
+}
+
+static int write_policy(struct process *process UNUSED, char *value) {
+    const struct policy *policy = policy_find(value);
+    if (policy == NULL || policy->needs_future)
+        return -EINVAL;
+    return set_change_policy(&set_global, policy);
+}
+
+static void print_reftrace(struct text *text, struct process *process) {
+    struct reftrace_figures figures;
+    if (!process->space || !reftrace_figures(process->space, &figures)) {
+        text_print(text, "off\n");
+        return;
+    }
+    text_print(text, "start=%u pages=%u frames=%u policy=%s window=%u references=%u faults=%u page_outs=%u\n",
+               (unsigned)figures.start, (unsigned)figures.pages, (unsigned)figures.frames, figures.policy,
+               figures.window, (unsigned)figures.references, (unsigned)figures.faults,
+               (unsigned)figures.page_outs);
+}
+
+static int write_reftrace(struct process *process, char *value) {
+    if (process != process_current() || !process->space)
+        return -EPERM; /* not under somebody's feet */
+    return reftrace_command(process->space, process->pid, value);
+}
+
+#define LOG_WIDTH 9u /* characters of a reference, so that a reader's position leads straight to it */
+
+static void print_reflog(struct text *text, struct process *process UNUSED) {
+    uint32_t lost, count = reftrace_logged(&lost);
+    uint32_t at = (uint32_t)MIN(text->skip / LOG_WIDTH, (uint64_t)count);
+    text->skip -= (uint64_t)at * LOG_WIDTH;
+    for (; at < count && text->used < text->room; at++) {
+        uint32_t reference = reftrace_log_at(at);
+        text_print(text, "%7u%c%c", (unsigned)reference_page(reference),
+                   reference_writes(reference) ? 'w' : ' ', at % 8 == 7 ? '\n' : ' ');
+    }
+    if (at == count && lost > 0)
+        text_print(text, "\n# the log was full: %u more references\n", (unsigned)lost);
+}
+
 /* --- the tables of entries --- */
 
 struct entry {
     const char *name;
     uint32_t mode;
     void (*print)(struct text *text, struct process *process);
+    int (*write)(struct process *process, char *value); /* @value without its newline; 0 or an errno */
+    const struct entry *children;                       /* of a directory of fixed entries */
+    size_t child_count;
+};
+
+#define TEXT(entry_name, print_function)                                                                     \
+    { .name = (entry_name), .mode = S_IFREG | 0444, .print = (print_function) }
+#define VALUE(entry_name, print_function, write_function)                                                    \
+    { .name = (entry_name), .mode = S_IFREG | 0644, .print = (print_function), .write = (write_function) }
+#define LINK(entry_name)                                                                                     \
+    { .name = (entry_name), .mode = S_IFLNK | 0777 }
+#define DIRECTORY(entry_name, access, table, entries)                                                        \
+    { .name = (entry_name), .mode = S_IFDIR | (access), .children = (table), .child_count = (entries) }
+
+static const struct entry vm_entries[] = {
+    VALUE("policy", print_policy, write_policy),
+};
+
+static const struct entry sys_entries[] = {
+    DIRECTORY("vm", 0555, vm_entries, ARRAY_SIZE(vm_entries)),
 };
 
 static const struct entry root_entries[] = {
-    {"filesystems", S_IFREG | 0444, print_filesystems},
-    {"loadavg", S_IFREG | 0444, print_loadavg},
-    {"meminfo", S_IFREG | 0444, print_meminfo},
-    {"mounts", S_IFREG | 0444, print_mounts},
-    {"self", S_IFLNK | 0777, NULL},
-    {"stat", S_IFREG | 0444, print_stat},
-    {"swaps", S_IFREG | 0444, print_swaps},
-    {"uptime", S_IFREG | 0444, print_uptime},
-    {"version", S_IFREG | 0444, print_version},
-    {"vmstat", S_IFREG | 0444, print_vmstat},
+    TEXT("filesystems", print_filesystems),
+    TEXT("loadavg", print_loadavg),
+    TEXT("meminfo", print_meminfo),
+    TEXT("mounts", print_mounts),
+    TEXT("reflog", print_reflog),
+    LINK("self"),
+    TEXT("stat", print_stat),
+    TEXT("swaps", print_swaps),
+    DIRECTORY("sys", 0555, sys_entries, ARRAY_SIZE(sys_entries)),
+    TEXT("uptime", print_uptime),
+    TEXT("version", print_version),
+    TEXT("vmstat", print_vmstat),
 };
 
 static const struct entry process_entries[] = {
-    {"cmdline", S_IFREG | 0444, print_cmdline},
-    {"comm", S_IFREG | 0444, print_comm},
-    {"cwd", S_IFLNK | 0777, NULL},
-    {"exe", S_IFLNK | 0777, NULL},
-    {"fd", S_IFDIR | 0500, NULL},
-    {"maps", S_IFREG | 0444, print_maps},
-    {"stat", S_IFREG | 0444, print_process_stat},
-    {"statm", S_IFREG | 0444, print_statm},
-    {"status", S_IFREG | 0444, print_status},
+    TEXT("cmdline", print_cmdline),
+    TEXT("comm", print_comm),
+    LINK("cwd"),
+    LINK("exe"),
+    DIRECTORY("fd", 0500, NULL, 0),
+    TEXT("maps", print_maps),
+    VALUE("reflimit", print_reftrace, write_reftrace),
+    TEXT("stat", print_process_stat),
+    TEXT("statm", print_statm),
+    TEXT("status", print_status),
 };
 
-static const struct entry root_entry = {"/", S_IFDIR | 0555, NULL};
-static const struct entry process_entry = {"", S_IFDIR | 0555, NULL};
-static const struct entry descriptor_entry = {"", S_IFLNK | 0700, NULL};
+/* The directory of fixed entries that holds @child, at or below @directory; or NULL. */
+static const struct entry *holder_of(const struct entry *directory, const struct entry *child) {
+    const struct entry *found = NULL;
+    for (size_t i = 0; i < directory->child_count && !found; i++)
+        found = &directory->children[i] == child ? directory : holder_of(&directory->children[i], child);
+    return found;
+}
+
+static const struct entry root_entry = DIRECTORY("/", 0555, NULL, 0);
+static const struct entry process_entry = DIRECTORY("", 0555, NULL, 0);
+static const struct entry descriptor_entry = {.name = "", .mode = S_IFLNK | 0700};
 
 /* --- nodes --- */
 
@@ -403,6 +489,10 @@ static uint64_t inode_of(const struct entry *entry, int pid, int descriptor) {
     if (entry == &root_entry)
         return ROOT_INODE;
     uint64_t inode = (uint64_t)pid << 16;
+    if (entry >= vm_entries && entry < vm_entries + ARRAY_SIZE(vm_entries))
+        return 0x2000u + (unsigned)(entry - vm_entries);
+    if (entry >= sys_entries && entry < sys_entries + ARRAY_SIZE(sys_entries))
+        return 0x1000u + (unsigned)(entry - sys_entries);
     if (entry == &descriptor_entry)
         return inode | 0x8000 | (unsigned)descriptor;
     if (entry == &process_entry)
@@ -466,6 +556,11 @@ static long file_read_text(struct vnode *vnode, vaddr_t buffer, size_t bytes, ui
 
 static int node_parent(struct vnode *vnode, struct vnode **parent) {
     struct node *node = node_of(vnode);
+    for (size_t i = 0; i < ARRAY_SIZE(root_entries); i++) {
+        const struct entry *holder = holder_of(&root_entries[i], node->entry);
+        if (holder)
+            return node_make(holder, 0, 0, parent);
+    }
     if (node->entry == &descriptor_entry)
         for (unsigned i = 0; i < ARRAY_SIZE(process_entries); i++)
             if (S_ISDIR(process_entries[i].mode))
@@ -477,10 +572,30 @@ static int node_parent(struct vnode *vnode, struct vnode **parent) {
     return 0;
 }
 
+/* One write is one command. */
+static long file_write_value(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64_t position UNUSED,
+                             bool nonblock UNUSED) {
+    struct node *node = node_of(vnode);
+    char value[256];
+    if (!node->entry->write)
+        return -EACCES;
+    if (bytes == 0 || bytes >= sizeof value)
+        return -EINVAL;
+    if (user_read(value, buffer, bytes))
+        return -EFAULT;
+    value[value[bytes - 1] == '\n' ? bytes - 1 : bytes] = '\0';
+    struct process *process = node->pid ? process_find(node->pid) : NULL;
+    if (node->pid && !process)
+        return -ESRCH;
+    int error = node->entry->write(process, value);
+    return error ? error : (long)bytes;
+}
+
 static const struct vnode_operations file_operations = {
     .parent = node_parent,
     .get_attributes = get_attributes,
     .read = file_read_text,
+    .write = file_write_value,
 };
 
 /* --- links --- */
@@ -587,6 +702,11 @@ static int lookup_descriptor(const struct node *directory, int number, struct vn
 
 static int directory_lookup(struct vnode *vnode, const char *name, size_t length, struct vnode **found) {
     const struct node *directory = node_of(vnode);
+    if (directory->entry->children) {
+        const struct entry *entry =
+            find_entry(directory->entry->children, directory->entry->child_count, name, length);
+        return entry ? node_make(entry, 0, 0, found) : -ENOENT;
+    }
     int number = parse_number(name, length);
     if (directory->entry == &process_entry) {
         const struct entry *entry = find_entry(process_entries, ARRAY_SIZE(process_entries), name, length);
@@ -650,16 +770,20 @@ static int directory_list(struct vnode *vnode, uint64_t position, directory_emit
     struct listing listing = {.position = position, .emit = emit, .data = data};
     list_one(&listing, 0, ".", vnode->inode, S_IFDIR);
     list_one(&listing, 1, "..", ROOT_INODE, S_IFDIR);
-    bool of_process = directory->entry == &process_entry;
+    bool of_process = directory->entry == &process_entry, fixed = directory->entry->children;
     if (directory->pid && !of_process) {
         list_descriptors(&listing, directory->pid);
         return 0;
     }
-    const struct entry *table = of_process ? process_entries : root_entries;
-    size_t entries = of_process ? ARRAY_SIZE(process_entries) : ARRAY_SIZE(root_entries);
+    const struct entry *table = fixed        ? directory->entry->children
+                                : of_process ? process_entries
+                                             : root_entries;
+    size_t entries = fixed        ? directory->entry->child_count
+                     : of_process ? ARRAY_SIZE(process_entries)
+                                  : ARRAY_SIZE(root_entries);
     for (size_t i = 0; i < entries; i++)
         list_one(&listing, 2 + i, table[i].name, inode_of(&table[i], directory->pid, 0), table[i].mode);
-    if (!of_process)
+    if (!of_process && !fixed)
         list_pids(&listing, 2 + entries);
     return 0;
 }

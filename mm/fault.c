@@ -36,8 +36,10 @@
 #include "mm/counters.h"
 #include "mm/frame.h"
 #include "mm/object.h"
+#include "mm/pageout.h"
 #include "mm/policy.h"
 #include "mm/readahead.h"
+#include "mm/reftrace.h"
 #include "mm/space.h"
 #include "mm/vm.h"
 
@@ -67,8 +69,11 @@ struct fault {
     bool major;               /* a read was waited for */
     enum fault_result result; /* if refused */
     struct frame *page;       /* to wait for */
+    bool referenced;          /* reftrace_reference() has been told, and said: */
+    enum reftrace_result traced;
     /* valid within one attempt */
     struct area *area;
+    struct set *set; /* that the page's frame belongs to */
     pgoff_t index;   /* in the area */
     unsigned mapped; /* bits of the entry that is there, 0: none */
     /* a page of an object that was waited for: did the read fail? */
@@ -99,6 +104,7 @@ static enum step fault_check_access(struct fault *fault) {
     if (!(fault->area->flags & (fault->access == FAULT_WRITE ? AREA_WRITE : AREA_PROTECTION)))
         return refuse(fault, FAULT_ACCERR);
     fault->index = area_page(fault->area, fault->address);
+    fault->set = reftrace_set(space, fault->address);
     fault->mapped = pmap_query(&space->pmap, fault->address, NULL);
     return STEP_DONE;
 }
@@ -132,7 +138,7 @@ static bool in_pool(const struct frame *frame) {
 static void fault_keep(struct fault *fault, struct frame *frame) {
     if (!in_pool(frame))
         return;
-    frame_activate(frame, fault->space->set);
+    frame_activate(frame, fault->set);
     note(fault, RECLAIM);
 }
 
@@ -140,6 +146,8 @@ static enum step fault_map(struct fault *fault, struct frame *frame, bool writab
     unsigned bits = PMAP_REFERENCED;
 
     fault_keep(fault, frame);
+    if (fault->traced != REFTRACE_OUTSIDE && fault->access == FAULT_READ)
+        writable = false; /* the first write is to be seen too */
     if (fault->mapped) {
         note(fault, UPGRADE);
         pmap_set_writable(&fault->space->pmap, fault->address, writable);
@@ -154,7 +162,7 @@ static enum step fault_map(struct fault *fault, struct frame *frame, bool writab
     note(fault, RESIDENT);
     if (fault->area->flags & AREA_LOCKED)
         frame_lock_mapping(frame, fault->space, fault->address);
-    if (frame->set->policy->touch != NULL)
+    if (frame->set->policy->touch != NULL && frame->state == FRAME_ACTIVE && fault->traced != REFTRACE_HIT)
         frame->set->policy->touch(frame);
     return STEP_DONE;
 }
@@ -206,7 +214,11 @@ static enum step fault_new_anon(struct fault *fault, struct frame *source) {
         fault->mapped = 0;
     }
     note(fault, source == NULL ? ZERO : COPY);
-    frame_activate(frame, fault->space->set);
+    if (source != NULL && fault->set->traced && source->set == fault->set && source->state == FRAME_ACTIVE) {
+        pageout_evict(source); /* the copy takes its place among the page frames of the string */
+        fault->traced = REFTRACE_MISS;
+    }
+    frame_activate(frame, fault->set);
     amap_set(area->amap, area->amap_offset + fault->index, anon);
     return fault_map(fault, frame, area->flags & AREA_WRITE);
 }
@@ -237,7 +249,7 @@ static enum step fault_read_swap(struct fault *fault, struct anon *anon) {
     frame = frame_take(USE_USER);
     if (frame == NULL)
         return STEP_WAIT_FRAMES;
-    frame->set = fault->space->set;
+    frame->set = fault->set;
     anon_set_frame(anon, frame);
     if (anon->slot == 0)
         return fault_freed_anon(fault, anon);
@@ -288,7 +300,7 @@ static enum step fault_read_object(struct fault *fault, struct object *object, p
     frame = frame_take(USE_USER);
     if (frame == NULL)
         return STEP_WAIT_FRAMES;
-    frame->set = fault->space->set;
+    frame->set = fault->set;
     object_add_page(object, index, frame);
     count(COUNT_PGFILEIN_FAULT);
     wait_for_object_page(fault, frame);
@@ -354,6 +366,15 @@ static enum step fault_object(struct fault *fault) {
 
 /* --- the loop --- */
 
+/* Once for a fault, however often it starts over. */
+static void fault_trace(struct fault *fault) {
+    if (fault->referenced)
+        return;
+    fault->referenced = true;
+    fault->traced =
+        reftrace_reference(fault->space, fault->area, fault->address, fault->access == FAULT_WRITE);
+}
+
 static enum step fault_attempt(struct fault *fault) {
     struct anon *anon = NULL;
     struct area *area;
@@ -363,6 +384,7 @@ static enum step fault_attempt(struct fault *fault) {
     area = fault->area;
     if (fault->mapped && (fault->access == FAULT_READ || (fault->mapped & PMAP_WRITABLE)))
         return STEP_DONE;
+    fault_trace(fault);
     if (area->amap != NULL)
         anon = amap_get(area->amap, area->amap_offset + fault->index);
     if (anon != NULL)

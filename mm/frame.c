@@ -292,6 +292,21 @@ void frame_unlock(struct frame *frame) {
     let_go(frame);
 }
 
+void frame_change_set(struct frame *frame, struct set *set) {
+    if (frame->state == FRAME_ACTIVE)
+        frame->set->policy->remove(frame->set, frame);
+    frame->set = set;
+    frame->policy = 0;
+    if (frame->state == FRAME_ACTIVE)
+        set->policy->add(set, frame);
+}
+
+void frames_change_set(struct set *from, struct set *to) {
+    for (pfn_t n = 0; n < frame_total; n++)
+        if (frame_table[n].set == from && frame_table[n].state != FRAME_KERNEL)
+            frame_change_set(&frame_table[n], to);
+}
+
 void frame_wait(struct frame *frame) {
     may_sleep();
     ASSERT(frame->state == FRAME_BUSY || frame->state == FRAME_PINNED);

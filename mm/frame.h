@@ -157,6 +157,10 @@ void frame_start_io(struct frame *frame, bool write); /* ACTIVE (unmapped), DIRT
 void frame_pin(struct frame *frame); /* not BUSY or KERNEL; out of the pool if it was there */
 void frame_unpin(struct frame *frame);
 
+/* Puts an ACTIVE or PINNED frame into another set; all that belong to one, whatever their state. */
+void frame_change_set(struct frame *frame, struct set *set);
+void frames_change_set(struct set *from, struct set *to);
+
 /* One mapping more, or less, that holds the frame in place for as long as it lasts. mm/rmap.c's. */
 void frame_lock(struct frame *frame);
 void frame_unlock(struct frame *frame);

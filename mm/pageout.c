@@ -95,6 +95,14 @@ static bool evictable(struct frame *frame) {
     return frame->anon->slot != 0 || frame->anon->home != 0;
 }
 
+void pageout_evict(struct frame *frame) {
+    if (frame->owner == OWNER_ANON && frame_mapped(frame))
+        frame->index = (pgoff_t)(frame->map.address >> PAGE_SHIFT);
+    frame_unmap_all(frame);
+    frame_to_pool(frame);
+    count(COUNT_PGEVICT);
+}
+
 /* One page from ACTIVE to the pool. False: there is none that can go. */
 static bool evict_one(struct set *set) {
     for (pfn_t tries = 2 * set->count; tries > 0; tries--) {
@@ -106,11 +114,7 @@ static bool evict_one(struct set *set) {
             frame->referenced = true; /* let the policy look elsewhere */
             continue;
         }
-        if (frame->owner == OWNER_ANON && frame_mapped(frame))
-            frame->index = (pgoff_t)(frame->map.address >> PAGE_SHIFT);
-        frame_unmap_all(frame);
-        frame_to_pool(frame);
-        count(COUNT_PGEVICT);
+        pageout_evict(frame);
         return true;
     }
     return false;
@@ -250,7 +254,8 @@ static void clean_early(void) {
         struct frame *frame = &frame_table[early_cursor];
 
         early_cursor = (early_cursor + 1) % frame_total;
-        if (frame->state != FRAME_ACTIVE || frame->owner != OWNER_ANON || !frame_test_modified(frame))
+        if (frame->state != FRAME_ACTIVE || frame->owner != OWNER_ANON || frame->set->traced ||
+            !frame_test_modified(frame))
             continue;
         frame_unmap_all(frame);
         cluster[found++] = frame;

@@ -4,6 +4,8 @@
 
 #include "lib/types.h"
 
+struct frame;
+
 /* Starts the daemon thread and sets the pool's marks. */
 void pageout_start(void);
 
@@ -24,6 +26,9 @@ void pageout_progress(void);
 
 /* Times the daemon found nothing to evict and nothing to wait for. */
 unsigned pageout_failures(void);
+
+/* An ACTIVE frame's page leaves for the pool. Never sleeps. */
+void pageout_evict(struct frame *frame);
 
 /* True when the running thread is the daemon. */
 bool pageout_is_daemon(void);

@@ -18,6 +18,7 @@
 #include "mm/heap.h"
 #include "mm/object.h"
 #include "mm/policy.h"
+#include "mm/reftrace.h"
 #include "mm/swap.h"
 #include "mm/vm.h"
 
@@ -49,6 +50,7 @@ void space_unref(struct space *space) {
     if (--space->refs > 0)
         return;
     may_sleep();
+    reftrace_stop(space);
     while (!list_empty(&space->areas))
         area_destroy(space, list_first(&space->areas, struct area, link));
     ASSERT(space->pmap.resident == 0);

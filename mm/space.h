@@ -15,6 +15,7 @@
 
 struct amap;
 struct object;
+struct reftrace;
 struct set;
 
 enum area_flags {
@@ -54,6 +55,7 @@ struct space {
     vaddr_t stack_limit;    /* lowest address the stack may grow to */
     bool lock_future;       /* mlockall(MCL_FUTURE) */
     struct set *set;        /* replacement set: the global one, or its own */
+    struct reftrace *trace; /* references are being traced (mm/reftrace.c), or NULL */
     struct list link;       /* all spaces */
     int owner_pid;          /* for log lines and the checker */
     struct {

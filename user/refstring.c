@@ -1,0 +1,189 @@
+/*
+ * refstring: touches pages in a given order under a given limit of frames, and says how often that faulted.
+ * The faults are the processor's: the kernel keeps one page of the range mapped, replaces within the limit by
+ * the policy asked for, and counts (mm/reftrace.c of the kernel; /proc/self/reflimit).
+ *
+ *     refstring [-p POLICY] [-n FRAMES] [-s] [-t TICK] [-T TAU] STRING | -f FILE
+ *
+ * STRING is as 7,0,1,2w: `w` writes. Prints "POLICY FRAMES frames: N faults of M references, N page-outs";
+ * with -s also every reference with F for a fault. OPT is told the future by a first run. Where there is no
+ * such kernel (Linux) it says so and exits with 2.
+ */
+#include <ctype.h>
+#include <err.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define PAGE      4096u
+#define PAGES_MAX 4096u
+
+static unsigned *string; /* page << 1 | write */
+static unsigned count, room, pages;
+
+static void add(unsigned page, int writes) {
+    if (page >= PAGES_MAX)
+        errx(1, "page %u: there are %u", page, PAGES_MAX);
+    if (count == room) {
+        room = room == 0 ? 256 : 2 * room;
+        string = realloc(string, room * sizeof(*string));
+        if (string == NULL)
+            err(1, "memory");
+    }
+    string[count++] = page << 1 | (writes != 0);
+    if (page >= pages)
+        pages = page + 1;
+}
+
+static void parse(const char *text) {
+    while (*text != '\0') {
+        if (isdigit((unsigned char)*text)) {
+            char *end;
+            unsigned page = (unsigned)strtoul(text, &end, 10);
+
+            add(page, *end == 'w');
+            text = end + (*end == 'w');
+        } else if (*text == '#') {
+            text += strcspn(text, "\n");
+        } else {
+            text++;
+        }
+    }
+}
+
+static void parse_file(const char *name) {
+    static char line[4096];
+    FILE *file = fopen(name, "r");
+
+    if (file == NULL)
+        err(1, "%s", name);
+    while (fgets(line, sizeof(line), file) != NULL)
+        parse(line);
+    fclose(file);
+}
+
+/* --- the kernel's side --- */
+
+static void command(const char *text) {
+    int fd = open("/proc/self/reflimit", O_WRONLY);
+
+    if (fd < 0)
+        err(2, "/proc/self/reflimit");
+    if (write(fd, text, strlen(text)) < 0)
+        err(2, "\"%s\"", text);
+    close(fd);
+}
+
+/* The figure of that name. */
+static unsigned figure(const char *name) {
+    char text[256];
+    int fd = open("/proc/self/reflimit", O_RDONLY);
+    ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    char *found;
+
+    if (got < 0)
+        err(2, "/proc/self/reflimit");
+    close(fd);
+    text[got] = '\0';
+    found = strstr(text, name);
+    if (found == NULL)
+        errx(1, "no %s in \"%s\"", name, text);
+    return (unsigned)strtoul(found + strlen(name), NULL, 10);
+}
+
+/* --- the run --- */
+
+struct run {
+    const char *policy, *extra;
+    unsigned frames;
+    int steps;
+};
+
+/* Touches the pages in order; the faults as the kernel counted them. */
+static unsigned run(const struct run *how, volatile char *base, unsigned *page_outs) {
+    char text[200];
+    unsigned faults = 0;
+
+    snprintf(text, sizeof(text), "start=%lu pages=%u frames=%u policy=%s log=%u%s",
+             (unsigned long)(uintptr_t)base, pages, how->frames, how->policy, count, how->extra);
+    command(text);
+    for (unsigned i = 0; i < count; i++) {
+        volatile char *page = base + (string[i] >> 1) * PAGE;
+
+        if (string[i] & 1)
+            *page = (char)i;
+        else
+            (void)*page;
+        if (how->steps) {
+            unsigned now = figure(" faults=");
+
+            printf("%u%s%s ", string[i] >> 1, string[i] & 1 ? "w" : "", now > faults ? "F" : "");
+            faults = now;
+        }
+    }
+    if (how->steps)
+        putchar('\n');
+    if (figure(" references=") != count)
+        errx(1, "%u references were made, %u were seen", count, figure(" references="));
+    faults = figure(" faults=");
+    *page_outs = figure(" page_outs=");
+    command("off");
+    return faults;
+}
+
+int main(int argc, char **argv) {
+    struct run how = {.policy = "fifo", .frames = 3};
+    char extra[64] = "";
+    unsigned page_outs, faults;
+    volatile char *base;
+
+    for (int option; (option = getopt(argc, argv, "p:n:sf:t:T:")) != -1;) {
+        size_t used = strlen(extra);
+
+        switch (option) {
+        case 'p':
+            how.policy = optarg;
+            break;
+        case 'n':
+            how.frames = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 's':
+            how.steps = 1;
+            break;
+        case 'f':
+            parse_file(optarg);
+            break;
+        case 't':
+            snprintf(extra + used, sizeof(extra) - used, " tick=%s", optarg);
+            break;
+        case 'T':
+            snprintf(extra + used, sizeof(extra) - used, " tau=%s", optarg);
+            break;
+        default:
+            return 1;
+        }
+    }
+    how.extra = extra;
+    while (optind < argc)
+        parse(argv[optind++]);
+    if (count == 0 || how.frames == 0)
+        errx(1, "usage: refstring [-p POLICY] [-n FRAMES] [-s] [-t TICK] [-T TAU] STRING | -f FILE");
+    base = mmap(NULL, (size_t)pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (base == MAP_FAILED)
+        err(1, "mmap");
+    if (strcmp(how.policy, "opt") == 0) { /* the string has to be recorded before it can be known */
+        struct run first = {.policy = "fifo", .extra = "", .frames = how.frames};
+
+        run(&first, base, &page_outs);
+        if (madvise((void *)base, (size_t)pages * PAGE, MADV_DONTNEED) != 0)
+            err(1, "madvise");
+    }
+    faults = run(&how, base, &page_outs);
+    printf("%s %u frames: %u faults of %u references, %u page-outs\n", how.policy, how.frames, faults, count,
+           page_outs);
+    return 0;
+}
