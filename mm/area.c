@@ -365,16 +365,19 @@ int space_map(struct space *space, const struct map_request *request, vaddr_t *r
 
 /* --- mprotect --- */
 
-/* All of [address, end) is mapped and may have @protection: 0, -ENOMEM, -EACCES. */
-static int may_protect(struct space *space, vaddr_t address, vaddr_t end, unsigned protection) {
-    while (address < end) {
-        struct area *area = space_find(space, address);
-
-        if (area == NULL)
-            return -ENOMEM;
-        if ((protection & AREA_WRITE) && !(area->flags & AREA_MAYWRITE))
-            return -EACCES;
-        address = area_end(area);
+/* Cuts *@end back to where [address, *end) stops being mapped (-ENOMEM) or may not be so protected (-EACCES).
+ */
+static int may_protect(struct space *space, vaddr_t address, vaddr_t *end, unsigned protection) {
+    for (vaddr_t at = address; at < *end;) {
+        struct area *area = space_find(space, at);
+        int error = area == NULL                                                  ? -ENOMEM
+                    : (protection & AREA_WRITE) && !(area->flags & AREA_MAYWRITE) ? -EACCES
+                                                                                  : 0;
+        if (error != 0) {
+            *end = at;
+            return error;
+        }
+        at = area_end(area);
     }
     return 0;
 }
@@ -406,18 +409,18 @@ int space_protect(struct space *space, vaddr_t address, size_t length, unsigned 
         return error;
     if (length == 0)
         return 0;
-    error = may_protect(space, address, end, protection);
-    if (error == 0)
-        error = area_split_for_range(space, address, end);
-    if (error != 0)
+    error = may_protect(space, address, &end, protection); /* what lies before is done, as on Linux */
+    if (address == end)
         return error;
+    if (area_split_for_range(space, address, end) != 0)
+        return -ENOMEM;
     for (struct area *area = space_find_from(space, address); area != NULL && area->start < end;
          area = space_next(space, area)) {
         area->flags = (area->flags & ~(unsigned)AREA_PROTECTION) | (protection & AREA_PROTECTION);
         enforce_protection(space, area);
     }
     merge_range(space, address, end);
-    return 0;
+    return error;
 }
 
 /* --- mremap --- */
@@ -479,6 +482,41 @@ static int remap_attempt(struct space *space, vaddr_t old, vaddr_t old_bytes, va
     return grow_in_place(area, (pgoff_t)(new_bytes >> PAGE_SHIFT)) == 0 ? 0 : -EAGAIN;
 }
 
+/* mremap of no bytes: the shared memory at @old is mapped once more, elsewhere. */
+static int map_once_more(struct space *space, vaddr_t old, vaddr_t bytes, vaddr_t *result) {
+    struct area *copy = kmalloc(sizeof(*copy)), *area = space_find(space, old);
+    vaddr_t place = find_gap(space, bytes);
+
+    if (copy == NULL || area == NULL || !(area->flags & AREA_SHARED) || place == 0) {
+        int error = copy == NULL ? -ENOMEM : area == NULL ? -EFAULT : place == 0 ? -ENOMEM : -EINVAL;
+
+        kfree(copy);
+        return error;
+    }
+    if (area->amap == NULL &&
+        area->object == NULL) { /* nobody has touched it: it needs its amap now, to share it */
+        area->amap = amap_create(area->pages);
+        area->amap_offset = 0;
+    }
+    *copy = *area;
+    copy->start = place;
+    copy->pages = (pgoff_t)(bytes >> PAGE_SHIFT);
+    copy->object_offset += area_page(area, old);
+    copy->amap_offset += area_page(area, old);
+    if ((copy->amap == NULL && copy->object == NULL) ||
+        (copy->amap != NULL && amap_extend(copy->amap, copy->amap_offset + copy->pages) != 0)) {
+        kfree(copy);
+        return -ENOMEM;
+    }
+    if (copy->amap != NULL)
+        amap_ref(copy->amap);
+    if (copy->object != NULL)
+        object_ref(copy->object);
+    area_insert(space, copy);
+    *result = place;
+    return 0;
+}
+
 int space_remap(struct space *space, vaddr_t old, size_t old_length, size_t new_length, unsigned flags,
                 vaddr_t new_place, vaddr_t *result) {
     vaddr_t old_bytes = PAGE_UP(old_length), new_bytes = PAGE_UP(new_length), end;
@@ -486,6 +524,8 @@ int space_remap(struct space *space, vaddr_t old, size_t old_length, size_t new_
 
     may_sleep();
     *result = 0;
+    if (old_bytes == 0 && new_bytes != 0 && (flags & REMAP_MAYMOVE) && (old & PAGE_MASK) == 0)
+        return map_once_more(space, old, new_bytes, result);
     if (new_bytes == 0 || old_bytes == 0 || area_range_check(old, old_length, &end) != 0)
         return -EINVAL;
     if (flags & REMAP_FIXED) {
