@@ -51,6 +51,17 @@ void area_unmap_pages(struct space *space, vaddr_t start, vaddr_t end) {
     pmap_batch_end(&space->pmap);
 }
 
+void area_write_protect(struct space *space, struct area *area) {
+    vaddr_t end = area_end(area);
+
+    pmap_batch_begin(&space->pmap);
+    for (vaddr_t at = pmap_next_present(&space->pmap, area->start, end); at < end;
+         at = pmap_next_present(&space->pmap, at + PAGE_SIZE, end))
+        if (pmap_query(&space->pmap, at, NULL) & PMAP_WRITABLE)
+            pmap_set_writable(&space->pmap, at, false);
+    pmap_batch_end(&space->pmap);
+}
+
 void area_destroy(struct space *space, struct area *area) {
     struct object *object = area->object;
 
@@ -384,20 +395,10 @@ static int may_protect(struct space *space, vaddr_t address, vaddr_t *end, unsig
 
 /* Entries lose what the area no longer allows; what it newly allows comes by fault. */
 static void enforce_protection(struct space *space, struct area *area) {
-    vaddr_t end = area_end(area);
-
-    if (!(area->flags & AREA_PROTECTION)) {
-        area_unmap_pages(space, area->start, end);
-        return;
-    }
-    if (area->flags & AREA_WRITE)
-        return;
-    pmap_batch_begin(&space->pmap);
-    for (vaddr_t at = pmap_next_present(&space->pmap, area->start, end); at < end;
-         at = pmap_next_present(&space->pmap, at + PAGE_SIZE, end))
-        if (pmap_query(&space->pmap, at, NULL) & PMAP_WRITABLE)
-            pmap_set_writable(&space->pmap, at, false);
-    pmap_batch_end(&space->pmap);
+    if (!(area->flags & AREA_PROTECTION))
+        area_unmap_pages(space, area->start, area_end(area));
+    else if (!(area->flags & AREA_WRITE))
+        area_write_protect(space, area);
 }
 
 int space_protect(struct space *space, vaddr_t address, size_t length, unsigned protection) {

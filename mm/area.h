@@ -22,6 +22,9 @@ int area_range_check(vaddr_t address, size_t length, vaddr_t *end);
 /* commit=strict: could a copy of the space be backed too? */
 bool area_promises_can_double(struct space *space);
 
+/* Makes the area's entries read-only: the next store to each page faults. Never sleeps. */
+void area_write_protect(struct space *space, struct area *area);
+
 /* Removes the entries of [start, end) from the page tables. Never sleeps. */
 void area_unmap_pages(struct space *space, vaddr_t start, vaddr_t end);
 

@@ -1,14 +1,18 @@
 /*
  * The counters, the gauges, and the identities that must hold between them:
  *
- *   every fault is counted once by its kind             pgfault    = zero + file + swap + reclaim + resident
- * + copy + upgrade + spurious + bad a major fault is one that waited for a read         pgmajfault = file +
- * swap + copies that had to read
- *                                                                    + refused ones after a read are not
- * counted every read has one cause                            pswpin     = started by faults + read ahead -
- * failed mm and the block layer agree on what was moved      pswpin     = swap pages the disk read, pswpout
- * likewise all bytes are accounted for                         pgpgin KiB = sectors read / 2, pgpgout
- * likewise
+ *   every fault is counted once, by its kind
+ *       pgfault = fault_zero + fault_file + fault_swap + fault_reclaim + fault_resident + fault_copy
+ *                 + fault_upgrade + fault_spurious + fault_bad
+ *   a major fault is one that waited for a read
+ *       pgmajfault = fault_file + fault_swap + fault_copy_read
+ *   every page read has one cause
+ *       pswpin + pgfilein + page_read_errors = pswpin_fault + pgfilein_fault + readahead_swap + readahead_file
+ *                                              + pgread_kernel
+ *   mm and the block layer agree on what was moved
+ *       pswpin = blk_swap_pages_in, pswpout = blk_swap_pages_out
+ *   all bytes are accounted for
+ *       pgpgin (KiB) = blk_read_sectors / 2, pgpgout = blk_write_sectors / 2
  *
  * They hold when no transfer is under way.
  */

@@ -75,18 +75,24 @@ static int bring_in(struct space *space, vaddr_t address, vaddr_t end) {
     return 0;
 }
 
+/* The pages that bytes [*address, *address + length) touch: 0, or -ENOMEM where they are not all mapped. */
+static int pages_of(struct space *space, vaddr_t *address, size_t length, vaddr_t *end) {
+    length += *address & PAGE_MASK;
+    *address = PAGE_DOWN(*address);
+    if (area_range_check(*address, length, end) != 0 || !all_mapped(space, *address, *end))
+        return -ENOMEM;
+    return 0;
+}
+
 int space_lock(struct space *space, vaddr_t address, size_t length, bool on_fault) {
     vaddr_t end;
 
     may_sleep();
-    length += address & PAGE_MASK;
-    address = PAGE_DOWN(address);
-    if (area_range_check(address, length, &end) != 0)
+    if (pages_of(space, &address, length, &end) != 0)
         return -ENOMEM;
     if (address == end)
         return 0;
-    if (!all_mapped(space, address, end) || !may_lock(unlocked_pages(space, address, end)) ||
-        area_split_for_range(space, address, end) != 0)
+    if (!may_lock(unlocked_pages(space, address, end)) || area_split_for_range(space, address, end) != 0)
         return -ENOMEM;
     for (struct area *area = space_find_from(space, address); area != NULL && area->start < end;
          area = space_next(space, area)) {
@@ -102,13 +108,11 @@ int space_unlock(struct space *space, vaddr_t address, size_t length) {
     vaddr_t end;
 
     may_sleep();
-    length += address & PAGE_MASK;
-    address = PAGE_DOWN(address);
-    if (area_range_check(address, length, &end) != 0)
+    if (pages_of(space, &address, length, &end) != 0)
         return -ENOMEM;
     if (address == end)
         return 0;
-    if (!all_mapped(space, address, end) || area_split_for_range(space, address, end) != 0)
+    if (area_split_for_range(space, address, end) != 0)
         return -ENOMEM;
     for (struct area *area = space_find_from(space, address); area != NULL && area->start < end;
          area = space_next(space, area)) {

@@ -159,18 +159,6 @@ bool space_grow_stack(struct space *space, vaddr_t address) {
 
 /* --- fork --- */
 
-/* A write to a page that is now in two amaps must fault, on both sides. The child has no entries yet. */
-static void write_protect(struct space *space, struct area *area) {
-    vaddr_t end = area_end(area);
-
-    pmap_batch_begin(&space->pmap);
-    for (vaddr_t at = pmap_next_present(&space->pmap, area->start, end); at < end;
-         at = pmap_next_present(&space->pmap, at + PAGE_SIZE, end))
-        if (pmap_query(&space->pmap, at, NULL) & PMAP_WRITABLE)
-            pmap_set_writable(&space->pmap, at, false);
-    pmap_batch_end(&space->pmap);
-}
-
 /* What the child's area shares with, or copies from, the parent's. 0 or -ENOMEM. */
 static int fork_amap(struct space *parent, struct area *area, struct area *copy) {
     if (area->flags & AREA_SHARED) {
@@ -190,7 +178,7 @@ static int fork_amap(struct space *parent, struct area *area, struct area *copy)
     copy->amap = amap_copy(area->amap, area->amap_offset, area->pages, area->amap_offset, area->amap->pages);
     if (copy->amap == NULL)
         return -ENOMEM;
-    write_protect(parent, area);
+    area_write_protect(parent, area); /* a store to a page that is now in two amaps must fault */
     return 0;
 }
 
