@@ -75,6 +75,8 @@ int main(int argc, char **argv) {
     setenv("TERM", "vt100", 0);
 
     char **command = argc > 1 ? argv + 1 : shell;
+    if (argc == 1)
+        puts("Faultline. `help` tells the programs and the boot words, `pagedemo` shows paging happen.");
     int pid = fork_checked();
     if (pid == 0)
         run_command(command);

@@ -39,12 +39,12 @@ static const struct {
     {"fault_zero", "  were first touches: a frame of zeros, no disk"},
     {"fault_swap", "  were for a page on swap: read back"},
     {"fault_file", "  were for a page of a file: read"},
-    {"fault_reclaim", "  found the page still in the pool: no disk"},
-    {"pgevict", "pages lost their frames, as the policy's victims"},
+    {"fault_reclaim", "  found the page in the pool, kept there or read ahead: no disk"},
+    {"pgevict", "victims of the policy: pages unmapped and put into the pool"},
     {"pswpout", "pages written to swap: victims that were modified"},
     {"swap_clusters", "  disk commands that took: pages go in clusters"},
     {"pswpin", "pages read from swap"},
-    {"readahead_swap", "  of these read ahead, with a neighbour"},
+    {"readahead_swap", "  of these before they were asked for, along with a neighbour"},
     {"context_switches", "switches: while one waits for its page another runs"},
 };
 

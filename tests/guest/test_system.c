@@ -1,4 +1,5 @@
-/* The system around the programs: init, the shell, boot words, the console, and programs nobody here wrote.
+/*
+ * The system around the programs: init, the shell, boot words, the console, and programs nobody here wrote.
  */
 #include "tests/guest/guest.h"
 
@@ -97,7 +98,8 @@ END_TEST
 
 /* --- other machines ------------------------------------------------------------------------------ */
 
-/* With and without what newer processors have (global and large pages, SMEP, SMAP); little and much memory.
+/*
+ * With and without what newer processors have (global and large pages, SMEP, SMAP); little and much memory.
  */
 static const struct guest machines[] = {
     {.frames = 700, .options = {"--cpu=qemu32"}},
