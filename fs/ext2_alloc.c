@@ -157,7 +157,9 @@ int ext2_block_free(struct ext2_fs *fs, uint32_t block, bool metadata) {
 
 /* --- inodes --- */
 
-/* The group for a new directory: of those with more free inodes than average, the one with most free blocks.
+/*
+ * The group for a new directory: of those with more free inodes than average, the one with most free
+ * blocks.
  */
 static uint32_t directory_group(struct ext2_fs *fs, uint32_t parent_group) {
     uint32_t average = fs->free_inodes / fs->group_count, best = parent_group, best_blocks = 0;

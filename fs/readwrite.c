@@ -154,7 +154,8 @@ static void page_written(struct write *write, struct frame *frame, unsigned from
     page_put_modified(frame, from, from + bytes);
 }
 
-/* Copies user bytes to [from, to) of the pinned page. Bytes written, fewer if user memory is bad, or errno.
+/*
+ * Copies user bytes to [from, to) of the pinned page. Bytes written, fewer if user memory is bad, or errno.
  */
 static long fill_page(struct write *write, struct frame *frame, unsigned from, unsigned to) {
     struct vnode *vnode = write->vnode;

@@ -130,7 +130,9 @@ static int check_change(void) {
 
 /* --- reading --- */
 
-/* Waits for the first or the next byte in raw mode, by VMIN and VTIME. As wait_timeout(); 1: enough is there.
+/*
+ * Waits for the first or the next byte in raw mode, by VMIN and VTIME. As wait_timeout(); 1: enough is
+ * there.
  */
 static int wait_raw(size_t wanted) {
     size_t there = line_available(&terminal.line);

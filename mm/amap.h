@@ -59,7 +59,8 @@ void amap_clear(struct amap *amap, pgoff_t first, pgoff_t count);
  */
 struct amap *amap_copy(const struct amap *amap, pgoff_t first, pgoff_t count, pgoff_t to, pgoff_t pages);
 
-/* A new amap that holds entries [first, first + count) of this one as 0 …; they are moved. NULL: no memory.
+/*
+ * A new amap that holds entries [first, first + count) of this one as 0 …; they are moved. NULL: no memory.
  */
 struct amap *amap_split(struct amap *amap, pgoff_t first, pgoff_t count);
 

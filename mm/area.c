@@ -179,7 +179,8 @@ static void merge_range(struct space *space, vaddr_t start, vaddr_t end) {
 
 /* --- ranges --- */
 
-/* A page-aligned range of user addresses from what a system call was given; -EINVAL for what cannot be one.
+/*
+ * A page-aligned range of user addresses from what a system call was given; -EINVAL for what cannot be one.
  */
 int area_range_check(vaddr_t address, size_t length, vaddr_t *end) {
     if ((address & PAGE_MASK) != 0 || length > USER_TOP || address > USER_TOP - PAGE_UP(length))
@@ -376,7 +377,9 @@ int space_map(struct space *space, const struct map_request *request, vaddr_t *r
 
 /* --- mprotect --- */
 
-/* Cuts *@end back to where [address, *end) stops being mapped (-ENOMEM) or may not be so protected (-EACCES).
+/*
+ * Cuts *@end back to where [address, *end) stops being mapped (-ENOMEM) or may not be so protected
+ * (-EACCES).
  */
 static int may_protect(struct space *space, vaddr_t address, vaddr_t *end, unsigned protection) {
     for (vaddr_t at = address; at < *end;) {

@@ -42,7 +42,8 @@ static void check_list(struct list *head, enum frame_state state, pfn_t *found) 
     }
 }
 
-/* A policy's lists hold the ACTIVE frames of its set, and as many as it counts; its hand is on one of them.
+/*
+ * A policy's lists hold the ACTIVE frames of its set, and as many as it counts; its hand is on one of them.
  */
 static void check_sets(pfn_t *listed) {
     list_for_each (set, &sets, struct set, link) {
@@ -94,7 +95,9 @@ static void check_owner(struct frame *frame) {
               "frame %u: its object has another page %u there", number(frame), (unsigned)frame->index);
 }
 
-/* FREE: nobody's. Pool: owned, unmapped; CLEAN: unmodified and, if an anon's, with a slot of the same bytes.
+/*
+ * FREE: nobody's. Pool: owned, unmapped; CLEAN: unmodified and, if an anon's, with a slot of the same
+ * bytes.
  */
 static void check_one_state(struct frame *frame) {
     bool mapped = frame_mapped(frame);
@@ -161,7 +164,8 @@ static struct frame *expected_frame(struct area *area, vaddr_t address, bool *wr
     return area->object == NULL ? NULL : object_lookup(area->object, area->object_offset + page);
 }
 
-/* A present entry has its mapping, shows the page the area has there, and is writable only where it may be.
+/*
+ * A present entry has its mapping, shows the page the area has there, and is writable only where it may be.
  */
 static void check_entry(vaddr_t address, pfn_t pfn, unsigned bits, void *data) {
     struct walk *walk = data;

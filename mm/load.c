@@ -71,7 +71,9 @@ static int load_area(struct space *space, struct area *area) {
     return 0;
 }
 
-/* prepage=: the beginning of each segment is under way while the program starts. Guesses are counted as such.
+/*
+ * prepage=: the beginning of each segment is under way while the program starts. Guesses are counted as
+ * such.
  */
 static void prepage_area(const struct area *area) {
     if (area->object != NULL)

@@ -39,7 +39,9 @@ void object_hash_init(pfn_t frames) {
     hash_mask = buckets - 1;
 }
 
-/* Multiplicative hashing (Knuth, TAOCP 6.4); neighbouring pages of an object fall into neighbouring buckets.
+/*
+ * Multiplicative hashing (Knuth, TAOCP 6.4); neighbouring pages of an object fall into neighbouring
+ * buckets.
  */
 static struct frame **bucket(const struct object *object, pgoff_t index) {
     uint32_t hash = (uint32_t)((uintptr_t)object >> 4) * 2654435761u;
@@ -311,7 +313,9 @@ void object_truncate(struct object *object, uint64_t size) {
         remove_page(frame);
         frame_release(frame);
     }
-    /* A page under way gets its end cleared when it has arrived: nobody may see old bytes if the file grows.
+    /*
+     * A page under way gets its end cleared when it has arrived: nobody may see old bytes if the file
+     * grows.
      */
     while ((frame = object_lookup(object, (pgoff_t)(size >> PAGE_SHIFT))) != NULL &&
            frame->state == FRAME_BUSY)

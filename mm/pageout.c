@@ -132,8 +132,8 @@ static unsigned evict_batch(void) {
 /* --- launder --- */
 
 /*
- * The anonymous pages at the head of the DIRTY list, up to a cluster, in the order of their addresses: pages that
- * are neighbours in memory become neighbours on swap, where read-ahead can fetch them together.
+ * The anonymous pages at the head of the DIRTY list, up to a cluster, in the order of their addresses: pages
+ * that are neighbours in memory become neighbours on swap, where read-ahead can fetch them together.
  */
 static unsigned gather_anons(struct frame **cluster, unsigned most) {
     unsigned found = 0;

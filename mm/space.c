@@ -120,7 +120,8 @@ int space_make_stack(struct space *space, vaddr_t top, size_t limit) {
 #define STACK_GAP   ((vaddr_t)1 << 20) /* kept free below a stack, so that an overflow is noticed */
 #define GROWTH_ROOM ((pgoff_t)(8u << 20) / PAGE_SIZE) /* pages that an area of MAP_GROWSDOWN may grow to */
 
-/* Room for @more entries before the area's first. A stack of exec's has it; other areas get it now, or not.
+/*
+ * Room for @more entries before the area's first. A stack of exec's has it; other areas get it now, or not.
  */
 static bool room_below(struct area *area, pgoff_t more) {
     struct amap *roomier;
@@ -216,7 +217,9 @@ struct space *space_fork(struct space *parent) {
     child = space_create();
     if (child == NULL)
         return NULL;
-    /* All areas at one go or not at all: another thread of the parent may change them while this one sleeps.
+    /*
+     * All areas at one go or not at all: another thread of the parent may change them while this one
+     * sleeps.
      */
     while (fork_areas(parent, child) != 0) {
         while (!list_empty(&child->areas))

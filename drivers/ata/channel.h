@@ -179,7 +179,9 @@ void ata_channel_tick(struct ata_channel *channel);
 
 /* --- identify.c --- */
 
-/* Fills in the drives that answer. Thread context, interrupts of the channel off; waits for seconds at most.
+/*
+ * Fills in the drives that answer. Thread context, interrupts of the channel off; waits for seconds at
+ * most.
  */
 void ata_identify_drives(struct ata_channel *channel, bool dma);
 

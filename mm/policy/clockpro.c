@@ -152,7 +152,8 @@ static void set_cold_target(struct history *history, int change) {
     history->cold_target = (pfn_t)MIN(MAX(wanted, (int)least), (int)MAX(most, least));
 }
 
-/* The page has been used again, after @used. True: sooner than the hot page at the hand, which is cold now.
+/*
+ * The page has been used again, after @used. True: sooner than the hot page at the hand, which is cold now.
  */
 static bool displaces_hot(struct set *set, uint32_t used) {
     struct history *history = set->history;

@@ -188,7 +188,8 @@ static void random_string(struct string *string, int seed) {
     string_finish(string);
 }
 
-/* OPT is the least; nobody faults less often than there are pages, or more often than there are references.
+/*
+ * OPT is the least; nobody faults less often than there are pages, or more often than there are references.
  */
 START_TEST(bounds) {
     struct string string = {0};
@@ -244,7 +245,8 @@ static bool is_nested(const struct string *string, const struct policy *policy, 
     return nested;
 }
 
-/* LRU's and OPT's resident sets are nested. OPT's where no two pages are never used again: ties may differ.
+/*
+ * LRU's and OPT's resident sets are nested. OPT's where no two pages are never used again: ties may differ.
  */
 START_TEST(stack_property_of_lru_and_opt) {
     struct string string = {0};
