@@ -370,6 +370,7 @@ static void stopping(void) {
     pid = fork_checked();
     if (pid == 0) {
         raise(SIGTSTP);
+        usleep(50000); /* so that it can be seen to go on before it ends */
         _exit(4);
     }
     waitpid(pid, &status, WUNTRACED);
