@@ -51,7 +51,7 @@ void descriptor_set_close_on_exec(int fd, bool on) {
 
 int descriptor_allocate(struct file *file, int lowest, bool close_on_exec) {
     struct process *process = process_current();
-    for (int fd = lowest; fd < FILES_MAX; fd++) {
+    for (int fd = lowest; fd < limit_files(); fd++) {
         if (process->files[fd])
             continue;
         process->files[fd] = file;

@@ -34,7 +34,6 @@
 #define ARGUMENT_PAGES   32u /* 128 KiB of strings */
 #define SCRIPT_DEPTH_MAX 4
 #define STACK_TOP        USER_TOP
-#define STACK_LIMIT      (8u << 20)
 #define STACK_GAP        (1u << 20) /* kept free below the stack, so that running over it is noticed */
 #define PIE_BASE         ((vaddr_t)0x08000000u)
 #define RANDOM_BYTES     16u
@@ -320,8 +319,10 @@ static int map_program(struct space *space, struct image *image) {
             return error;
     }
     space_set_brk(space, image->bias + image->elf.high);
-    space->map_top = STACK_TOP - STACK_LIMIT - STACK_GAP; /* mmap's places: not where the stack will grow */
-    return space_make_stack(space, STACK_TOP, STACK_LIMIT);
+    size_t stack = limit_stack();
+    space->map_top =
+        PAGE_DOWN(STACK_TOP - stack - STACK_GAP); /* mmap keeps away from where the stack will grow */
+    return space_make_stack(space, STACK_TOP, stack);
 }
 
 /* --- the stack --- */
@@ -432,7 +433,7 @@ static int parse_elf(struct image *image, const char *path) {
         return error;
     }
     image->bias = image->elf.position_independent ? PIE_BASE : 0;
-    if (image->bias > STACK_TOP - STACK_LIMIT - image->elf.high) {
+    if (image->bias > STACK_TOP - limit_stack() - image->elf.high) {
         klog("exec: %s: larger than the address space", path);
         return -ENOMEM;
     }

@@ -92,7 +92,7 @@ static void end_process(struct process *process) {
     process->dying = false;
     process->stopped = false;
     thread_current->signals_blocked = ~0ull;
-    timer_set(process, 0, 0, NULL, NULL);
+    timers_clear(process);
     release_space(process);
     process_release_vfork(process);
     release_files(process);

@@ -52,6 +52,7 @@ static void copy_attributes(struct process *child, const struct process *parent)
     child->umask = parent->umask;
     memcpy(child->name, parent->name, sizeof child->name);
     memcpy(child->actions, parent->actions, sizeof child->actions);
+    memcpy(child->limits, parent->limits, sizeof child->limits);
     if (parent->executable_path) {
         size_t bytes = strlen(parent->executable_path) + 1;
         child->executable_path = kmalloc(bytes);

@@ -55,6 +55,7 @@ struct process *process_create(void) {
     process->group = process->session = process->pid;
     process->umask = 022;
     process->start_tick = time_ticks();
+    limits_init(process->limits);
     list_init(&process->threads);
     list_init(&process->children);
     list_init(&process->sibling);

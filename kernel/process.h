@@ -6,11 +6,14 @@
 #define KERNEL_PROCESS_H
 
 #include "fs/file.h"
+#include "kernel/limits.h"
 #include "kernel/thread.h"
 #include "mm/space.h"
 
 #define FILES_MAX 64
 #define SIGNALS   64
+
+#define PROCESS_TIMERS 3
 
 /* Why a signal was sent: the fields of Linux's siginfo that depend on it. One per signal: none queue. */
 struct signal_info {
@@ -62,8 +65,14 @@ struct process {
         uint32_t flags; /* SA_* */
     } actions[SIGNALS + 1];
 
-    /* timer.c: setitimer(ITIMER_REAL) and alarm, in ticks; 0: off */
-    uint64_t alarm_tick, alarm_interval;
+    /* timer.c: setitimer and alarm, by ITIMER_REAL and its sisters; in ticks */
+    struct process_timer {
+        uint64_t expires; /* when, or, of processor time, in how many ticks; 0: off */
+        uint64_t interval;
+        bool expired; /* the signal is still to be sent */
+    } timers[PROCESS_TIMERS];
+
+    struct resource_limit limits[LIMITS];
 };
 
 extern struct list processes;
@@ -169,9 +178,11 @@ void signal_wake_doomed(struct process *process);
 void signal_forget_all(struct process *process); /* frees what is queued */
 
 /* --- timers. kernel/timer.c --- */
-void timers_tick(uint64_t now); /* interrupt context */
-/* Sets or clears (0) the real-time interval timer; the old values are returned, in ticks. */
-void timer_set(struct process *process, uint64_t ticks, uint64_t interval, uint64_t *old_ticks,
-               uint64_t *old_interval);
+void timers_tick(uint64_t now);                          /* interrupt context */
+void timers_account(struct process *process, bool user); /* a tick of its time; interrupt context */
+/* @which: ITIMER_REAL, ITIMER_VIRTUAL or ITIMER_PROF; in ticks from now; 0: off. */
+void timer_set(struct process *process, int which, uint64_t ticks, uint64_t interval);
+void timer_get(const struct process *process, int which, uint64_t *ticks, uint64_t *interval);
+void timers_clear(struct process *process);
 
 #endif

@@ -193,6 +193,7 @@ static void account(struct thread *thread, bool user) {
     if (thread->process) {
         uint64_t *of_process = user ? &thread->process->user_ticks : &thread->process->kernel_ticks;
         (*of_process)++;
+        timers_account(thread->process, user);
     }
 }
 

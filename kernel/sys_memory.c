@@ -21,7 +21,10 @@ static struct space *current_space(void) {
 
 /* A failed brk returns the break as it is: C libraries compare. */
 long sys_brk(vaddr_t wanted) {
-    return (long)space_brk(current_space(), wanted);
+    struct space *space = current_space();
+    if (wanted > space->brk && limit_address_space_reached(wanted - space->brk))
+        wanted = 0;
+    return (long)space_brk(space, wanted);
 }
 
 /* --- mmap --- */
@@ -64,7 +67,7 @@ static bool occupied(vaddr_t address, size_t length) {
 static int check_place(vaddr_t address, size_t length, unsigned flags) {
     if (length == 0)
         return -EINVAL;
-    if (length > USER_TOP - PAGE_SIZE)
+    if (length > USER_TOP - PAGE_SIZE || limit_address_space_reached(length))
         return -ENOMEM;
     if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
         return 0;
@@ -147,6 +150,8 @@ long sys_mremap(vaddr_t old, size_t old_length, size_t new_length, unsigned flag
         return -EINVAL;
     if ((flags & MREMAP_FIXED) && (!(flags & MREMAP_MAYMOVE) || bad_range(new_place, new_length)))
         return -EINVAL;
+    if (new_length > old_length && limit_address_space_reached(new_length - old_length))
+        return -ENOMEM;
     int error = space_remap(current_space(), old, old_length, new_length, flags, new_place, &result);
     return error ? error : (long)result;
 }

@@ -219,56 +219,6 @@ long sys_set_thread_area(vaddr_t user_descriptor) {
     return error ? error : user_write(user_descriptor, &descriptor, sizeof descriptor);
 }
 
-/* --- limits: fixed --- */
-
-#define STACK_BYTES (8u << 20)
-
-static bool limit_of(unsigned resource, uint64_t *limit) {
-    if (resource >= RLIM_NLIMITS)
-        return false;
-    switch (resource) {
-    case RLIMIT_STACK:
-        *limit = STACK_BYTES;
-        return true;
-    case RLIMIT_NOFILE:
-        *limit = FILES_MAX;
-        return true;
-    case RLIMIT_CORE:
-        *limit = 0;
-        return true;
-    default:
-        *limit = ~0ull;
-        return true;
-    }
-}
-
-long sys_ugetrlimit(unsigned resource, vaddr_t result) {
-    uint64_t limit;
-    if (!limit_of(resource, &limit))
-        return -EINVAL;
-    uint32_t word = (uint32_t)MIN(limit, (uint64_t)UINT32_MAX);
-    uint32_t pair[2] = {word, word};
-    return user_write(result, pair, sizeof pair);
-}
-
-long sys_setrlimit(unsigned resource, vaddr_t wanted) {
-    (void)wanted;
-    uint64_t limit;
-    return limit_of(resource, &limit) ? -EPERM : -EINVAL;
-}
-
-long sys_prlimit64(int pid, unsigned resource, vaddr_t wanted, vaddr_t result) {
-    uint64_t limit;
-    if (!limit_of(resource, &limit))
-        return -EINVAL;
-    if (!find_or_self(pid))
-        return -ESRCH;
-    if (wanted)
-        return -EPERM;
-    uint64_t pair[2] = {limit, limit};
-    return result ? user_write(result, pair, sizeof pair) : 0;
-}
-
 /* --- scheduling --- */
 
 long sys_sched_yield(void) {

@@ -239,36 +239,35 @@ static bool timeval_valid(const struct __kernel_old_timeval *value) {
     return value->tv_sec >= 0 && value->tv_usec >= 0 && value->tv_usec < 1000000;
 }
 
+static struct interval_timer timer_now(int which) {
+    uint64_t ticks, interval;
+    timer_get(process_current(), which, &ticks, &interval);
+    return (struct interval_timer){timeval_of_ticks(interval), timeval_of_ticks(ticks)};
+}
+
 long sys_getitimer(int which, vaddr_t result) {
-    const struct process *process = process_current();
-    if (which != ITIMER_REAL)
+    if (which < 0 || which >= PROCESS_TIMERS)
         return -EINVAL;
-    uint64_t now = time_ticks();
-    struct interval_timer timer = {
-        timeval_of_ticks(process->alarm_interval),
-        timeval_of_ticks(process->alarm_tick > now ? process->alarm_tick - now : 0),
-    };
+    struct interval_timer timer = timer_now(which);
     return user_write(result, &timer, sizeof timer);
 }
 
 long sys_setitimer(int which, vaddr_t request, vaddr_t result) {
     struct interval_timer timer = {0};
-    if (which != ITIMER_REAL)
-        return -EINVAL;
     if (request && user_read(&timer, request, sizeof timer))
         return -EFAULT;
-    if (!timeval_valid(&timer.value) || !timeval_valid(&timer.interval))
+    if (which < 0 || which >= PROCESS_TIMERS || !timeval_valid(&timer.value) ||
+        !timeval_valid(&timer.interval))
         return -EINVAL;
-    uint64_t old_ticks, old_interval;
-    timer_set(process_current(), ticks_of_timeval(&timer.value), ticks_of_timeval(&timer.interval),
-              &old_ticks, &old_interval);
-    struct interval_timer old = {timeval_of_ticks(old_interval), timeval_of_ticks(old_ticks)};
+    struct interval_timer old = timer_now(which);
+    timer_set(process_current(), which, ticks_of_timeval(&timer.value), ticks_of_timeval(&timer.interval));
     return result ? user_write(result, &old, sizeof old) : 0;
 }
 
 /* Whole seconds left of the alarm before, rounded up so that "none" and "soon" differ. */
 long sys_alarm(unsigned seconds) {
-    uint64_t old, old_interval;
-    timer_set(process_current(), (uint64_t)seconds * TICKS_PER_SECOND, 0, &old, &old_interval);
+    uint64_t old, interval;
+    timer_get(process_current(), ITIMER_REAL, &old, &interval);
+    timer_set(process_current(), ITIMER_REAL, (uint64_t)seconds * TICKS_PER_SECOND, 0);
     return (long)((old + TICKS_PER_SECOND - 1) / TICKS_PER_SECOND);
 }

@@ -73,7 +73,7 @@ static const struct syscall syscalls[] = {
     CALL_AS(setgid32, setuid), CALL(getgroups), CALL_AS(getgroups32, getgroups), CALL(getresuid),
     CALL_AS(getresgid, getresuid), CALL_AS(getresuid32, getresuid), CALL_AS(getresgid32, getresuid),
     CALL(set_tid_address), CALL(set_thread_area),
-    CALL(ugetrlimit), CALL_AS(getrlimit, ugetrlimit), CALL(setrlimit), CALL(prlimit64),
+    CALL(ugetrlimit), CALL(getrlimit), CALL(setrlimit), CALL(prlimit64),
     CALL(sched_yield), CALL(sched_getaffinity),
 
     /* signals */

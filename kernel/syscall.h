@@ -146,9 +146,6 @@ long sys_getgroups(int size, vaddr_t list);
 long sys_getresuid(vaddr_t real, vaddr_t effective, vaddr_t saved);
 long sys_set_tid_address(vaddr_t address);
 long sys_set_thread_area(vaddr_t user_descriptor);
-long sys_ugetrlimit(unsigned resource, vaddr_t result);
-long sys_setrlimit(unsigned resource, vaddr_t wanted);
-long sys_prlimit64(int pid, unsigned resource, vaddr_t wanted, vaddr_t result);
 long sys_sched_yield(void);
 long sys_sched_getaffinity(int pid, size_t bytes, vaddr_t result);
 
@@ -197,5 +194,10 @@ long sys_futex(vaddr_t address, unsigned operation, uint32_t value, vaddr_t time
                uint32_t value3);
 long sys_futex_time64(vaddr_t address, unsigned operation, uint32_t value, vaddr_t timeout, vaddr_t address2,
                       uint32_t value3);
+/* limits.c */
+long sys_ugetrlimit(unsigned resource, vaddr_t result);
+long sys_getrlimit(unsigned resource, vaddr_t result);
+long sys_setrlimit(unsigned resource, vaddr_t wanted);
+long sys_prlimit64(int pid, unsigned resource, vaddr_t wanted, vaddr_t result);
 
 #endif
