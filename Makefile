@@ -95,6 +95,8 @@ semantics   := $(patsubst %.c,build/obj/%.o,$(sort $(wildcard user/semantics/*.c
 programs    := $(addprefix build/user/,$(user_c) $(user_asm))
 unit_tests  := $(patsubst %.c,build/%,$(sort $(wildcard tests/unit/test_*.c)))
 guest_tests := $(if $(wildcard tests/guest/*.c),build/tests/guest-tests)
+real_tests  := build/tests/real-tests
+real_test_objects := $(patsubst %.c,build/%.o,$(sort $(wildcard tests/real/*.c)))
 guest_test_objects := $(patsubst %.c,build/%.o,$(sort $(wildcard tests/guest/*.c)))
 
 .PHONY: all kernel user pagesim image run exec exec-run gdb test test-unit test-guest tests bench lint lint-format lint-tidy lint-cppcheck format clean \
@@ -283,10 +285,51 @@ build/tests/guest-tests: $(guest_test_objects) build/guest-tests.flags
 	@echo "  TEST  $@"
 	@$(HOSTCC) $(guest_test_objects) -o $@ $$(pkg-config --libs check jansson)
 
+# ---- Programs nobody here wrote -----------------------------------------------------------------------
+
+# Debian's i386 packages, as far as they can be had: static programs, and static libraries with mains of ours.
+# The second make is for the time when they are there.
+test-real: all $(real_tests) ## Run Debian's i386 programs in the guest and here; fetches them; CASE= as above
+	@if tools/fetch-i386 --all; then \
+		$(MAKE) real-programs && tests/run --guest $(real_tests) $(addprefix --case ,$(CASE)); \
+	else \
+		echo 'test-real: SKIPPED, the packages cannot be had'; echo '0 passed, 0 failed'; fi
+
+real_usr   := build/real/root/usr
+real_flags := $(USER_CFLAGS) -isystem $(real_usr)/include -isystem $(real_usr)/include/i386-linux-gnu \
+	-isystem $(real_usr)/include/lua5.4 $(USER_LDFLAGS) -L$(real_usr)/lib/i386-linux-gnu
+real_libs_codec  := -lz -llz4 -lzstd -lbz2 -llzma -lpthread
+real_libs_lua    := -llua5.4 -lm
+real_libs_sqlite := -lsqlite3 -lm
+real_libs_lmdb   := -llmdb -lpthread
+real_own   := $(patsubst tests/real/programs/%.c,build/real/bin/%,$(wildcard tests/real/programs/*.c))
+
+real-programs: $(real_own) build/real/bin/busybox build/real/bin/bash
+
+# The linker warns of static programs that could load libraries; these load none.
+$(real_own): build/real/bin/%: tests/real/programs/%.c
+	@mkdir -p $(@D)
+	@echo "  REAL  $<"
+	@$(CC) $(real_flags) $< $(real_libs_$*) -o $@
+
+build/real/bin/busybox build/real/bin/bash: build/real/bin/%: build/real/%
+	@mkdir -p $(@D)
+	@cp $< $@
+
+$(real_test_objects): build/%.o: %.c build/guest-tests.flags
+	@mkdir -p $(@D)
+	@echo "  HOST  $<"
+	@$(HOSTCC) $(GUEST_TEST_CFLAGS) $$(pkg-config --cflags check jansson) $(DEPEND) -c $< -o $@
+
+$(real_tests): $(real_test_objects) build/tests/guest/guest.o
+	@echo "  TEST  $@"
+	@$(HOSTCC) $^ -o $@ $$(pkg-config --libs check jansson) -lutil
+
 # ---- Checking and cleaning ----------------------------------------------------------------------------
 
 kernel_c   = $(filter %.c,$(kernel_sources))
 own_c_code = $(sort $(wildcard $(rooms:=/*.[ch]) user/*.[ch] user/*/*.[ch] tests/*/*.[ch] \
+	tests/real/programs/*.[ch] \
 	tests/unit/fake/*.[ch]))
 
 lint: lint-format lint-tidy lint-cppcheck ## clang-format, clang-tidy and cppcheck (their packages: setup-lint)
@@ -308,7 +351,8 @@ lint-cppcheck:
 format: ## Lay out the C files as .clang-format says
 	@clang-format -i $(own_c_code)
 
--include $(kernel_objects:.o=.d) $(user_lib:.o=.d) $(semantics:.o=.d) $(programs:build/%=build/obj/%.d) $(guest_test_objects:.o=.d)
+-include $(kernel_objects:.o=.d) $(user_lib:.o=.d) $(semantics:.o=.d) $(programs:build/%=build/obj/%.d) $(guest_test_objects:.o=.d) \
+	$(real_test_objects:.o=.d)
 -include $(pagesim_objects:.o=.d)
 -include $(wildcard build/unit/*/*.d build/unit/*/*/*.d build/unit/*/*/*/*.d)
 
