@@ -79,13 +79,14 @@ void write_file(const char *path, const char *bytes, size_t length) {
 
 struct process {
     const char *const *command;
+    const char *input;           /* file, or NULL: nothing */
     const char *output, *errors; /* files; the same: both streams into one */
     const char *cwd;             /* NULL: stays */
     const char *path;            /* put in front of PATH, or NULL */
 };
 
 static void start_program(const struct process *p) {
-    int in = open("/dev/null", O_RDONLY);
+    int in = open(p->input != NULL ? p->input : "/dev/null", O_RDONLY);
     int out = open(p->output, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0644);
     int err = p->errors == p->output ? out : open(p->errors, O_WRONLY | O_CREAT | O_TRUNC, 0644);
     if (in < 0 || out < 0 || err < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
@@ -117,7 +118,7 @@ static int run_process(const struct process *p) {
 
 int host_tool(const char *const *command) {
     const char *output = test_path("tool.out");
-    return run_process(&(struct process){command, output, output, NULL, NULL});
+    return run_process(&(struct process){.command = command, .output = output, .errors = output});
 }
 
 struct run host_run(const char *const *command) {
@@ -125,7 +126,11 @@ struct run host_run(const char *const *command) {
     snprintf(output, sizeof(output), "%s", test_path("host.out"));
     remove_tree(test_path("host"));
     ck_assert_int_eq(mkdir(test_path("host"), 0755), 0);
-    struct process p = {command, output, output, .cwd = test_path("host"), .path = "build/user"};
+    struct process p = {.command = command,
+                        .output = output,
+                        .errors = output,
+                        .cwd = test_path("host"),
+                        .path = "build/user"};
     struct run run = {.log = strdup("")};
     run.status = run_process(&p);
     run.output = read_file(output, &run.length);
@@ -168,6 +173,8 @@ static void add_options(struct arguments *a, const struct guest *guest) {
         add_format(a, "--frames=%u", guest->frames);
     if (guest->pio)
         add(a, "--append=ata=pio");
+    if (guest->input != NULL)
+        add(a, "--stdin");
     if (guest->append != NULL)
         add_format(a, "--append=%s", guest->append);
     for (unsigned i = 0; i < LENGTH(guest->options) && guest->options[i] != NULL; i++)
@@ -224,7 +231,12 @@ struct run guest_run(const struct guest *guest, const char *const *command) {
         add(&a, *command);
 
     unlink(test_path("stats"));
-    struct run run = {.status = run_process(&(struct process){a.list, output, errors, NULL, NULL})};
+    struct process runner = {.command = a.list, .output = output, .errors = errors};
+    if (guest->input != NULL) {
+        runner.input = test_path("input");
+        write_file(runner.input, guest->input, strlen(guest->input));
+    }
+    struct run run = {.status = run_process(&runner)};
     if (run.status >= STATUS_PANIC) {
         fprintf(stderr, "%s", read_file(errors, NULL)); /* the kernel's last words */
         fflush(stderr);

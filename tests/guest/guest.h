@@ -32,6 +32,7 @@ struct guest {
     bool grub, pio;
     unsigned check;          /* boot word check=: ticks between two checks */
     const char *append;      /* more boot words */
+    const char *input;       /* typed on the console; the command may then be NO_COMMAND: a shell */
     const char *options[12]; /* more options of the runner */
 };
 

@@ -139,6 +139,27 @@ START_TEST(shell_as_on_the_host) {
 }
 END_TEST
 
+/* Typed ahead, the bytes unchanged: what a script of commands would print. */
+START_TEST(shell_on_the_console) {
+    static const char typed[] = "echo one | wc\nX=two\necho $X\ncat no-such-file\nexit 5\n";
+    struct run run = guest_run(&(struct guest){.input = typed, .grub = _i == 1}, NO_COMMAND);
+    ck_assert_int_eq(run.status, 5);
+    ck_assert_ptr_nonnull(strstr(run.output, "1 1 4\ntwo\n"));
+}
+END_TEST
+
+/* With echo and line editing: a wrong letter taken back, and the end of input typed to a program. */
+START_TEST(shell_on_a_terminal) {
+    static const char typed[] = "echp\177o right\ncat\nback\n\004exit 6\n";
+    struct run run = guest_run(&(struct guest){.input = typed, .append = "console=terminal"}, NO_COMMAND);
+    ck_assert_int_eq(run.status, 6);
+    const char *right = strstr(run.output, "\nright\r\n"), *back = strstr(run.output, "back\r\n");
+    ck_assert_ptr_nonnull(right);
+    ck_assert_ptr_nonnull(back); /* its echo */
+    ck_assert_ptr_nonnull(strstr(back + 1, "back\r\n"));
+}
+END_TEST
+
 /* --- programs nobody here wrote ------------------------------------------------------------------ */
 
 /* The host's path of busybox: given by BUSYBOX, or fetched; NULL where neither can be. */
@@ -196,6 +217,9 @@ void add_system_cases(Suite *suite) {
     tcase_add_test(console, help_tells_the_boot_words);
     tcase_add_test(console, the_demonstration_runs);
     tcase_add_loop_test(guest_case(suite, "machines", 20), other_machines, 0, (int)LENGTH(machines));
-    tcase_add_loop_test(guest_case(suite, "shell", 15), shell_as_on_the_host, 0, (int)LENGTH(scripts));
+    TCase *shell = guest_case(suite, "shell", 20);
+    tcase_add_loop_test(shell, shell_as_on_the_host, 0, (int)LENGTH(scripts));
+    tcase_add_loop_test(shell, shell_on_the_console, 0, 2);
+    tcase_add_test(shell, shell_on_a_terminal);
     tcase_add_test(guest_case(suite, "busybox", 15), busybox_runs);
 }

@@ -126,6 +126,15 @@ START_TEST(bad_pointers_on_a_small_machine) {
 }
 END_TEST
 
+/* --- signals that are caught ---------------------------------------------------------------------- */
+
+/* Among others a pager made of signal handlers, with much and little memory. */
+START_TEST(caught_signals) {
+    guest_like_host(&(struct guest){0}, COMMAND("sigtest"));
+    guest_like_host(&(struct guest){.frames = 300, .check = 10}, COMMAND("sigtest", "500"));
+}
+END_TEST
+
 /* --- restartable instructions -------------------------------------------------------------------- */
 
 static void run_restart(bool grub, bool pio) {
@@ -167,6 +176,7 @@ void add_trap_cases(Suite *suite) {
     TCase *pointers = guest_case(suite, "bad-pointers", 5);
     tcase_add_test(pointers, bad_pointers_in_system_calls);
     tcase_add_test(pointers, bad_pointers_on_a_small_machine);
+    tcase_add_test(guest_case(suite, "caught-signals", 8), caught_signals);
     TCase *restart = guest_case(suite, "restart", 30);
     tcase_add_test(restart, restart_direct_dma);
     tcase_add_test(restart, restart_direct_pio);
