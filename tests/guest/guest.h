@@ -21,6 +21,7 @@
 enum { STATUS_SIGNAL = 128, STATUS_PANIC = 250, STATUS_HANG = 251, STATUS_TROUBLE = 252 };
 
 #define COMMAND(...)  ((const char *const[]){__VA_ARGS__, NULL})
+#define NO_COMMAND    ((const char *const[]){NULL})
 #define SHELL(script) COMMAND("sh", "-c", script)
 #define TEST_SECONDS  400 /* of one test: generous, for busy machines */
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
