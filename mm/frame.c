@@ -37,6 +37,7 @@ static pfn_t pageable_counts[FRAME_STATES];
 static pfn_t pageable_total;
 static struct waitq frame_waiters; /* asleep in frames_wait() */
 static unsigned programs_waiting;  /* of them, for USE_USER */
+static uint32_t gained;            /* frames that have become available */
 static pfn_t laundering;           /* BUSY frames on their way from DIRTY to CLEAN */
 
 void *frame_data(const struct frame *frame) {
@@ -105,6 +106,7 @@ static void state_change(struct frame *frame, enum frame_state state) {
 
 /* Somebody may now find a frame: those who sleep for one look again. */
 static void frames_became_available(void) {
+    gained++;
     if (frame_waiters.first != NULL)
         wake_all(&frame_waiters);
     pageout_progress();
@@ -191,7 +193,11 @@ void frames_wake_waiters(void) {
 }
 
 bool frames_wanted_by_program(void) {
-    return programs_waiting > 0 && !frames_enough(USE_USER);
+    return programs_waiting > 0 && frames_available() < frames_reserved() + FRAMES_PER_INSTRUCTION;
+}
+
+uint32_t frames_gained(void) {
+    return gained;
 }
 
 pfn_t frames_being_laundered(void) {

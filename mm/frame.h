@@ -104,7 +104,11 @@ static inline paddr_t frame_address(const struct frame *frame) {
 void *frame_data(const struct frame *frame);
 struct frame *frame_of_data(const void *data);
 
-/* The smallest pageable pool: the reserves, and the pages that one instruction may need at once. */
+/*
+ * Pages that one instruction may need at once: itself, two operands and the stack, each across a page's edge.
+ */
+#define FRAMES_PER_INSTRUCTION 8u
+/* The smallest pageable pool: the reserves, the pages of one instruction, and some to choose among. */
 #define FRAMES_PAGEABLE_MIN 32u
 
 /*
@@ -187,8 +191,13 @@ void frame_write_protect(struct frame *frame);   /* in every mapping */
 struct list *frame_list(enum frame_state state);
 struct list *frame_list_kernel_share(void); /* FREE frames outside the pageable pool */
 void frames_wake_waiters(void);
-bool frames_wanted_by_program(void); /* somebody sleeps for USE_USER frames, and there are none */
-pfn_t frames_being_laundered(void);  /* BUSY, and CLEAN when their write ends */
+/*
+ * Somebody sleeps for USE_USER frames, and there are too few for one instruction: to go on when a single
+ * frame is left would let a program bring in one page by throwing out the other, for ever.
+ */
+bool frames_wanted_by_program(void);
+uint32_t frames_gained(void);       /* times that a frame has become available, since boot */
+pfn_t frames_being_laundered(void); /* BUSY, and CLEAN when their write ends */
 
 /* Frames in state @state; pageable ones only where @pageable. */
 pfn_t frame_count(enum frame_state state);

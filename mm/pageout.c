@@ -216,8 +216,7 @@ static void out_of_memory(void) {
     if (!vm_kill_largest())
         klog("mm: no memory, no swap, and no process left to kill");
     wait_timeout(&pageout.queue, TICKS_PER_SECOND); /* its frames come back as it ends, which wakes us */
-    pageout.stuck_since =
-        0; /* look again now: who slept for frames meanwhile may have woken us once already */
+    pageout.stuck_since = 0; /* look again: who slept for frames meanwhile may have woken us already */
 }
 
 /* --- the daemon --- */
@@ -227,20 +226,46 @@ static pfn_t coming(void) {
     return frames_available() + frame_count(FRAME_DIRTY) + frames_being_laundered();
 }
 
-/* Evicts and launders until `high` frames are available or there is nothing more to be done. */
+/*
+ * Evicts and launders once, and waits for what that has started: false when there is nothing to be evicted
+ * and nothing to wait for. *@evicted grows by the pages that had to leave.
+ */
+static bool fill_pool_round(pfn_t *evicted) {
+    bool enough_dirty = coming() >= pageout.high; /* then nothing need be evicted, unless swap is full */
+    pfn_t before = *evicted;
+
+    if (!enough_dirty)
+        *evicted += evict_batch();
+    launder();
+    if (frames_available() >= pageout.high)
+        return true;
+    if (frames_being_laundered() > 0) {
+        wait_on(&pageout.queue); /* the end of a write wakes us */
+        return true;
+    }
+    if (enough_dirty || *evicted > before)
+        return true;
+    /* Pages that are being read can be evicted when they have arrived. */
+    return frame_count(FRAME_BUSY) > 0 && wait_timeout(&pageout.queue, TICKS_PER_SECOND) == 0;
+}
+
+/*
+ * Evicts and launders until `high` frames are available or there is nothing more to be done. Pages whose
+ * writes fail come back: when all have left and not one frame has been gained, that is nothing, too.
+ */
 static void fill_pool(void) {
+    uint32_t gained = frames_gained();
+    pfn_t evicted = 0;
+
     count(COUNT_DAEMON_WAKE);
     while (frames_available() < pageout.high) {
-        unsigned evicted = coming() < pageout.high ? evict_batch() : 0;
-        unsigned started = launder();
-
-        if (frames_being_laundered() > 0) {
-            if (frames_available() < pageout.high)
-                wait_on(&pageout.queue); /* the end of a write wakes us */
-        } else if (evicted == 0 && started == 0) {
+        if (!fill_pool_round(&evicted) || evicted > 2 * set_global.count + pageout.batch) {
             out_of_memory();
             return;
         }
+        if (gained != frames_gained())
+            evicted = 0;
+        gained = frames_gained();
     }
     pageout.stuck_since = 0;
 }
