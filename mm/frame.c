@@ -37,6 +37,7 @@ static pfn_t pageable_counts[FRAME_STATES];
 static pfn_t pageable_total;
 static struct waitq frame_waiters; /* asleep in frames_wait() */
 static unsigned programs_waiting;  /* of them, for USE_USER */
+static pfn_t demand;               /* frames that somebody in frames_wait_many() waits for */
 static uint32_t gained;            /* frames that have become available */
 static pfn_t laundering;           /* BUSY frames on their way from DIRTY to CLEAN */
 
@@ -186,6 +187,34 @@ int frames_wait(enum frame_use use) {
     if (use == USE_KERNEL && !frames_enough(use) && pageout_failures() != failures)
         return -ENOMEM;
     return 0;
+}
+
+int frames_wait_many(pfn_t wanted) {
+    pfn_t enough = RESERVE_PAGEOUT + wanted;
+
+    may_sleep();
+    while (frames_available() < enough) {
+        unsigned failures = pageout_failures();
+
+        if (enough > pageable_total)
+            return -ENOMEM;
+        count(COUNT_PGALLOC_WAIT);
+        demand = MAX(demand, enough);
+        pageout_wake();
+        int interrupted = wait_killable(&frame_waiters);
+        demand = 0;
+        if (interrupted != 0) {
+            frames_wake_waiters(); /* whoever else has a demand sets it again */
+            return -EINTR;
+        }
+        if (frames_available() < enough && pageout_failures() != failures)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+pfn_t frames_demand(void) {
+    return demand;
 }
 
 void frames_wake_waiters(void) {

@@ -148,6 +148,14 @@ void frame_take_this(struct frame *frame);
  */
 int frames_wait(enum frame_use use);
 
+/*
+ * For an attempt that needs many frames at one go, has failed and has given back what it had: sleeps until at
+ * least @count may be had for USE_KERNEL: 0, -EINTR, -ENOMEM. The caller doubles @count with each attempt;
+ * frames_wait() would return at once, with the frames just given back, and nobody else would ever run.
+ */
+int frames_wait_many(pfn_t count);
+pfn_t frames_demand(void); /* frames that the daemon must make available for it, else 0 */
+
 /* BUSY or KERNEL, or ACTIVE without mappings, and without owner: to FREE. */
 void frame_release(struct frame *frame);
 

@@ -55,7 +55,12 @@ static bool early_done;      /* nothing modified was left when the daemon last l
 static pfn_t early_cursor;   /* early cleaning goes round the frame table */
 
 bool pageout_wanted(void) {
-    return frames_available() < pageout.low;
+    return frames_available() < MAX(pageout.low, frames_demand());
+}
+
+/* The daemon works until so many are available. */
+static pfn_t high_mark(void) {
+    return MAX(pageout.high, frames_demand());
 }
 
 unsigned pageout_failures(void) {
@@ -82,7 +87,7 @@ void pageout_hint(void) {
 }
 
 void pageout_progress(void) {
-    if (pageout.thread != NULL && frames_available() < pageout.high)
+    if (pageout.thread != NULL && frames_available() < high_mark())
         wake_all(&pageout.queue);
 }
 
@@ -231,13 +236,13 @@ static pfn_t coming(void) {
  * and nothing to wait for. *@evicted grows by the pages that had to leave.
  */
 static bool fill_pool_round(pfn_t *evicted) {
-    bool enough_dirty = coming() >= pageout.high; /* then nothing need be evicted, unless swap is full */
+    bool enough_dirty = coming() >= high_mark(); /* then nothing need be evicted, unless swap is full */
     pfn_t before = *evicted;
 
     if (!enough_dirty)
         *evicted += evict_batch();
     launder();
-    if (frames_available() >= pageout.high)
+    if (frames_available() >= high_mark())
         return true;
     if (frames_being_laundered() > 0) {
         wait_on(&pageout.queue); /* the end of a write wakes us */
@@ -258,7 +263,7 @@ static void fill_pool(void) {
     pfn_t evicted = 0;
 
     count(COUNT_DAEMON_WAKE);
-    while (frames_available() < pageout.high) {
+    while (frames_available() < high_mark()) {
         if (!fill_pool_round(&evicted) || evicted > 2 * set_global.count + pageout.batch) {
             out_of_memory();
             return;

@@ -211,6 +211,7 @@ static int fork_areas(struct space *parent, struct space *child) {
 
 struct space *space_fork(struct space *parent) {
     struct space *child;
+    pfn_t frames = 2;
 
     if (vm_options.commit_strict && !area_promises_can_double(parent))
         return NULL;
@@ -224,7 +225,8 @@ struct space *space_fork(struct space *parent) {
     while (fork_areas(parent, child) != 0) {
         while (!list_empty(&child->areas))
             area_destroy(child, list_first(&child->areas, struct area, link));
-        if (frames_wait(USE_KERNEL) != 0 || (vm_options.swap_static && !swap_run_available(AMAP_CHUNK))) {
+        if (frames_wait_many(frames *= 2) != 0 ||
+            (vm_options.swap_static && !swap_run_available(AMAP_CHUNK))) {
             space_unref(child);
             return NULL;
         }
