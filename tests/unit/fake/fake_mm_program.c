@@ -23,8 +23,10 @@
 #define STACK_PAGES  64u
 #define WINDOW_PAGES (HEAP_PAGES + MAP_PAGES + STACK_PAGES)
 #define MAP_START    (WINDOW_START + HEAP_PAGES * PAGE_SIZE)
-#define STACK_START  (MAP_START + MAP_PAGES * PAGE_SIZE)
-#define WINDOW_END   (WINDOW_START + WINDOW_PAGES * PAGE_SIZE)
+#define MAP_END      (MAP_START + MAP_PAGES * PAGE_SIZE)
+#define STACK_AWAY   ((vaddr_t)0x1000000) /* stacks do not grow to where others are near */
+#define STACK_START  (MAP_END + STACK_AWAY)
+#define WINDOW_END   (STACK_START + STACK_PAGES * PAGE_SIZE)
 #define DISK_PAGES   256u /* room for a file */
 
 /* Pages that several mappings may show: a file's, or shared anonymous memory's. */
@@ -133,7 +135,9 @@ static struct store *some_file(void) {
 /* --- what must be where --- */
 
 static vaddr_t address_of(unsigned page) {
-    return WINDOW_START + (vaddr_t)page * PAGE_SIZE;
+    vaddr_t address = WINDOW_START + (vaddr_t)page * PAGE_SIZE;
+
+    return address < MAP_END ? address : address + STACK_AWAY;
 }
 
 static uint32_t *tags_of(struct expected *page) {
@@ -294,7 +298,7 @@ static void map_some(struct program *program) {
         expect_success("map", result);
         return; /* a fixed place may have been emptied: found out below */
     }
-    if (address < MAP_START || address + pages * PAGE_SIZE > STACK_START) {
+    if (address < MAP_START || address + pages * PAGE_SIZE > MAP_END) {
         expect_success("unmap", space_unmap(program->space, address, pages * PAGE_SIZE));
         return;
     }
@@ -331,24 +335,36 @@ static void unmap_some(struct program *program) {
         forget(program, first, count);
 }
 
+/* After an error that does not say how much was done: the pages at the start that have got their rights. */
+static unsigned protected_pages(struct program *program, unsigned first, unsigned most, unsigned rights) {
+    unsigned done = 0;
+
+    for (; done < most; done++) {
+        struct area *area = space_find(program->space, address_of(first + done));
+
+        if (area == NULL || (area->flags & AREA_PROTECTION) != rights)
+            break;
+    }
+    return done;
+}
+
 static void protect_some(struct program *program) {
     static const unsigned rights[] = {0, AREA_READ, AREA_READ | AREA_WRITE, AREA_READ | AREA_WRITE,
                                       AREA_READ | AREA_EXEC};
-    unsigned first, count, chosen = rights[fake_random_below(ARRAY_SIZE(rights))];
-    bool whole = true;
+    unsigned first, count, chosen = rights[fake_random_below(ARRAY_SIZE(rights))], whole = 0;
 
     if (!some_range(program, &first, &count))
         return;
-    for (unsigned i = first; i < first + count; i++)
-        whole = whole && program->pages[i].mapped;
+    while (whole < count && program->pages[first + whole].mapped)
+        whole++;
     int result = space_protect(program->space, address_of(first), count * PAGE_SIZE, chosen);
-    if (!whole) {
-        if (result != -ENOMEM)
-            panic("program: protecting a hole: %d", result);
-        return;
-    }
-    expect_success("protect", result);
-    for (unsigned i = first; result == 0 && i < first + count; i++)
+    if (whole == count)
+        expect_success("protect", result);
+    else if (result != -ENOMEM) /* what lies before the hole is done all the same */
+        panic("program: protecting a hole: %d", result);
+    if (result != 0 && (whole == count || options.short_of_memory))
+        whole = protected_pages(program, first, whole, chosen);
+    for (unsigned i = first; i < first + whole; i++)
         program->pages[i].rights = (uint8_t)chosen;
 }
 
@@ -380,7 +396,7 @@ static void sync_some(struct program *program) {
     for (unsigned i = 0; i < count; i++)
         if (!program->pages[first + i].mapped)
             count = i;
-    result = space_sync(program->space, address_of(first), count * PAGE_SIZE);
+    result = space_sync(program->space, address_of(first), count * PAGE_SIZE, fake_chance(70));
     if (!(options.write_errors && result == -EIO))
         expect_success("sync", result);
 }
@@ -412,7 +428,7 @@ static void remap_some(struct program *program) {
     }
     memcpy(moved, &program->pages[first], old_count * sizeof(moved[0]));
     forget(program, first, old_count);
-    if (result < MAP_START || result + count * PAGE_SIZE > STACK_START) {
+    if (result < MAP_START || result + count * PAGE_SIZE > MAP_END) {
         expect_success("unmap", space_unmap(program->space, result, count * PAGE_SIZE));
         return;
     }
@@ -559,7 +575,7 @@ static struct program *program_create(void) {
 
     ASSERT(space != NULL);
     program->space = space;
-    space->map_top = STACK_START;
+    space->map_top = MAP_END;
     space_set_brk(space, WINDOW_START);
     ASSERT(space_make_stack(space, WINDOW_END, STACK_PAGES * PAGE_SIZE) == 0);
     for (unsigned i = WINDOW_PAGES - STACK_PAGES; i < WINDOW_PAGES; i++)
