@@ -61,6 +61,7 @@ static const struct syscall syscalls[] = {
     /* memory */
     CALL(brk), CALL(mmap), CALL(mmap2), CALL(munmap), CALL(mprotect), CALL(mremap), CALL(msync),
     CALL(madvise), CALL(mincore), CALL(mlock), CALL(mlock2), CALL(munlock), CALL(mlockall), CALL(munlockall),
+    CALL(ipc), CALL(shmget), CALL(shmat), CALL(shmdt), CALL(shmctl),
 
     /* processes */
     CALL(fork), CALL(vfork), CALL(clone), CALL(execve), CALL(exit), CALL(exit_group),
@@ -94,7 +95,6 @@ static const struct syscall syscalls[] = {
     /* refused; C libraries go on without them */
     REFUSED(set_robust_list), REFUSED(rseq), REFUSED(clone3), REFUSED(prctl),
     REFUSED(sendfile64), REFUSED(fadvise64_64), REFUSED(socketcall), REFUSED(copy_file_range),
-    REFUSED(ipc),
 };
 // clang-format on
 

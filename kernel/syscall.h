@@ -199,5 +199,11 @@ long sys_ugetrlimit(unsigned resource, vaddr_t result);
 long sys_getrlimit(unsigned resource, vaddr_t result);
 long sys_setrlimit(unsigned resource, vaddr_t wanted);
 long sys_prlimit64(int pid, unsigned resource, vaddr_t wanted, vaddr_t result);
+/* shm.c */
+long sys_shmget(int key, size_t size, unsigned flags);
+long sys_shmat(int id, vaddr_t address, unsigned flags);
+long sys_shmdt(vaddr_t address);
+long sys_shmctl(int id, unsigned command, vaddr_t buffer);
+long sys_ipc(unsigned call, int first, uint32_t second, vaddr_t third, vaddr_t pointer);
 
 #endif
