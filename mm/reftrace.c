@@ -115,6 +115,16 @@ static void window_enter(struct reftrace *trace, struct space *space, vaddr_t ad
     trace->mapped = kept;
 }
 
+static int window_empty(struct space *space) {
+    struct reftrace *trace = space->trace;
+
+    if (trace == NULL)
+        return -EINVAL;
+    area_unmap_pages(space, trace->start, trace->end);
+    trace->mapped = 0;
+    return 0;
+}
+
 /* --- demand paging within the limit --- */
 
 /* The frame that holds the page, or NULL. */
@@ -365,6 +375,8 @@ int reftrace_command(struct space *space, int pid, char *text) {
         reftrace_stop(space);
         return 0;
     }
+    if (strcmp(text, "unmap") == 0)
+        return window_empty(space);
     while (*text != '\0') {
         char *word = text, *value;
 

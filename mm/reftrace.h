@@ -37,7 +37,8 @@ int reftrace_start(struct space *space, const struct reftrace_request *request);
 void reftrace_stop(struct space *space);
 
 /*
- * What is written to /proc/self/reflimit, changed on the way: "off", or words name=number,
+ * What is written to /proc/self/reflimit, changed on the way: "off"; "unmap", which empties the window, so that
+ * even a reference to the page referenced last will be seen; or words name=number,
  *
  *     start= (an address) and pages= for the range, or "exec" for all of the program that process @pid
  * executes next; frames= and policy=NAME for a limit; window=, log=, tick=, tau=, seed= as in the request

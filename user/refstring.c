@@ -114,6 +114,8 @@ static unsigned run(const struct run *how, volatile char *base, unsigned *page_o
     for (unsigned i = 0; i < count; i++) {
         volatile char *page = base + (string[i] >> 1) * PAGE;
 
+        if (i > 0 && string[i] >> 1 == string[i - 1] >> 1)
+            command("unmap"); /* it is mapped already */
         if (string[i] & 1)
             *page = (char)i;
         else

@@ -33,18 +33,20 @@
 #include "mm/policy/order.h"
 
 /* frame->policy: the time of the last known use, in the upper bits, and */
-#define IS_HOT     1u
-#define IS_NEW     2u /* the access that brought it in has not been discounted yet */
-#define WAS_HOT    4u
-#define STAMP      8u
-#define STAMPS     (UINT32_MAX / STAMP)
-#define GROWTH(h)  ((int)MAX((h)->capacity / 8, 1u))
-#define GHOST_WAYS 4u
+#define IS_HOT    1u
+#define IS_NEW    2u /* the access that brought it in has not been discounted yet */
+#define WAS_HOT   4u
+#define STAMP     8u
+#define STAMPS    (UINT32_MAX / STAMP)
+#define GROWTH(h) ((int)MAX((h)->capacity / 8, 1u))
+
+#define NO_GHOST UINT32_MAX
 
 /* A page that is gone. */
 struct ghost {
     uint64_t page; /* identity, 0: none */
     uint32_t used; /* as frame->policy, when it left */
+    uint32_t next; /* in its chain, or NO_GHOST */
 };
 
 struct history {
@@ -52,8 +54,10 @@ struct history {
     pfn_t capacity;        /* frames in the set when one was last taken from it; 0: never yet */
     pfn_t cold_target;     /* frames that should be cold */
     struct frame *leaving; /* the last victim: if it is removed next, it has been evicted */
-    uint32_t buckets;      /* a power of two */
-    struct ghost ghosts[]; /* buckets of GHOST_WAYS */
+    uint32_t size;         /* ghosts there is room for: a power of two */
+    uint32_t oldest;       /* the ghost that is overwritten next: they go round as pages leave */
+    uint32_t *chains;      /* `size` of them, by hash: the first ghost */
+    struct ghost ghosts[];
 };
 
 /* --- time --- */
@@ -69,38 +73,46 @@ static uint32_t age(const struct history *history, uint32_t used) {
 
 /* --- pages that are gone --- */
 
-static struct ghost *bucket_of(struct history *history, uint64_t page) {
+static uint32_t *chain_of(struct history *history, uint64_t page) {
     uint32_t hash = (uint32_t)((page * 0x9E3779B97F4A7C15u) >> 32);
 
-    return &history->ghosts[(hash & (history->buckets - 1)) * GHOST_WAYS];
+    return &history->chains[hash & (history->size - 1)];
 }
 
-static void remember(struct history *history, uint64_t page, uint32_t used) {
-    struct ghost *bucket = bucket_of(history, page), *oldest = bucket;
+/* Takes the page's ghost out of its chain. NULL: there is none. */
+static struct ghost *unchain(struct history *history, uint64_t page) {
+    for (uint32_t *at = chain_of(history, page); *at != NO_GHOST; at = &history->ghosts[*at].next) {
+        struct ghost *ghost = &history->ghosts[*at];
 
-    for (struct ghost *ghost = bucket; ghost < bucket + GHOST_WAYS; ghost++) {
-        if (ghost->page == page || ghost->page == 0) {
-            oldest = ghost;
-            break;
+        if (ghost->page == page) {
+            *at = ghost->next;
+            return ghost;
         }
-        if (age(history, ghost->used) > age(history, oldest->used))
-            oldest = ghost;
     }
-    *oldest = (struct ghost){page, used};
+    return NULL;
 }
 
 /* What was remembered of the page, which is forgotten now. False: nothing. */
 static bool recall(struct history *history, uint64_t page, uint32_t *used) {
-    struct ghost *bucket = bucket_of(history, page);
+    struct ghost *ghost = unchain(history, page);
 
-    for (struct ghost *ghost = bucket; ghost < bucket + GHOST_WAYS; ghost++) {
-        if (ghost->page == page) {
-            *used = ghost->used;
-            ghost->page = 0;
-            return true;
-        }
-    }
-    return false;
+    if (ghost == NULL)
+        return false;
+    *used = ghost->used;
+    ghost->page = 0;
+    return true;
+}
+
+static void remember(struct history *history, uint64_t page, uint32_t used) {
+    uint32_t at = history->oldest, unused;
+    uint32_t *chain = chain_of(history, page);
+
+    history->oldest = (at + 1) & (history->size - 1);
+    recall(history, page, &unused);
+    if (history->ghosts[at].page != 0)
+        unchain(history, history->ghosts[at].page);
+    history->ghosts[at] = (struct ghost){page, used, *chain};
+    *chain = at;
 }
 
 static void clockpro_forget(struct set *set, uint64_t page) {
@@ -271,18 +283,24 @@ static void clockpro_tick(struct set *set) {
 
 static int clockpro_start(struct set *set) {
     pfn_t most = set->quota != 0 ? set->quota : frames_pageable();
-    uint32_t buckets = 1;
     struct history *history = NULL;
+    uint32_t size = 1;
 
-    while (buckets * GHOST_WAYS < 2 * most)
-        buckets *= 2;
-    for (; history == NULL && buckets > 0; buckets /= 2) {
-        history = kmalloc_try(sizeof(*history) + sizeof(struct ghost) * GHOST_WAYS * buckets);
+    while (size < most)
+        size *= 2;
+    /* While the machine runs, memory in one piece may be scarce: then less is remembered. */
+    for (; history == NULL && size > 0; size /= 2) {
+        history = kmalloc_try(sizeof(*history) + (sizeof(struct ghost) + sizeof(uint32_t)) * size);
         if (history != NULL)
-            history->buckets = buckets;
+            history->size = size;
     }
+    if (history == NULL)
+        return -ENOMEM;
+    history->chains = (uint32_t *)&history->ghosts[history->size];
+    for (uint32_t i = 0; i < history->size; i++)
+        history->chains[i] = NO_GHOST;
     set->history = history;
-    return history == NULL ? -ENOMEM : 0;
+    return 0;
 }
 
 static void clockpro_stop(struct set *set) {

@@ -88,5 +88,6 @@ void add_paging_cases(Suite *suite);
 void add_limit_cases(Suite *suite);
 void add_system_cases(Suite *suite);
 void add_file_cases(Suite *suite);
+void add_replacement_cases(Suite *suite);
 
 #endif

@@ -25,6 +25,7 @@ int main(int argc, char **argv) {
     add_limit_cases(suite);
     add_system_cases(suite);
     add_file_cases(suite);
+    add_replacement_cases(suite);
     SRunner *runner = srunner_create(suite);
     int failed = 0;
     if (argc > 1 && strcmp(argv[1], "--list") == 0) {

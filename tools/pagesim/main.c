@@ -19,6 +19,7 @@ static const char usage[] =
     "  --frames N         number of frames; A-B or A-B/STEP: the curve over that range (default 3)\n"
     "  --policy NAMES     of the policies, separated by commas (default: all)\n"
     "  --table            the step-by-step table, as on a blackboard\n"
+    "  --steps            every reference, with F for a fault, as user/refstring prints it\n"
     "  --svg FILE         the table (with --table, one policy, one number of frames) or the curve as SVG\n"
     "  --title TEXT       of the curve\n"
     "  --dump             prints the string instead\n"
@@ -33,7 +34,7 @@ struct request {
     const struct policy *policies[POLICIES_MAX];
     unsigned policy_count;
     uint32_t low, high, step; /* frames */
-    bool table, dump;
+    bool table, steps, dump;
     const char *svg, *title;
     struct sim_options options;
 };
@@ -84,10 +85,10 @@ static void read_file(struct string *string, const char *name) {
 static void parse(struct request *request, struct string *string, int argc, char **argv) {
     static const struct option options[] = {
         {"file", 1, NULL, 'f'},   {"pattern", 1, NULL, 'g'}, {"frames", 1, NULL, 'n'},
-        {"policy", 1, NULL, 'p'}, {"table", 0, NULL, 't'},   {"svg", 1, NULL, 's'},
-        {"title", 1, NULL, 'T'},  {"dump", 0, NULL, 'd'},    {"seed", 1, NULL, 'r'},
-        {"tick", 1, NULL, 'k'},   {"tau", 1, NULL, 'w'},     {"help", 0, NULL, 'h'},
-        {NULL, 0, NULL, 0}};
+        {"policy", 1, NULL, 'p'}, {"table", 0, NULL, 't'},   {"steps", 0, NULL, 'S'},
+        {"svg", 1, NULL, 's'},    {"title", 1, NULL, 'T'},   {"dump", 0, NULL, 'd'},
+        {"seed", 1, NULL, 'r'},   {"tick", 1, NULL, 'k'},    {"tau", 1, NULL, 'w'},
+        {"help", 0, NULL, 'h'},   {NULL, 0, NULL, 0}};
     const char *pattern = NULL;
 
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -106,6 +107,9 @@ static void parse(struct request *request, struct string *string, int argc, char
             break;
         case 't':
             request->table = true;
+            break;
+        case 'S':
+            request->steps = true;
             break;
         case 's':
             request->svg = optarg;
@@ -170,6 +174,23 @@ static void tables(const struct request *request, const struct string *string) {
 
         table_svg(file, string, request->policies[0], request->low, &request->options);
         fclose(file);
+    }
+}
+
+static void steps(const struct request *request, const struct string *string) {
+    for (unsigned i = 0; i < request->policy_count; i++) {
+        struct simulation sim;
+
+        sim_start(&sim, string, request->policies[i], request->low, &request->options);
+        for (uint32_t at = 0; at < string->count; at++) {
+            reference_t reference = string->references[at];
+
+            printf("%u%s%s ", string->names[reference_page(reference)],
+                   reference_writes(reference) ? "w" : "", sim_step(&sim, at).fault ? "F" : "");
+        }
+        printf("\n%s %u frames: %u faults of %u references, %u page-outs\n", request->policies[i]->name,
+               request->low, sim.faults, string->count, sim.page_outs);
+        sim_end(&sim);
     }
 }
 
@@ -249,6 +270,8 @@ int main(int argc, char **argv) {
     string_finish(&string);
     if (request.dump)
         dump(&string);
+    else if (request.steps)
+        steps(&request, &string);
     else if (request.table)
         tables(&request, &string);
     else if (request.low == request.high)

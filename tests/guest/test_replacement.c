@@ -1,0 +1,169 @@
+/* Replacement: the textbook's faults by the processor, guest and simulator fault for fault, every policy under load. */
+#include "tests/guest/guest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SILBERSCHATZ "7,0,1,2,0,3,0,4,2,3,0,3,2,1,2,0,1,7,0,1"
+#define BELADY       "1,2,3,4,1,2,5,1,2,3,4,5"
+
+static const char *const policies[] = {"clock", "clockpro", "fifo",    "second", "nru",
+                                       "aging", "lru",      "wsclock", "mru",    "random"};
+
+/* --- the textbook -------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *policy, *string;
+    int frames, faults, references;
+} textbook[] = {
+    {"fifo", SILBERSCHATZ, 3, 15, 20},  {"lru", SILBERSCHATZ, 3, 12, 20},    {"opt", SILBERSCHATZ, 3, 9, 20},
+    {"clock", SILBERSCHATZ, 3, 14, 20}, {"second", SILBERSCHATZ, 3, 14, 20}, {"fifo", BELADY, 3, 9, 12},
+    {"fifo", BELADY, 4, 10, 12},        {"lru", BELADY, 3, 10, 12},          {"lru", BELADY, 4, 8, 12},
+    {"opt", BELADY, 3, 7, 12},          {"opt", BELADY, 4, 6, 12},           {"clock", BELADY, 3, 9, 12},
+    {"clock", BELADY, 4, 10, 12},       {"second", BELADY, 3, 9, 12},        {"second", BELADY, 4, 10, 12},
+};
+
+/* All in one guest; the reference mode's sets are checked like any other. */
+START_TEST(textbook_faults_from_real_faults) {
+    char script[4096] = "", expected[200];
+    for (size_t i = 0; i < LENGTH(textbook); i++)
+        snprintf(script + strlen(script), sizeof(script) - strlen(script), "refstring -p %s -n %d %s; ",
+                 textbook[i].policy, textbook[i].frames, textbook[i].string);
+    struct run run = guest_run(&(struct guest){.check = 2}, SHELL(script));
+    ck_assert_int_eq(run.status, 0);
+    const char *line = run.output;
+    for (size_t i = 0; i < LENGTH(textbook); i++) {
+        snprintf(expected, sizeof(expected), "%s %d frames: %d faults of %d references,", textbook[i].policy,
+                 textbook[i].frames, textbook[i].faults, textbook[i].references);
+        ck_assert_msg(strncmp(line, expected, strlen(expected)) == 0, "expected \"%s\" at \"%.60s\"",
+                      expected, line);
+        line = strchr(line, '\n') + 1;
+    }
+}
+END_TEST
+
+/* --- guest and simulator ------------------------------------------------------------------------- */
+
+/* What a command of this machine prints. */
+static char *output_of(const char *command) {
+    static char output[65536];
+    FILE *pipe = popen(command, "r");
+    ck_assert_ptr_nonnull(pipe);
+    size_t length = fread(output, 1, sizeof(output) - 1, pipe);
+    output[length] = '\0';
+    ck_assert_int_eq(pclose(pipe), 0);
+    return output;
+}
+
+/*
+ * Up to the number of page-outs, which differs: to the kernel a new page is modified before anybody writes to
+ * it, as no backing store holds it.
+ */
+static void compare_lines(const char *guest, const char *simulator, const char *policy) {
+    const char *end = strstr(simulator, " references,");
+    ck_assert_ptr_nonnull(end);
+    ck_assert_msg(strncmp(guest, simulator, (size_t)(end - simulator)) == 0,
+                  "%s: the guest said\n%sthe simulator\n%s", policy, guest, simulator);
+}
+
+static void same_faults(const char *pattern, int frames, const char *const *names, size_t count) {
+    char command[400], guest_file[300];
+    snprintf(command, sizeof(command), "build/pagesim --pattern %s --dump", pattern);
+    char *string = output_of(command);
+    write_file(test_path("string"), string, strlen(string));
+    snprintf(guest_file, sizeof(guest_file), "--add=%s:/tmp/string", test_path("string"));
+    for (size_t i = 0; i < count; i++) {
+        char many[12];
+        snprintf(many, sizeof(many), "%d", frames);
+        struct guest machine = {.check = 50, .options = {guest_file}};
+        struct run run =
+            guest_run(&machine, COMMAND("refstring", "-s", "-p", names[i], "-n", many, "-f", "/tmp/string"));
+        ck_assert_int_eq(run.status, 0);
+        snprintf(command, sizeof(command), "build/pagesim --file %s --steps --policy %s --frames %d",
+                 test_path("string"), names[i], frames);
+        compare_lines(run.output, output_of(command), names[i]);
+    }
+}
+
+START_TEST(guest_and_simulator_agree) {
+    static const char *const names[] = {"fifo",  "lru",     "opt", "clock",  "second",
+                                        "aging", "wsclock", "mru", "random", "clockpro"};
+    same_faults("zipf:40,400", 12, names, LENGTH(names));
+}
+END_TEST
+
+START_TEST(guest_and_simulator_agree_on_loops) {
+    static const char *const names[] = {"clockpro", "opt",
+                                        "nru"}; /* nothing is written: nru's classes agree */
+    same_faults("loop:24,12", 16, names, LENGTH(names));
+}
+END_TEST
+
+/* --- a whole program, recorded ------------------------------------------------------------------- */
+
+START_TEST(a_program_is_recorded) {
+    struct guest machine = {.mem = "64M", .check = 50};
+    struct run run = guest_run(&machine, SHELL("reftrace /tmp/log listwalk 256K && cat /tmp/log"));
+    struct run plain = host_run(COMMAND("listwalk", "256K"));
+    ck_assert_int_eq(run.status, 0);
+    ck_assert_msg(strncmp(run.output, plain.output, plain.length) == 0, "it printed \"%.80s\"", run.output);
+    write_file(test_path("recorded"), run.output + plain.length, run.length - plain.length);
+    char command[300];
+    snprintf(command, sizeof(command), "build/pagesim --file %s --frames 40 --policy lru,opt,fifo",
+             test_path("recorded"));
+    ck_assert_ptr_nonnull(strstr(output_of(command), "opt"));
+}
+END_TEST
+
+/* --- every policy under load --------------------------------------------------------------------- */
+
+START_TEST(every_policy_pages) {
+    char words[40];
+    snprintf(words, sizeof(words), "policy=%s", policies[_i]);
+    struct guest machine = {.mem = "24M", .frames = 400, .check = 20, .append = words};
+    struct run run = guest_like_host(&machine, COMMAND("quicksort", "3M"));
+    ck_assert_int_ge(counter(&run, "pswpin"), 400);
+    run = guest_like_host(&machine, COMMAND("forkload", "4", "1M", "2"));
+    ck_assert_int_eq(run.status, 0);
+}
+END_TEST
+
+/* Each policy takes over from each of two others, while programs page. */
+START_TEST(policies_change_while_programs_page) {
+    char script[2048] = "seqsweep 2M 6 >1 & quicksort 2M >2 & randtouch 2M 4000 >3 & ";
+    for (size_t i = 0; i < 2 * LENGTH(policies); i++)
+        snprintf(script + strlen(script), sizeof(script) - strlen(script),
+                 "echo %s >/proc/sys/vm/policy; seqsweep 256K 1 >4; ", policies[i * 7 % LENGTH(policies)]);
+    strcat(script, "wait; cat 1 2 3");
+    struct guest machine = {.mem = "24M", .frames = 500, .check = 10};
+    struct run run = guest_run(&machine, SHELL(script));
+    struct run host =
+        host_run(SHELL("seqsweep 2M 6 >1 & quicksort 2M >2 & randtouch 2M 4000 >3 & wait; cat 1 2 3"));
+    ck_assert_int_eq(run.status, 0);
+    ck_assert_str_eq(run.output, host.output);
+    ck_assert_int_ge(counter(&run, "pswpin"), 300);
+}
+END_TEST
+
+START_TEST(what_is_no_policy_is_refused) {
+    struct run run = guest_run(&(struct guest){0},
+                               SHELL("echo opt >/proc/sys/vm/policy || echo refused; "
+                                     "echo nonsense >/proc/sys/vm/policy || echo refused; "
+                                     "cat /proc/sys/vm/policy; refstring -n 9999 1 2>/dev/null || echo no"));
+    ck_assert_str_eq(
+        run.output, "refused\nrefused\n[clock] clockpro fifo second nru aging lru wsclock mru random \nno\n");
+}
+END_TEST
+
+void add_replacement_cases(Suite *suite) {
+    TCase *strings = guest_case(suite, "reference-strings", 15);
+    tcase_add_test(strings, textbook_faults_from_real_faults);
+    tcase_add_test(strings, guest_and_simulator_agree);
+    tcase_add_test(strings, guest_and_simulator_agree_on_loops);
+    tcase_add_test(strings, a_program_is_recorded);
+    TCase *loads = guest_case(suite, "policies", 40);
+    tcase_add_loop_test(loads, every_policy_pages, 0, LENGTH(policies));
+    tcase_add_test(loads, policies_change_while_programs_page);
+    tcase_add_test(loads, what_is_no_policy_is_refused);
+}
