@@ -385,7 +385,9 @@ static int ext2_parent(struct vnode *vnode, struct vnode **parent) {
     struct ext2_fs *fs = inode->fs;
     int error;
     mutex_lock(&fs->lock);
-    if (is_directory(inode))
+    if (inode->disk.links == 0)
+        error = -ENOENT; /* removed: the directory it was in may be gone as well */
+    else if (is_directory(inode))
         error = get_named(inode, "..", 2, &found);
     else if (inode->parent && ext2_inode_is_directory(fs, inode->parent))
         error = ext2_inode_get(fs, inode->parent, &found);

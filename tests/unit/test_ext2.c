@@ -62,7 +62,7 @@ static void setup(void) {
 }
 
 static void make_image(unsigned kib, const char *options) {
-    int status = run("truncate -s %uK %s && mke2fs -q -F -t ext2 %s %s 2>%s/errors", kib, image, options,
+    int status = run("truncate -s %uK %s && mke2fs -q -F -t ext2 %s %s >%s/errors 2>&1", kib, image, options,
                      image, directory);
     if (status)
         run("cat %s/errors >&2", directory);
@@ -933,6 +933,28 @@ START_TEST(test_symlinks) {
 }
 END_TEST
 
+/* A process sits in a directory that is removed, with the one above it. */
+START_TEST(test_removed_directory) {
+    struct vnode *inside, *found;
+    char path[32];
+    make_image(2048, "-b 1024");
+    mount();
+    ck_assert_int_eq(make_directory("/a"), 0);
+    ck_assert_int_eq(make_directory("/a/b"), 0);
+    ck_assert_int_eq(path_walk(NULL, "/a/b", 0, &inside), 0);
+    ck_assert_int_eq(vnode_unlink(NULL, "/a/b", true), 0);
+    ck_assert_int_eq(vnode_unlink(NULL, "/a", true), 0);
+    ck_assert_int_eq(path_walk(inside, "..", 0, &found), -ENOENT);
+    ck_assert_int_eq(path_walk(inside, "x", 0, &found), -ENOENT);
+    ck_assert_int_eq(vnode_create(inside, "x", S_IFREG | 0644, 0, &found), -ENOENT);
+    ck_assert_int_eq(path_of(inside, path, sizeof path), -ENOENT);
+    vnode_unref(inside);
+    ck_assert_int_eq(make_directory("/a"), 0); /* the file system is as healthy as before */
+    unmount();
+    check_clean();
+}
+END_TEST
+
 /* A directory of several blocks with a hash tree, changed by us, must still please e2fsck. */
 START_TEST(test_hashed_directory) {
     char options[128], path[96];
@@ -1153,6 +1175,7 @@ static Suite *suite(void) {
     tcase_add_test(single, test_device_files);
     tcase_add_test(single, test_positions);
     tcase_add_test(single, test_symlinks);
+    tcase_add_test(single, test_removed_directory);
     tcase_add_test(single, test_hashed_directory);
     tcase_add_test(single, test_refused_features);
     tcase_add_test(single, test_bad_sector);
