@@ -165,6 +165,8 @@ static int link_readlink(struct vnode *vnode, char *buffer, size_t size) {
 
 static const struct vnode_operations link_operations = {.readlink = link_readlink};
 
+static const struct vnode_operations mount_point_operations = {.parent = node_parent};
+
 static void add_link(const char *name, const char *target) {
     struct node *node = node_add(name, S_IFLNK | 0777, 0, &link_operations, NULL);
     if (node)
@@ -336,7 +338,7 @@ int devfs_mount(struct mount **mount) {
     add_link("stdin", "/proc/self/fd/0");
     add_link("stdout", "/proc/self/fd/1");
     add_link("stderr", "/proc/self/fd/2");
-    add_link("shm", "/tmp");
+    node_add("shm", S_IFDIR | 01777, 0, &mount_point_operations, NULL); /* covered by a tmpfs */
     *mount = &devfs;
     return 0;
 }

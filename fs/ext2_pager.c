@@ -237,6 +237,7 @@ static void ext2_put(struct object *object, struct frame **frames, unsigned coun
 
 const struct pager ext2_pager = {
     .name = "ext2",
+    .of_files = true,
     .prepare = ext2_prepare,
     .get = ext2_get,
     .put = ext2_put,

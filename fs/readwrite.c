@@ -20,6 +20,7 @@
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
+#include "mm/memobject.h"
 #include "mm/vm.h"
 
 #define READAHEAD_FIRST 4u /* pages of the first window */
@@ -52,12 +53,30 @@ static void read_ahead(struct vnode *vnode, pgoff_t index, unsigned pages) {
     vnode->readahead_end = MAX(last, first);
 }
 
-/* Copies out to user memory, or to kernel memory where @kernel is given: bytes not copied. */
+/* Copies out (@from NULL: zeros) to user memory, or to @kernel memory where that is given: bytes not copied.
+ */
 static size_t copy_out(void *kernel, vaddr_t user, const void *from, size_t bytes) {
     if (!kernel)
-        return user_copy_out(user, from, bytes);
-    memcpy(kernel, from, bytes);
+        return from ? user_copy_out(user, from, bytes) : user_clear(user, bytes);
+    if (from)
+        memcpy(kernel, from, bytes);
+    else
+        memset(kernel, 0, bytes);
     return 0;
+}
+
+/* The page, pinned; NULL for one that does not exist and need not be made to be read. 0 or errno. */
+static int get_page_or_hole(struct object *object, pgoff_t index, struct frame **frame) {
+    if (memobject_is_hole(object, index)) {
+        *frame = NULL;
+        return 0;
+    }
+    return page_get(object, index, PAGE_READ, frame);
+}
+
+static void put_page_or_hole(struct frame *frame) {
+    if (frame)
+        page_put(frame);
 }
 
 static long read_pages(struct vnode *vnode, void *kernel, vaddr_t user, size_t bytes, uint64_t position) {
@@ -67,20 +86,18 @@ static long read_pages(struct vnode *vnode, void *kernel, vaddr_t user, size_t b
         unsigned from = (unsigned)position & PAGE_MASK;
         size_t n = MIN(bytes - done, (size_t)(PAGE_SIZE - from));
         read_ahead(vnode, page_of(position), page_of(from + (bytes - done) + PAGE_MASK));
-        struct frame *frame;
-        int error =
-            wait_killed() && !kernel ? -EINTR : page_get(object, page_of(position), PAGE_READ, &frame);
+        struct frame *frame = NULL;
+        int error = wait_killed() && !kernel ? -EINTR : get_page_or_hole(object, page_of(position), &frame);
         if (error && position < object->size) /* else: truncated while this slept */
             return done ? (long)done : error;
         if (error || position >= object->size) {
-            if (!error)
-                page_put(frame);
+            put_page_or_hole(frame);
             break;
         }
         n = (size_t)MIN((uint64_t)n, object->size - position);
         size_t left = copy_out(kernel ? (uint8_t *)kernel + done : NULL, user + done,
-                               (uint8_t *)frame_data(frame) + from, n);
-        page_put(frame);
+                               frame ? (uint8_t *)frame_data(frame) + from : NULL, n);
+        put_page_or_hole(frame);
         done += n - left;
         position += n - left;
         if (left)

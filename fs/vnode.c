@@ -150,7 +150,7 @@ int vnode_set_attributes(struct vnode *vnode, const struct vnode_attributes *att
 }
 
 struct vnode *vnode_if_file(struct object *object) {
-    return object->pager == &ext2_pager ? vnode_of_object(object) : NULL;
+    return object->pager->of_files ? vnode_of_object(object) : NULL;
 }
 
 int vnode_fsync(struct vnode *vnode) {

@@ -51,6 +51,8 @@ static int mount_file_systems(void) {
     }
     if (devfs_mount(&other) || mount_at("/dev", other))
         klog("init: no /dev");
+    if (tmpfs_mount(&other) || mount_at("/dev/shm", other))
+        klog("init: no /dev/shm");
     if (procfs_mount(&other) || mount_at("/proc", other))
         klog("init: no /proc");
     return 0;

@@ -20,6 +20,7 @@
 #include "mm/counters.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
+#include "mm/memobject.h"
 #include "mm/policy.h"
 #include "mm/refstring.h"
 #include "mm/reftrace.h"
@@ -84,6 +85,7 @@ static void print_meminfo(struct text *text, struct process *process UNUSED) {
     print_kib(text, "SwapFree:", swap_free_slots());
     print_kib(text, "Dirty:", frame_count(FRAME_DIRTY));
     print_kib(text, "Writeback:", frame_count(FRAME_BUSY));
+    print_kib(text, "Shmem:", memobjects_resident());
     print_kib(text, "Slab:", frame_count(FRAME_KERNEL));
 }
 
@@ -147,7 +149,7 @@ static void print_version(struct text *text, struct process *process UNUSED) {
 }
 
 static void print_filesystems(struct text *text, struct process *process UNUSED) {
-    text_print(text, "\text2\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tpipe\n");
+    text_print(text, "\text2\nnodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tpipe\n");
 }
 
 static void print_swaps(struct text *text, struct process *process UNUSED) {

@@ -1,14 +1,18 @@
 /*
- * System V shared memory: segments of memory with a name that is a number, which outlive their users.
+ * System V shared memory: shmget, shmat, shmdt, shmctl.
  *
- * A segment is a memory object (mm/memobject.h); to attach it is to map that object shared. So it is paged
- * like any other memory, and how often it is attached is not kept but counted, from the areas that map it.
- * The table holds one reference; IPC_RMID gives it up, and the segment goes with its last attachment.
+ * A segment is a memory object (mm/memobject.h) with an id and a key. Attaching it is a shared mapping of the
+ * object and nothing more: fork, exit, exec, munmap and page-out know nothing of segments. The count of
+ * attaches is not kept but counted, from the areas that show the object, so it cannot be wrong.
  *
- * Source: shmget(2), shmop(2), shmctl(2); ipc(2), the one system call of i386 that stands for them all.
+ * Lifetime: the table holds one reference until IPC_RMID, each area one. So a removed segment lives on, and
+ * can still be attached by its id, until the last area goes; then the object's release frees the entry.
+ *
+ * Source: shmget(2), shmop(2), shmctl(2); POSIX.1-2017, XSI "sys/shm.h".
  */
+#include "kernel/shm.h"
+
 #include "arch/x86/memory.h"
-#include "arch/x86/time.h"
 #include "arch/x86/usercopy.h"
 #include "kernel/limits.h"
 #include "kernel/process.h"
@@ -17,249 +21,376 @@
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/string.h"
+#include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/memobject.h"
+#include "mm/swap.h"
 
-#include <linux/ipc.h>
 #include <linux/shm.h>
 
-#define SHM_DEST 01000u /* in the mode: removed, and still attached */
+#define PERMISSIONS 0777u
+#define SHM_DEST    01000u /* mode of a removed segment that is still attached */
+#define SHM_LOCKED  02000u
+#define BYTES_MAX   ((size_t)MEMOBJECT_PAGES_MAX << PAGE_SHIFT)
 
 struct segment {
     struct object object;
-    struct list link;
-    int id, key;
-    size_t size; /* bytes, as asked for */
-    uint32_t mode;
+    int id; /* sequence number * SHM_SEGMENTS_MAX + place in the table */
+    int32_t key;
+    size_t bytes;
+    unsigned mode;
     bool removed;
-    int creator, last_user;               /* pids */
-    uint32_t attached, detached, changed; /* seconds since 1970 */
+    int creator, last;
+    uint32_t uid, gid, attach_time, detach_time, change_time; /* times in seconds since 1970 */
 };
 
-static struct list segments = LIST_INITIALIZER(segments);
+static struct segment *segments[SHM_SEGMENTS_MAX];
+static unsigned sequence; /* so that the id of a removed segment is not soon another's */
 
-static void release_segment(struct object *object) {
-    struct segment *segment = container_of(object, struct segment, object);
-    memobject_destroy(object);
-    list_remove(&segment->link);
-    kfree(segment);
-}
-
-static const struct pager segment_pager = {.name = "shm", .release = release_segment};
-
-static uint32_t now_seconds(void) {
+static uint32_t now(void) {
     return (uint32_t)(time_since_epoch() / NANOSECONDS_PER_SECOND);
 }
 
-static struct segment *find_id(int id) {
-    list_for_each (segment, &segments, struct segment, link) {
-        if (segment->id == id)
-            return segment;
-    }
+static pgoff_t pages_of(size_t bytes) {
+    return (pgoff_t)(PAGE_UP((uint64_t)bytes) >> PAGE_SHIFT);
+}
+
+/* --- the table --- */
+
+static void segment_release(struct object *object) {
+    struct segment *segment = container_of(object, struct segment, object);
+
+    segments[(unsigned)segment->id % SHM_SEGMENTS_MAX] = NULL;
+    if (object->amap)
+        memobject_destroy(object);
+    kfree(segment);
+}
+
+static const struct pager shm_pager = {.name = "shm", .release = segment_release};
+
+static struct segment *segment_of(const struct object *object) {
+    return object && object->pager == &shm_pager ? container_of(object, struct segment, object) : NULL;
+}
+
+static struct segment *find_key(int32_t key) {
+    for (unsigned i = 0; i < SHM_SEGMENTS_MAX; i++)
+        if (segments[i] && segments[i]->key == key && !segments[i]->removed)
+            return segments[i];
     return NULL;
 }
 
-static struct segment *find_key(int key) {
-    list_for_each (segment, &segments, struct segment, link) {
-        if (segment->key == key && !segment->removed)
-            return segment;
+static struct segment *find_id(int id) {
+    struct segment *segment = id < 0 ? NULL : segments[(unsigned)id % SHM_SEGMENTS_MAX];
+    return segment && segment->id == id ? segment : NULL;
+}
+
+static unsigned count_attached(const struct segment *segment) {
+    unsigned areas = 0;
+    list_for_each (space, &spaces, struct space, link) {
+        list_for_each (area, &space->areas, struct area, link) {
+            areas += area->object == &segment->object;
+        }
     }
-    return NULL;
+    return areas;
+}
+
+/* Pages that all segments may have together. They are promises: a quarter of memory and swap. */
+static pgoff_t pages_allowed(void) {
+    return (frames_pageable() + swap_total()) / 4;
+}
+
+static pgoff_t pages_promised(void) {
+    pgoff_t pages = 0;
+    for (unsigned i = 0; i < SHM_SEGMENTS_MAX; i++)
+        if (segments[i])
+            pages += pages_of(segments[i]->bytes);
+    return pages;
 }
 
 /* --- shmget --- */
 
-static long create_segment(int key, size_t size, uint32_t mode) {
-    static int last_id;
-    if (size == 0 || size >= USER_TOP)
-        return -EINVAL;
+/* A free place of the table, or -ENOSPC. */
+static int find_place(pgoff_t pages) {
+    pgoff_t promised = pages_promised();
+    if (promised + pages > pages_allowed())
+        return -ENOSPC;
+    for (unsigned i = 0; i < SHM_SEGMENTS_MAX; i++)
+        if (!segments[i])
+            return (int)i;
+    return -ENOSPC;
+}
+
+static struct segment *segment_make(int32_t key, size_t bytes, unsigned flags) {
     struct segment *segment = kmalloc(sizeof *segment);
     if (!segment)
-        return -ENOMEM;
-    object_init(&segment->object, &segment_pager, PAGE_UP(size));
-    list_add_tail(&segments, &segment->link);
-    segment->id = last_id = last_id == INT32_MAX ? 1 : last_id + 1;
+        return NULL;
+    object_init(&segment->object, &shm_pager, PAGE_UP((uint64_t)bytes));
+    segment->id = -1;
     segment->key = key;
-    segment->size = size;
-    segment->mode = mode & 0777;
+    segment->bytes = bytes;
+    segment->mode = flags & PERMISSIONS;
     segment->creator = process_current()->pid;
-    segment->changed = now_seconds();
-    int id = segment->id;
-    int error = memobject_init(&segment->object);
-    if (error)
-        object_unref(&segment->object);
-    return error ? error : id;
+    segment->change_time = now();
+    return segment;
 }
 
-long sys_shmget(int key, size_t size, unsigned flags) {
-    const struct segment *segment = key == IPC_PRIVATE ? NULL : find_key(key);
-    if (!segment && key != IPC_PRIVATE && !(flags & IPC_CREAT))
-        return -ENOENT;
+/* The memory may be slept for, so the place is looked for, and the key again, when it is there. */
+static long create(int32_t key, size_t bytes, unsigned flags) {
+    if (bytes == 0 || bytes > BYTES_MAX)
+        return -EINVAL;
+    struct segment *segment = segment_make(key, bytes, flags);
     if (!segment)
-        return create_segment(key, size, flags);
-    if ((flags & IPC_CREAT) && (flags & IPC_EXCL))
-        return -EEXIST;
-    return size > segment->size ? -EINVAL : segment->id;
+        return -ENOMEM;
+    int error = memobject_init(&segment->object);
+    int place = error ? error : find_place(pages_of(bytes));
+    if (place >= 0 && key != IPC_PRIVATE && find_key(key))
+        place = -EEXIST; /* another process was quicker */
+    if (place < 0) {
+        if (segment->object.amap)
+            memobject_destroy(&segment->object);
+        list_remove(&segment->object.link);
+        kfree(segment);
+        return place;
+    }
+    segment->id = (int)(sequence++ % (0x7FFFFFFFu / SHM_SEGMENTS_MAX) * SHM_SEGMENTS_MAX + (unsigned)place);
+    segments[place] = segment;
+    return segment->id;
 }
 
-/* --- attaching --- */
+long sys_shmget(int key, size_t bytes, unsigned flags) {
+    struct segment *segment = key == IPC_PRIVATE ? NULL : find_key(key);
+    if (!segment)
+        return key == IPC_PRIVATE || (flags & IPC_CREAT) ? create(key, bytes, flags) : -ENOENT;
+    if ((flags & (IPC_CREAT | IPC_EXCL)) == (IPC_CREAT | IPC_EXCL))
+        return -EEXIST;
+    return bytes > segment->bytes ? -EINVAL : segment->id;
+}
 
-/* Where to attach: 0 with *@address page aligned (0: anywhere), or -EINVAL. */
-static int attach_place(const struct segment *segment, vaddr_t *address, unsigned flags) {
-    vaddr_t inside = *address & PAGE_MASK;
+/* --- shmat and shmdt --- */
+
+/* Where to attach: *@address, rounded down if that is asked for; 0: anywhere. 0 or -EINVAL. */
+static int check_place(vaddr_t *address, unsigned flags, const struct segment *segment) {
+    if (*address & PAGE_MASK) {
+        if (!(flags & SHM_RND))
+            return -EINVAL;
+        *address = PAGE_DOWN(*address);
+    }
     if (*address == 0)
         return flags & SHM_REMAP ? -EINVAL : 0;
-    if (inside && !(flags & SHM_RND))
+    vaddr_t bytes = (vaddr_t)segment->object.size;
+    if (*address > USER_TOP - bytes)
         return -EINVAL;
-    *address -= inside;
-    if (*address > USER_TOP - segment->object.size)
-        return -EINVAL;
-    const struct area *area = space_find_from(process_current()->space, *address);
-    bool occupied = area && area->start < *address + segment->object.size;
+    struct area *area = space_find_from(process_current()->space, *address);
+    bool occupied = area && area->start < *address + bytes;
     return occupied && !(flags & SHM_REMAP) ? -EINVAL : 0;
 }
 
-static int attach(struct segment *segment, vaddr_t *address, unsigned flags) {
-    int error = attach_place(segment, address, flags);
-    if (error)
-        return error;
-    if (limit_address_space_reached(segment->size))
-        return -ENOMEM;
-    struct map_request request = {
-        .address = *address,
-        .length = segment->size,
-        .flags = AREA_SHARED | AREA_READ | (flags & SHM_EXEC ? AREA_EXEC : 0u) |
-                 (flags & SHM_RDONLY ? 0u : AREA_WRITE | AREA_MAYWRITE),
-        .fixed = *address != 0,
-        .object = &segment->object,
-    };
-    error = space_map(process_current()->space, &request, address);
-    if (!error) {
-        segment->attached = now_seconds();
-        segment->last_user = process_current()->pid;
-    }
-    return error;
-}
-
-/* The address, which may look like a negative number but never like an errno. */
-long sys_shmat(int id, vaddr_t address, unsigned flags) {
+static long attach(int id, vaddr_t address, unsigned flags, vaddr_t *result) {
     struct segment *segment = find_id(id);
     if (!segment)
         return -EINVAL;
+    int error = check_place(&address, flags, segment);
+    if (error)
+        return error;
+    if (limit_address_space_reached((size_t)segment->object.size))
+        return -ENOMEM;
+    struct map_request request = {
+        .address = address,
+        .length = (size_t)segment->object.size,
+        .flags = AREA_READ | AREA_SHARED | (flags & SHM_RDONLY ? 0 : AREA_WRITE | AREA_MAYWRITE) |
+                 (flags & SHM_EXEC ? AREA_EXEC : 0),
+        .fixed = address != 0,
+        .object = &segment->object,
+    };
     object_ref(&segment->object); /* mapping may sleep, and the segment be removed meanwhile */
-    int error = attach(segment, &address, flags);
+    error = space_map(process_current()->space, &request, result);
+    if (!error) {
+        segment->attach_time = now();
+        segment->last = process_current()->pid;
+    }
     object_unref(&segment->object);
-    return error ? error : (long)address;
+    return error;
 }
 
-/* True if @area is a piece of an attachment of @object that began at @base. */
-static bool attached_at(const struct area *area, const struct object *object, vaddr_t base) {
-    return area->object == object && area->start - base == (vaddr_t)area->object_offset << PAGE_SHIFT;
+long sys_shmat(int id, vaddr_t address, unsigned flags) {
+    vaddr_t result;
+    long error = attach(id, address, flags, &result);
+    return error ? error : (long)result;
 }
 
-/* Protections may have cut the attachment into several areas, and unmapping have made holes in it. */
+/* The first piece of an attach that began at @address, although its beginning may have been unmapped. */
+static struct area *find_attach(struct space *space, vaddr_t address) {
+    struct area *area = space_find_from(space, address);
+    for (; area; area = space_next(space, area))
+        if (segment_of(area->object) && area->start - ((vaddr_t)area->object_offset << PAGE_SHIFT) == address)
+            return area;
+    return NULL;
+}
+
+/* Every piece that is left of the attach goes. */
 long sys_shmdt(vaddr_t address) {
     struct space *space = process_current()->space;
-    const struct area *area = space_find(space, address);
-    if (!area || !area->object || area->object->pager != &segment_pager ||
-        !attached_at(area, area->object, address))
+    struct area *area = address & PAGE_MASK ? NULL : find_attach(space, address);
+    if (!area)
         return -EINVAL;
-    struct object *object = area->object;
-    struct segment *segment = container_of(object, struct segment, object);
-    vaddr_t end = address + (vaddr_t)object->size;
+    struct segment *segment = segment_of(area->object);
     int error = 0;
-    segment->detached = now_seconds();
-    segment->last_user = process_current()->pid;
-    object_ref(object);
-    for (vaddr_t at = address; !error && (area = space_find_from(space, at)) && area->start < end;) {
-        vaddr_t start = area->start;
-        at = area_end(area);
-        if (attached_at(area, object, address))
-            error = space_unmap(space, start, at - start);
-    }
-    object_unref(object);
+    object_ref(&segment->object);
+    segment->detach_time = now();
+    segment->last = process_current()->pid;
+    while (!error && (area = find_attach(space, address)) != NULL && area->object == &segment->object)
+        error = space_unmap(space, area->start, (size_t)area->pages << PAGE_SHIFT);
+    object_unref(&segment->object);
     return error;
 }
 
 /* --- shmctl --- */
 
-static unsigned count_attachments(const struct segment *segment) {
-    unsigned count = 0;
-    list_for_each (space, &spaces, struct space, link) {
-        list_for_each (area, &space->areas, struct area, link) {
-            count += area->object == &segment->object && area->object_offset == 0;
-        }
-    }
-    return count;
+static void describe(const struct segment *segment, struct shm_line *line) {
+    *line = (struct shm_line){
+        .key = segment->removed ? IPC_PRIVATE : segment->key,
+        .id = segment->id,
+        .mode = segment->mode | (segment->removed ? SHM_DEST : 0),
+        .bytes = segment->bytes,
+        .creator = segment->creator,
+        .last = segment->last,
+        .attached = count_attached(segment),
+        .uid = segment->uid,
+        .gid = segment->gid,
+        .attach_time = segment->attach_time,
+        .detach_time = segment->detach_time,
+        .change_time = segment->change_time,
+        .resident = memobject_resident(&segment->object),
+    };
+    line->swapped = memobject_pages(&segment->object) - line->resident;
 }
 
-static long write_status(const struct segment *segment, vaddr_t result) {
-    struct shmid64_ds status;
-    memset(&status, 0, sizeof status);
-    status.shm_perm.key = segment->key;
-    status.shm_perm.mode = (uint16_t)(segment->mode | (segment->removed ? SHM_DEST : 0));
-    status.shm_segsz = segment->size;
-    status.shm_atime = segment->attached;
-    status.shm_dtime = segment->detached;
-    status.shm_ctime = segment->changed;
-    status.shm_cpid = segment->creator;
-    status.shm_lpid = segment->last_user;
-    status.shm_nattch = count_attachments(segment);
-    return user_write(result, &status, sizeof status);
+static long status(const struct segment *segment, vaddr_t buffer) {
+    struct shm_line line;
+    describe(segment, &line);
+    struct shmid64_ds to = {
+        .shm_perm = {.key = line.key,
+                     .uid = line.uid,
+                     .gid = line.gid,
+                     .mode = (__typeof__(to.shm_perm.mode))line.mode,
+                     .seq = (__typeof__(to.shm_perm.seq))((unsigned)line.id / SHM_SEGMENTS_MAX)},
+        .shm_segsz = line.bytes,
+        .shm_atime = line.attach_time,
+        .shm_dtime = line.detach_time,
+        .shm_ctime = line.change_time,
+        .shm_cpid = line.creator,
+        .shm_lpid = line.last,
+        .shm_nattch = line.attached,
+    };
+    return user_write(buffer, &to, sizeof to);
 }
 
-static long set_status(struct segment *segment, vaddr_t wanted) {
-    struct shmid64_ds status;
-    int id = segment->id;
-    if (user_read(&status, wanted, sizeof status))
+static long set(int id, vaddr_t buffer) {
+    struct shmid64_ds from;
+    if (user_read(&from, buffer, sizeof from))
         return -EFAULT;
-    segment = find_id(id); /* the copy may have slept */
+    struct segment *segment = find_id(id); /* looked for again: the copy may have slept */
     if (!segment)
         return -EIDRM;
-    segment->mode = status.shm_perm.mode & 0777;
-    segment->changed = now_seconds();
+    segment->uid = from.shm_perm.uid;
+    segment->gid = from.shm_perm.gid;
+    segment->mode = (segment->mode & ~PERMISSIONS) | (from.shm_perm.mode & PERMISSIONS);
+    segment->change_time = now();
     return 0;
 }
 
-static long remove_segment(struct segment *segment) {
+/* The id goes from the table's view at once, the memory with the last area. */
+static long remove(struct segment *segment) {
     if (segment->removed)
-        return -EIDRM;
+        return 0;
     segment->removed = true;
-    segment->key = IPC_PRIVATE;
     object_unref(&segment->object);
     return 0;
 }
 
+/* Highest place in use, which ipcs counts up to. */
+static int highest_place(void) {
+    int highest = 0;
+    for (unsigned i = 0; i < SHM_SEGMENTS_MAX; i++)
+        if (segments[i])
+            highest = (int)i;
+    return highest;
+}
+
+static long limits(vaddr_t buffer) {
+    struct shminfo64 to = {.shmmax = BYTES_MAX,
+                           .shmmin = SHMMIN,
+                           .shmmni = SHM_SEGMENTS_MAX,
+                           .shmseg = SHM_SEGMENTS_MAX,
+                           .shmall = pages_allowed()};
+    return user_write(buffer, &to, sizeof to) ? -EFAULT : highest_place();
+}
+
+static long totals(vaddr_t buffer) {
+    struct shm_info to = {.shm_tot = pages_promised()};
+    struct shm_line line;
+    for (unsigned i = 0; i < SHM_SEGMENTS_MAX; i++) {
+        if (!shm_describe(i, &line))
+            continue;
+        to.used_ids++;
+        to.shm_rss += line.resident;
+        to.shm_swp += line.swapped;
+    }
+    return user_write(buffer, &to, sizeof to) ? -EFAULT : highest_place();
+}
+
+/* SHM_LOCK and SHM_UNLOCK only leave their mark: to hold pages in memory there is mlock(). */
+static long mark_locked(struct segment *segment, bool locked) {
+    segment->mode = locked ? segment->mode | SHM_LOCKED : segment->mode & ~SHM_LOCKED;
+    return 0;
+}
+
+/* By the place in the table instead of the id: ipcs. */
+static long status_of_place(int place, vaddr_t buffer) {
+    struct segment *segment = place < 0 || place >= (int)SHM_SEGMENTS_MAX ? NULL : segments[place];
+    if (!segment)
+        return -EINVAL;
+    int id = segment->id;
+    return status(segment, buffer) ? -EFAULT : id;
+}
+
 long sys_shmctl(int id, unsigned command, vaddr_t buffer) {
+    command &= ~(unsigned)IPC_64; /* the only layout there is */
+    if (command == IPC_INFO)
+        return limits(buffer);
+    if (command == SHM_INFO)
+        return totals(buffer);
+    if (command == SHM_STAT || command == SHM_STAT_ANY)
+        return status_of_place(id, buffer);
     struct segment *segment = find_id(id);
     if (!segment)
         return -EINVAL;
-    switch (command & ~(unsigned)IPC_64) {
+    switch (command) {
     case IPC_STAT:
-        return write_status(segment, buffer);
+        return status(segment, buffer);
     case IPC_SET:
-        return set_status(segment, buffer);
+        return set(id, buffer);
     case IPC_RMID:
-        return remove_segment(segment);
+        return remove(segment);
+    case SHM_LOCK:
+    case SHM_UNLOCK:
+        return mark_locked(segment, command == SHM_LOCK);
     default:
         return -EINVAL;
     }
 }
 
-/* --- all in one --- */
-
-static long attach_and_tell(int id, vaddr_t address, unsigned flags, vaddr_t result) {
-    uint32_t place = (uint32_t)sys_shmat(id, address, flags);
-    bool failed = place % PAGE_SIZE != 0;
-    return failed ? (long)place : user_write(result, &place, sizeof place);
-}
+/* --- ipc: the older door to all of them --- */
 
 long sys_ipc(unsigned call, int first, uint32_t second, vaddr_t third, vaddr_t pointer) {
+    vaddr_t result;
+    long error;
     switch (call & 0xFFFF) {
     case SHMGET:
         return sys_shmget(first, second, (unsigned)third);
     case SHMAT:
-        return attach_and_tell(first, pointer, second, third);
+        error = call >> 16 == 1 ? -EINVAL : attach(first, pointer, second, &result);
+        return error ? error : user_write(third, &result, sizeof result);
     case SHMDT:
         return sys_shmdt(pointer);
     case SHMCTL:
@@ -267,4 +398,20 @@ long sys_ipc(unsigned call, int first, uint32_t second, vaddr_t third, vaddr_t p
     default: /* semaphores and message queues */
         return -ENOSYS;
     }
+}
+
+/* --- for /proc --- */
+
+bool shm_key_of(const struct object *object, int32_t *key) {
+    struct segment *segment = segment_of(object);
+    if (segment)
+        *key = segment->key;
+    return segment;
+}
+
+bool shm_describe(unsigned index, struct shm_line *line) {
+    if (index >= SHM_SEGMENTS_MAX || !segments[index])
+        return false;
+    describe(segments[index], line);
+    return true;
 }

@@ -35,6 +35,7 @@
 #include "mm/anon.h"
 #include "mm/counters.h"
 #include "mm/frame.h"
+#include "mm/memobject.h"
 #include "mm/object.h"
 #include "mm/pageout.h"
 #include "mm/policy.h"
@@ -317,8 +318,13 @@ static enum step fault_memory_object(struct fault *fault, pgoff_t index) {
 
     if (!(fault->area->flags & AREA_SHARED) && index < fault->area->object->amap->pages)
         anon = amap_get(fault->area->object->amap, index);
-    if (anon == NULL)
+    if (anon == NULL) {
+        bool shared = fault->area->flags & AREA_SHARED;
+
+        if (shared && memobject_may_make(fault->area->object, index) != 0)
+            return refuse(fault, FAULT_BUSERR);
         return fault_new_anon(fault, NULL);
+    }
     if (anon->frame == NULL)
         return fault_read_swap(fault, anon);
     if (anon->frame->state == FRAME_BUSY)

@@ -36,6 +36,8 @@ void memobject_destroy(struct object *object) {
 
 int memobject_extend(struct object *object, pgoff_t pages) {
     may_sleep();
+    if (pages > MEMOBJECT_PAGES_MAX)
+        return -EFBIG;
     while (amap_extend(object->amap, pages) != 0) {
         int error = frames_wait(USE_KERNEL);
 
@@ -49,6 +51,33 @@ pgoff_t memobject_pages(const struct object *object) {
     return object->amap->used;
 }
 
+pgoff_t memobject_resident(const struct object *object) {
+    const struct amap *amap = object->amap;
+    pgoff_t resident = 0;
+
+    for (pgoff_t i = amap_next(amap, 0, amap->pages); i < amap->pages;
+         i = amap_next(amap, i + 1, amap->pages))
+        resident += amap_get(amap, i)->frame != NULL;
+    return resident;
+}
+
+pgoff_t memobjects_resident(void) {
+    pgoff_t resident = 0;
+
+    list_for_each (object, &objects, struct object, link)
+        if (object->amap != NULL)
+            resident += memobject_resident(object);
+    return resident;
+}
+
+bool memobject_is_hole(const struct object *object, pgoff_t index) {
+    return object->amap != NULL && (index >= object->amap->pages || amap_get(object->amap, index) == NULL);
+}
+
+int memobject_may_make(struct object *object, pgoff_t index) {
+    return object->pager->prepare == NULL ? 0 : object->pager->prepare(object, index, PAGE_WRITE);
+}
+
 /* 1: memory has been waited for, look again. */
 static int wait_for_frames(void) {
     int error = frames_wait(USE_USER);
@@ -58,6 +87,9 @@ static int wait_for_frames(void) {
 
 /* A page of zeros where there is none yet. Always 1 or errno. */
 static int make_page(struct object *object, pgoff_t index) {
+    int refused = memobject_may_make(object, index);
+    if (refused != 0)
+        return refused;
     int error = amap_prepare(object->amap, index);
     struct frame *frame = error == 0 ? frame_take(USE_USER) : NULL;
     struct anon *anon = frame == NULL ? NULL : anon_create(frame);

@@ -6,18 +6,31 @@
 
 #include "mm/object.h"
 
+/* 512 MiB: the directory of more pages would not fit one page of the heap, and larger blocks cannot be had
+ * reliably. */
+#define MEMOBJECT_PAGES_MAX ((pgoff_t)1 << 17)
+
 /*
  * Makes an initialised object (object_init(), no pages yet) one whose pages are anonymous. 0 or -ENOMEM. May
  * sleep. Read, write, map and truncate it as any other; memobject_destroy() belongs into its pager's release.
+ * Its pager's prepare, if there is one, is asked before a page is made (-ENOSPC), and may not sleep.
  */
 int memobject_init(struct object *object);
 void memobject_destroy(struct object *object);
 
-/* Room for @pages pages. 0, or -ENOMEM, -EINTR. May sleep. */
+/* Room for @pages pages. 0, or -ENOMEM, -EINTR, -EFBIG (more than MEMOBJECT_PAGES_MAX). May sleep. */
 int memobject_extend(struct object *object, pgoff_t pages);
+
+/* A page that nobody has written to yet: it reads as zeros without being made. False for other objects. */
+bool memobject_is_hole(const struct object *object, pgoff_t index);
+/* Asks the pager whether a page may be made: 0 or errno. Never sleeps. */
+int memobject_may_make(struct object *object, pgoff_t index);
 
 /* Pages of it that exist, in memory or on swap. */
 pgoff_t memobject_pages(const struct object *object);
+/* Of them, those that are in memory; the same of all memory objects: /proc/meminfo's Shmem. */
+pgoff_t memobject_resident(const struct object *object);
+pgoff_t memobjects_resident(void);
 
 /* For mm/object.c: the object's page, made if need be. 0 with *@found, 1: look again, or errno. May sleep. */
 int memobject_attempt(struct object *object, pgoff_t index, struct frame **found);

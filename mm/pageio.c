@@ -204,6 +204,8 @@ static bool readahead_page(struct object *object, pgoff_t index) {
 void object_readahead(struct object *object, pgoff_t first, unsigned pages) {
     pgoff_t end = MIN((uint64_t)first + pages, object_page_count(object));
 
+    if (object->amap != NULL)
+        return; /* its pages come from swap, if at all */
     block_plug();
     while (first < end && readahead_page(object, first))
         first++;

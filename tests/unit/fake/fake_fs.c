@@ -9,6 +9,7 @@
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
+#include "mm/memobject.h"
 #include "mm/vm.h"
 
 #include <fcntl.h>
@@ -579,4 +580,18 @@ size_t user_copy_out(vaddr_t to, const void *from, size_t bytes) {
     size_t good = good_bytes(to, bytes);
     memcpy((void *)to, from, good);
     return bytes - good;
+}
+
+size_t user_clear(vaddr_t to, size_t bytes) {
+    size_t good = good_bytes(to, bytes);
+    memset((void *)to, 0, good);
+    return bytes - good;
+}
+
+/* --- memory objects: there are none --- */
+
+bool memobject_is_hole(const struct object *object, pgoff_t index) {
+    (void)object;
+    (void)index;
+    return false;
 }
