@@ -6,6 +6,7 @@
  */
 #include "kernel/descriptor.h"
 #include "arch/x86/usercopy.h"
+#include "kernel/filelock.h"
 #include "kernel/process.h"
 #include "lib/errno.h"
 #include "lib/log.h"
@@ -25,6 +26,12 @@ struct file *descriptor_file_ref(int fd) {
     return file;
 }
 
+void descriptor_file_unref(struct file *file) {
+    if (file->refs == 1)
+        filelock_file_gone(file);
+    file_unref(file);
+}
+
 struct file *descriptor_file(int fd) {
     struct thread *self = thread_current;
     struct file *file = descriptor_file_ref(fd);
@@ -38,7 +45,7 @@ struct file *descriptor_file(int fd) {
 void descriptor_release_held(void) {
     struct thread *self = thread_current;
     while (self->held_count > 0)
-        file_unref(self->held[--self->held_count]);
+        descriptor_file_unref(self->held[--self->held_count]);
 }
 
 void descriptor_set_close_on_exec(int fd, bool on) {
@@ -69,6 +76,11 @@ struct file *descriptor_take(int fd) {
         descriptor_set_close_on_exec(fd, false);
     }
     return file;
+}
+
+void descriptor_close(struct file *file) {
+    filelock_closing(process_current(), file);
+    descriptor_file_unref(file);
 }
 
 char *path_argument(vaddr_t user, int *error) {

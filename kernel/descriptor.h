@@ -11,14 +11,16 @@
 struct file *descriptor_file(int fd);
 /* At the end of every system call: lets go of what descriptor_file() has found. */
 void descriptor_release_held(void);
-/* The same file with a reference of the caller's own. */
+/* The same file with a reference of the caller's own, to be given back. */
 struct file *descriptor_file_ref(int fd);
+void descriptor_file_unref(struct file *file);
 
 /* Gives @file (whose reference passes) the lowest free descriptor from @lowest on; -EMFILE: it is closed. */
 int descriptor_allocate(struct file *file, int lowest, bool close_on_exec);
 
-/* Frees the descriptor: its file, or NULL. */
+/* Frees the descriptor: its file, or NULL; descriptor_close() is then what closing does to the file. */
 struct file *descriptor_take(int fd);
+void descriptor_close(struct file *file);
 
 void descriptor_set_close_on_exec(int fd, bool on);
 

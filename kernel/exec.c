@@ -469,7 +469,7 @@ static void close_on_exec(struct process *process) {
         if (!file || !(process->close_on_exec >> fd & 1))
             continue;
         process->files[fd] = NULL;
-        file_unref(file);
+        descriptor_close(file);
     }
     process->close_on_exec = 0;
 }

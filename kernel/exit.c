@@ -11,6 +11,7 @@
  * an unlinked file half would ruin the file system.
  */
 #include "arch/x86/usercopy.h"
+#include "kernel/descriptor.h"
 #include "kernel/futex.h"
 #include "kernel/process.h"
 #include "lib/errno.h"
@@ -31,7 +32,7 @@ static void release_files(struct process *process) {
         struct file *file = process->files[fd];
         process->files[fd] = NULL;
         if (file)
-            file_unref(file);
+            descriptor_close(file);
     }
     struct vnode *cwd = process->cwd, *executable = process->executable;
     process->cwd = process->executable = NULL;

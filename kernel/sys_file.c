@@ -6,6 +6,7 @@
  */
 #include "arch/x86/usercopy.h"
 #include "kernel/descriptor.h"
+#include "kernel/filelock.h"
 #include "kernel/process.h"
 #include "kernel/syscall.h"
 #include "lib/errno.h"
@@ -48,7 +49,7 @@ long sys_close(int fd) {
     struct file *file = descriptor_take(fd);
     if (!file)
         return -EBADF;
-    file_unref(file);
+    descriptor_close(file);
     return 0;
 }
 
@@ -201,7 +202,7 @@ long sys_dup3(int fd, int to, unsigned flags) {
     process_current()->files[to] = file;
     descriptor_set_close_on_exec(to, flags & O_CLOEXEC);
     if (replaced)
-        file_unref(replaced);
+        descriptor_close(replaced);
     return to;
 }
 
@@ -236,7 +237,14 @@ long sys_fcntl(int fd, unsigned command, unsigned long argument) {
         return (long)(file->flags & ~(unsigned)(O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | O_CLOEXEC));
     case F_SETFL:
         return set_status_flags(file, (unsigned)argument);
-    default: /* no record locks: nobody could hold one against us */
+    case F_GETLK:
+    case F_SETLK:
+    case F_SETLKW:
+    case F_GETLK64:
+    case F_SETLK64:
+    case F_SETLKW64:
+        return filelock_fcntl(file, command, argument);
+    default:
         return -EINVAL;
     }
 }

@@ -119,7 +119,7 @@ static int poll_wait(struct poll_set *set, const struct time_limit *limit) {
     int result = wait_for_files(set, limit);
     for (unsigned i = 0; i < set->count; i++) {
         if (set->files[i])
-            file_unref(set->files[i]);
+            descriptor_file_unref(set->files[i]);
     }
     return result;
 }

@@ -42,7 +42,7 @@ static const struct syscall syscalls[] = {
     CALL_AGAIN(pread64), CALL_AGAIN(pwrite64), CALL_AGAIN(preadv), CALL_AGAIN(pwritev),
     CALL(lseek), CALL_AS(_llseek, llseek), CALL(ftruncate), CALL(ftruncate64),
     CALL(fsync), CALL_AS(fdatasync, fsync), CALL(sync), CALL(syncfs),
-    CALL(dup), CALL(dup2), CALL(dup3), CALL(fcntl), CALL_AS(fcntl64, fcntl), CALL_AGAIN(ioctl),
+    CALL(dup), CALL(dup2), CALL(dup3), CALL_AGAIN(fcntl), CALL_AGAIN_AS(fcntl64, fcntl), CALL_AGAIN(flock), CALL_AGAIN(ioctl),
     CALL(pipe), CALL(pipe2),
     CALL_SLEEP(poll), CALL_SLEEP(ppoll), CALL_SLEEP_AS(ppoll_time64, ppoll_time64),
     CALL_SLEEP_AS(_newselect, newselect), CALL_SLEEP(pselect6), CALL_SLEEP(pselect6_time64),

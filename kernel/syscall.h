@@ -205,5 +205,7 @@ long sys_shmat(int id, vaddr_t address, unsigned flags);
 long sys_shmdt(vaddr_t address);
 long sys_shmctl(int id, unsigned command, vaddr_t buffer);
 long sys_ipc(unsigned call, int first, uint32_t second, vaddr_t third, vaddr_t pointer);
+/* filelock.c */
+long sys_flock(int fd, unsigned operation);
 
 #endif
