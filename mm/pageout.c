@@ -299,12 +299,11 @@ static void pageout_main(void *unused) {
     (void)unused;
     pageout.thread = wait_self();
     for (;;) {
-        if (pageout_wanted()) {
+        if (pageout_wanted())
             fill_pool();
-        } else if (pageout.clean_early) {
-            pageout.clean_early = false;
+        if (pageout.clean_early && !pageout_wanted())
             clean_early();
-        }
+        pageout.clean_early = false; /* whether or not there was time for it: it will be asked for again */
         if (pageout.launder) {
             pageout.launder = false;
             launder();
