@@ -1,26 +1,25 @@
 /*
  * execve: a new program in the process.
  *
- * The new image is built in a space of its own while the old one is kept: argument strings are first
- * copied into kernel pages, because they lie in the old space; then the new space is made current, its
- * segments mapped, its stack filled by ordinary user copies. Only when nothing can fail any more is the old
- * space let go. Any failure before puts the old space back, and the caller sees an error.
+ * The new image is built in a space of its own while the old one is kept: argument strings are copied into
+ * kernel pages (exec_strings.c), because they lie in the old space; then this thread borrows the new space,
+ * maps the program's segments and fills the stack (exec_stack.c) by ordinary user copies. Only when nothing
+ * can fail any more does the process change over, alone; any failure before leaves it as it was.
  *
  * No page of the program is read here, apart from its header and the page in which its data ends: segments
  * are mapped from the file's object, and faults read what is touched (mm/load.c has the other way,
  * load=swap).
  *
- *      stack, from the top:  strings: argv, envp, path | 16 random bytes | auxv | envp[] | argv[] | argc
- *
- * Source: System V ABI, Intel386 supplement, chapter 3 (process initialization); execve(2), getauxval(3).
+ * Source: System V ABI, Intel386 supplement, chapters 4 and 5 (object files, program loading); execve(2).
  */
 #include "arch/x86/abi.h"
 #include "arch/x86/memory.h"
 #include "arch/x86/usercopy.h"
 #include "kernel/descriptor.h"
 #include "kernel/elf.h"
+#include "kernel/exec_stack.h"
+#include "kernel/exec_strings.h"
 #include "kernel/process.h"
-#include "kernel/random.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/string.h"
@@ -28,23 +27,12 @@
 #include "mm/load.h"
 #include "mm/reftrace.h"
 
-#include <linux/auxvec.h>
 #include <linux/stat.h>
 
-#define ARGUMENT_PAGES   32u /* 128 KiB of strings */
 #define SCRIPT_DEPTH_MAX 4
 #define STACK_TOP        USER_TOP
 #define STACK_GAP        (1u << 20) /* kept free below the stack, so that running over it is noticed */
 #define PIE_BASE         ((vaddr_t)0x08000000u)
-#define RANDOM_BYTES     16u
-#define CLOCK_TICKS      100u /* of times(2), not the timer's */
-
-/* Argument strings on their way: one after the other, each with its NUL, in kernel pages. */
-struct strings {
-    char *pages[ARGUMENT_PAGES];
-    size_t bytes;
-    unsigned argc, envc;
-};
 
 struct image {
     struct vnode *vnode; /* a reference */
@@ -54,104 +42,6 @@ struct image {
     struct elf_image elf;
     vaddr_t bias;
 };
-
-/* --- strings --- */
-
-/* Room at the end of the strings: *@room bytes at the address returned; NULL: *@error says why. */
-static char *strings_room(struct strings *strings, size_t *room, int *error) {
-    size_t page = strings->bytes / PAGE_SIZE;
-    *error = -E2BIG;
-    if (page == ARGUMENT_PAGES)
-        return NULL;
-    *error = -ENOMEM;
-    if (!strings->pages[page] && !(strings->pages[page] = kpage_alloc()))
-        return NULL;
-    *room = PAGE_SIZE - strings->bytes % PAGE_SIZE;
-    return strings->pages[page] + strings->bytes % PAGE_SIZE;
-}
-
-static int strings_add(struct strings *strings, const char *text) {
-    size_t left = strlen(text) + 1;
-    while (left > 0) {
-        size_t room;
-        int error;
-        char *to = strings_room(strings, &room, &error);
-        if (!to)
-            return error;
-        size_t bytes = MIN(left, room);
-        memcpy(to, text, bytes);
-        text += bytes;
-        left -= bytes;
-        strings->bytes += bytes;
-    }
-    return 0;
-}
-
-/* Adds the string at @from in user memory: never reads past the page that its NUL is in. */
-static int strings_add_user(struct strings *strings, vaddr_t from) {
-    for (;;) {
-        size_t room;
-        int error;
-        char *to = strings_room(strings, &room, &error);
-        if (!to)
-            return error;
-        size_t bytes = MIN(room, PAGE_SIZE - (from & PAGE_MASK));
-        error = user_read(to, from, bytes);
-        if (error)
-            return error;
-        char *nul = memchr(to, '\0', bytes);
-        strings->bytes += nul ? (size_t)(nul - to) + 1 : bytes;
-        if (nul)
-            return 0;
-        from += bytes;
-    }
-}
-
-/* Adds the strings that a NULL-terminated vector in user memory points to, without the first @skip. */
-static int strings_add_user_vector(struct strings *strings, vaddr_t vector, unsigned skip, unsigned *count) {
-    if (vector == 0) /* as Linux: no vector is an empty one */
-        return 0;
-    for (vaddr_t at = vector;; at += sizeof(uint32_t)) {
-        uint32_t string;
-        int error = user_read(&string, at, sizeof string);
-        if (error || string == 0)
-            return error;
-        if (skip > 0) {
-            skip--;
-            continue;
-        }
-        error = strings_add_user(strings, string);
-        if (error)
-            return error;
-        (*count)++;
-    }
-}
-
-static int strings_add_vector(struct strings *strings, const char *const *vector, unsigned skip,
-                              unsigned *count) {
-    for (unsigned i = 0; vector[i]; i++) {
-        if (i < skip)
-            continue;
-        int error = strings_add(strings, vector[i]);
-        if (error)
-            return error;
-        (*count)++;
-    }
-    return 0;
-}
-
-static void strings_free(struct strings *strings) {
-    for (unsigned i = 0; i < ARGUMENT_PAGES; i++)
-        kpage_free(strings->pages[i]);
-}
-
-/* Bytes of the string that starts at byte @at, with its NUL. */
-static size_t strings_length(const struct strings *strings, size_t at) {
-    size_t end = at;
-    while (strings->pages[end / PAGE_SIZE][end % PAGE_SIZE] != '\0')
-        end++;
-    return end + 1 - at;
-}
 
 /* --- finding the program --- */
 
@@ -325,104 +215,18 @@ static int map_program(struct space *space, struct image *image) {
     return space_make_stack(space, STACK_TOP, stack);
 }
 
-/* --- the stack --- */
-
-static int push_word(vaddr_t *at, uint32_t word) {
-    int error = user_write(*at, &word, sizeof word);
-    *at += sizeof word;
-    return error;
-}
-
-/* Copies the strings to @to and notes where arguments and environment lie. */
-static int push_strings(struct space *space, const struct strings *strings, vaddr_t to) {
-    for (size_t done = 0; done < strings->bytes; done += PAGE_SIZE) {
-        size_t bytes = MIN((size_t)PAGE_SIZE, strings->bytes - done);
-        int error = user_write(to + done, strings->pages[done / PAGE_SIZE], bytes);
-        if (error)
-            return error;
-    }
-    space->arg_start = to;
-    return 0;
-}
-
-/* A vector of pointers to @count strings from byte *@at on, and the NULL after it. */
-static int push_vector(const struct strings *strings, vaddr_t base, size_t *at, unsigned count,
-                       vaddr_t *place) {
-    for (unsigned i = 0; i < count; i++) {
-        int error = push_word(place, (uint32_t)(base + *at));
-        if (error)
-            return error;
-        *at += strings_length(strings, *at);
-    }
-    return push_word(place, 0);
-}
-
-#define AUXV_ENTRIES_MAX 20u
-
-/* What the kernel tells the C library; returns the number of entries. */
-static unsigned make_auxv(const struct image *image, vaddr_t random, vaddr_t path,
-                          uint32_t auxv[AUXV_ENTRIES_MAX][2]) {
-    const struct elf_image *elf = &image->elf;
-    unsigned count = 0;
-#define ENTRY(type, value) auxv[count][0] = (type), auxv[count++][1] = (uint32_t)(value)
-    if (elf->headers) { /* all three or none */
-        ENTRY(AT_PHDR, image->bias + elf->headers);
-        ENTRY(AT_PHENT, elf->header_bytes);
-        ENTRY(AT_PHNUM, elf->header_count);
-    }
-    ENTRY(AT_PAGESZ, PAGE_SIZE);
-    ENTRY(AT_BASE, 0);
-    ENTRY(AT_FLAGS, 0);
-    ENTRY(AT_ENTRY, image->bias + elf->entry);
-    ENTRY(AT_UID, 0);
-    ENTRY(AT_EUID, 0);
-    ENTRY(AT_GID, 0);
-    ENTRY(AT_EGID, 0);
-    ENTRY(AT_HWCAP, 0);
-    ENTRY(AT_CLKTCK, CLOCK_TICKS);
-    ENTRY(AT_SECURE, 0);
-    ENTRY(AT_RANDOM, random);
-    ENTRY(AT_EXECFN, path);
-    ENTRY(AT_NULL, 0);
-#undef ENTRY
-    ASSERT(count <= AUXV_ENTRIES_MAX);
-    return count;
-}
-
-/* Fills the stack of the new space; *@stack gets the stack pointer at entry, 16-byte aligned. */
-static int build_stack(struct space *space, const struct image *image, vaddr_t *stack) {
-    const struct strings *strings = &image->strings;
-    uint32_t auxv[AUXV_ENTRIES_MAX][2];
-    uint8_t random[RANDOM_BYTES];
-    random_bytes(random, sizeof random);
-
-    vaddr_t base = (STACK_TOP - sizeof(uint32_t) - strings->bytes) & ~(vaddr_t)15;
-    vaddr_t random_at = base - RANDOM_BYTES;
-    size_t path = 0; /* the last string */
-    for (unsigned i = 0; i < strings->argc + strings->envc; i++)
-        path += strings_length(strings, path);
-    unsigned entries = make_auxv(image, random_at, base + path, auxv);
-    size_t words = 1 + strings->argc + 1 + strings->envc + 1 + 2 * entries;
-    *stack = (random_at - words * sizeof(uint32_t)) & ~(vaddr_t)15;
-
-    int error = push_strings(space, strings, base);
-    if (!error)
-        error = user_write(random_at, random, sizeof random);
-    vaddr_t place = *stack;
-    size_t string = 0;
-    if (!error)
-        error = push_word(&place, strings->argc);
-    if (!error)
-        error = push_vector(strings, base, &string, strings->argc, &place);
-    space->arg_end = space->env_start = base + string;
-    if (!error)
-        error = push_vector(strings, base, &string, strings->envc, &place);
-    space->env_end = base + string;
-    space->stack_start = *stack;
-    return error ? error : user_write(place, auxv, entries * sizeof auxv[0]);
-}
-
 /* --- the switch --- */
+
+static int build_stack(struct space *space, const struct image *image, vaddr_t *stack) {
+    struct exec_stack request = {
+        .space = space,
+        .top = STACK_TOP,
+        .strings = &image->strings,
+        .elf = &image->elf,
+        .bias = image->bias,
+    };
+    return exec_build_stack(&request, stack);
+}
 
 static int parse_elf(struct image *image, const char *path) {
     const char *reason;
