@@ -81,7 +81,7 @@ int ext2_prepare_write(struct vnode *vnode, struct frame *frame, pgoff_t index, 
     uint64_t end = ((uint64_t)index << PAGE_SHIFT) + to;
     if (end > fs->max_size || (fs->super.revision == 0 && end >> 31))
         return -EFBIG;
-    bool holes;
+    bool holes = false;
     int error = ext2_writable(fs);
     if (error)
         return error;

@@ -104,13 +104,16 @@ static int find_or_make(struct vnode *start, const char *path, unsigned flags, u
     }
 }
 
-/* A device file of a disk file system stands for the device; *@vnode's reference passes over. */
-static int resolve_device(struct vnode **vnode) {
-    if (!(S_ISCHR((*vnode)->mode) || S_ISBLK((*vnode)->mode)) || (*vnode)->operations->read ||
-        (*vnode)->operations->write)
+/* A device file or FIFO of a disk file system stands for something else; *@vnode's reference passes over. */
+static int resolve_special(struct vnode **vnode) {
+    uint32_t mode = (*vnode)->mode;
+    bool special = S_ISCHR(mode) || S_ISBLK(mode) || S_ISFIFO(mode);
+    if (!special || (*vnode)->operations->read || (*vnode)->operations->write)
         return 0;
     struct vnode_attributes attributes;
     struct vnode *device;
+    if (S_ISFIFO(mode))
+        return fifo_find(vnode);
     int error = vnode_get_attributes(*vnode, &attributes);
     if (!error)
         error = device_find(attributes.mode, attributes.rdevice, &device);
@@ -129,7 +132,7 @@ static int check_open(const struct vnode *vnode, unsigned flags, bool made) {
         return -ELOOP;
     if (S_ISDIR(vnode->mode) && (may_write(flags) || (flags & O_CREAT && !made)))
         return -EISDIR;
-    if ((S_ISFIFO(vnode->mode) || S_ISSOCK(vnode->mode)) && !vnode->operations->read)
+    if (S_ISSOCK(vnode->mode))
         return -ENXIO;
     return 0;
 }
@@ -140,15 +143,21 @@ int file_open(struct vnode *start, const char *path, unsigned flags, unsigned mo
     int error = find_or_make(start, path, flags, mode, &vnode, &made);
     if (error)
         return error;
-    error = flags & O_PATH ? 0 : resolve_device(&vnode);
+    error = flags & O_PATH ? 0 : resolve_special(&vnode);
     if (!error)
         error = check_open(vnode, flags, made);
     if (!error && flags & O_TRUNC && !made && vnode->has_pages && may_write(flags))
         error = vnode_truncate(vnode, 0);
     if (!error)
         error = file_open_vnode(vnode, flags, file);
-    if (error)
+    if (error) {
         vnode_unref(vnode);
+        return error;
+    }
+    if (S_ISFIFO(vnode->mode) && !(flags & O_PATH))
+        error = fifo_wait_peer(vnode, may_read(flags), may_write(flags), flags & O_NONBLOCK);
+    if (error)
+        file_unref(*file);
     return error;
 }
 

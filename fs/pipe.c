@@ -33,11 +33,16 @@
 struct pipe {
     struct vnode vnode;
     uint8_t *pages[PIPE_PAGES];
-    unsigned read_at, count;   /* bytes */
-    unsigned readers, writers; /* open ends */
-    bool reading, writing;     /* somebody has the turn */
-    struct waitq events;       /* bytes, room, a turn, or an end has come or gone */
+    unsigned read_at, count;             /* bytes */
+    unsigned readers, writers;           /* open ends */
+    unsigned reader_opens, writer_opens; /* so far: who waits for a peer sees one that has gone again */
+    bool reading, writing;               /* somebody has the turn */
+    struct vnode *fifo;                  /* its name in a file system, referenced; or NULL */
+    struct list fifos;                   /* of all that have one */
+    struct waitq events;                 /* bytes, room, a turn, or an end has come or gone */
 };
+
+static struct list fifos = LIST_INITIALIZER(fifos);
 
 static struct pipe *pipe_of(struct vnode *vnode) {
     return container_of(vnode, struct pipe, vnode);
@@ -204,6 +209,9 @@ static void pipe_opened(struct vnode *vnode, bool read, bool write) {
     struct pipe *pipe = pipe_of(vnode);
     pipe->readers += read;
     pipe->writers += write;
+    pipe->reader_opens += read;
+    pipe->writer_opens += write;
+    changed(pipe);
 }
 
 static void pipe_closed(struct vnode *vnode, bool read, bool write) {
@@ -214,6 +222,9 @@ static void pipe_closed(struct vnode *vnode, bool read, bool write) {
 }
 
 static int pipe_get_attributes(struct vnode *vnode, struct vnode_attributes *attributes) {
+    struct pipe *pipe = pipe_of(vnode);
+    if (pipe->fifo)
+        return vnode_get_attributes(pipe->fifo, attributes);
     *attributes = (struct vnode_attributes){.mode = vnode->mode,
                                             .links = 1,
                                             .block_size = PAGE_SIZE,
@@ -222,8 +233,21 @@ static int pipe_get_attributes(struct vnode *vnode, struct vnode_attributes *att
     return 0;
 }
 
+static int pipe_set_attributes(struct vnode *vnode, const struct vnode_attributes *attributes,
+                               unsigned which) {
+    struct pipe *pipe = pipe_of(vnode);
+    return pipe->fifo ? vnode_set_attributes(pipe->fifo, attributes, which) : 0;
+}
+
+static int pipe_parent(struct vnode *vnode, struct vnode **parent) {
+    struct vnode *fifo = pipe_of(vnode)->fifo;
+    return fifo && fifo->operations->parent ? fifo->operations->parent(fifo, parent) : -ENOENT;
+}
+
 static const struct vnode_operations pipe_operations = {
+    .parent = pipe_parent,
     .get_attributes = pipe_get_attributes,
+    .set_attributes = pipe_set_attributes,
     .read = pipe_read,
     .write = pipe_write,
     .ioctl = pipe_ioctl,
@@ -239,7 +263,18 @@ static void pipe_release(struct object *object) {
     kfree(pipe);
 }
 
-static const struct pager pipe_pager = {.name = "pipe", .release = pipe_release};
+/* Nobody has it open: its name stands for a new pipe the next time. */
+static void pipe_unused(struct object *object) {
+    struct pipe *pipe = pipe_of(vnode_of_object(object));
+    struct vnode *fifo = pipe->fifo;
+    if (!fifo)
+        return;
+    pipe->fifo = NULL;
+    list_remove(&pipe->fifos);
+    vnode_unref(fifo);
+}
+
+static const struct pager pipe_pager = {.name = "pipe", .unused = pipe_unused, .release = pipe_release};
 
 int pipe_create(struct vnode **made) {
     static struct mount pipes = {.type = "pipe"}; /* in no tree: only so that stat tells pipes from files */
@@ -254,6 +289,55 @@ int pipe_create(struct vnode **made) {
     pipe->vnode.mount = &pipes;
     pipe->vnode.mode = S_IFIFO | 0600;
     pipe->vnode.inode = ++last_inode;
+    list_init(&pipe->fifos);
     *made = &pipe->vnode;
+    return 0;
+}
+
+/* --- named pipes --- */
+
+static struct pipe *find_open(const struct vnode *fifo) {
+    list_for_each (pipe, &fifos, struct pipe, fifos) {
+        if (pipe->fifo == fifo)
+            return pipe;
+    }
+    return NULL;
+}
+
+int fifo_find(struct vnode **vnode) {
+    struct vnode *made;
+    int error = pipe_create(&made); /* first, since it may sleep */
+    if (error)
+        return error;
+    struct pipe *open = find_open(*vnode), *pipe = pipe_of(made);
+    if (open) {
+        vnode_ref(&open->vnode);
+        vnode_unref(made);
+        vnode_unref(*vnode); /* the pipe has one */
+        *vnode = &open->vnode;
+        return 0;
+    }
+    pipe->fifo = *vnode;
+    pipe->vnode.mount = (*vnode)->mount;
+    pipe->vnode.mode = (*vnode)->mode;
+    pipe->vnode.inode = (*vnode)->inode;
+    list_add_tail(&fifos, &pipe->fifos);
+    *vnode = made;
+    return 0;
+}
+
+int fifo_wait_peer(struct vnode *vnode, bool read, bool write, bool nonblock) {
+    struct pipe *pipe = pipe_of(vnode);
+    if (!pipe->fifo || read == write || (read && nonblock)) /* both ends at once never wait */
+        return 0;
+    if (nonblock)
+        return pipe->readers > 0 ? 0 : -ENXIO;
+    const unsigned *ends = read ? &pipe->writers : &pipe->readers;
+    const unsigned *opens = read ? &pipe->writer_opens : &pipe->reader_opens;
+    for (unsigned before = *opens; *ends == 0 && *opens == before;) {
+        int error = wait_interruptible(&pipe->events);
+        if (error)
+            return error;
+    }
     return 0;
 }

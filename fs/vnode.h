@@ -185,6 +185,13 @@ long vnode_append_user(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64
  * which takes over a reference. A write without readers: -EPIPE, and the signal is the caller's to send.
  */
 int pipe_create(struct vnode **pipe);
+/*
+ * Named pipes. fifo_find: the pipe for a file system's FIFO, one for all who have it open; *@vnode is replaced
+ * by it, with its reference. fifo_wait_peer: after opening, sleeps until the other end of a named pipe is open,
+ * too; -ENXIO for a writer who would not wait, -EINTR.
+ */
+int fifo_find(struct vnode **vnode);
+int fifo_wait_peer(struct vnode *pipe, bool read, bool write, bool nonblock);
 
 /* Character devices: drivers and kernel register one operations table a device number. */
 void device_register(unsigned major, unsigned minor, const char *name,
