@@ -1,0 +1,552 @@
+/*
+ * The page fault, case by case: what each kind does and how it is counted, copy-on-write, what is refused,
+ * stacks, errors of the disk, and who is told to die. Random programs are in test_pageout.c.
+ *
+ * links: mm/ mm/policy/ arch/x86/pmap.c lib/print.c lib/string.c
+ * links: tests/unit/fake/fake_mm_machine.c tests/unit/fake/fake_mm_mmu.c tests/unit/fake/fake_mm_sched.c
+ * links: tests/unit/fake/fake_mm_disk.c tests/unit/fake/fake_mm_file.c
+ */
+#include "mm/fault.h"
+
+#include "fake_mm.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/amap.h"
+#include "mm/anon.h"
+#include "mm/counters.h"
+#include "mm/frame.h"
+#include "mm/policy.h"
+#include "mm/space.h"
+#include "mm/swap.h"
+#include "mm/vm.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+enum { FRAMES = 300, SLOTS = 500, FILE_PAGES = 40 };
+
+#define PLACE ((vaddr_t)0x20000000)
+
+static struct fake_disk *disk;
+static struct fake_file file;
+static struct space *space;
+
+static void setup(void) {
+    vm_options.check = 1;
+    fake_boot(FRAMES, 0);
+    struct fake_disk *swap_disk = fake_disk_create("hda2", SLOTS * SECTORS_PER_PAGE);
+    fake_mkswap(swap_disk, SLOTS, NULL, 0);
+    ck_assert_int_eq(swap_start(&swap_disk->device), 0);
+    vm_start();
+    fake_yield();
+    disk = fake_disk_create("hda1", FILE_PAGES * SECTORS_PER_PAGE);
+    for (unsigned i = 0; i < FILE_PAGES * PAGE_SIZE; i++)
+        disk->data[i] = (uint8_t)(1 + i / PAGE_SIZE);
+    fake_file_init(&file, disk, 0, FILE_PAGES * PAGE_SIZE);
+    space = space_create();
+}
+
+static void teardown(void) {
+    fake_disk_fails = NULL;
+    if (space != NULL)
+        space_unref(space);
+    fake_settle();
+    vm_check();
+    const char *broken = counters_check();
+    ck_assert_msg(broken == NULL, "%s", broken);
+    ck_assert_uint_eq(anon_count, 0);
+    ck_assert_uint_eq(swap_slots_used(), 0);
+}
+
+static void map_in(struct space *where, vaddr_t at, unsigned pages, unsigned flags, struct object *object) {
+    vaddr_t result;
+    struct map_request request = {.address = at,
+                                  .length = pages * PAGE_SIZE,
+                                  .flags = flags | AREA_MAYWRITE,
+                                  .fixed = true,
+                                  .object = object};
+
+    ck_assert_int_eq(space_map(where, &request, &result), 0);
+    ck_assert_uint_eq(result, at);
+}
+
+static void map(unsigned pages, unsigned flags, struct object *object) {
+    map_in(space, PLACE, pages, flags, object);
+}
+
+/* The page's bytes in @where; faults as often as the processor would. */
+static uint8_t *reach_in(struct space *where, vaddr_t address, bool write) {
+    uint8_t *bytes;
+
+    for (unsigned tries = 0; (bytes = fake_mmu(&where->pmap, address, write)) == NULL; tries++) {
+        ck_assert_uint_lt(tries, 3);
+        ck_assert_int_eq(vm_fault(where, address, write ? FAULT_WRITE : FAULT_READ), FAULT_OK);
+    }
+    return bytes;
+}
+
+static uint8_t *reach(unsigned page, bool write) {
+    return reach_in(space, PLACE + page * PAGE_SIZE, write);
+}
+
+/* One fault, which must add one to @kind and to pgfault, and nothing to any other kind. */
+static void fault_counts(unsigned page, enum fault_access access, enum counter kind, bool major) {
+    uint32_t before[COUNT_TOTAL];
+
+    memcpy(before, counters, sizeof(before));
+    ck_assert_int_eq(vm_fault(space, PLACE + page * PAGE_SIZE + 123, access), FAULT_OK);
+    for (unsigned c = COUNT_FAULT_ZERO; c <= COUNT_FAULT_BAD; c++)
+        ck_assert_msg(counters[c] - before[c] == (c == kind), "%s: %u", counter_names[c],
+                      counters[c] - before[c]);
+    ck_assert_uint_eq(counters[COUNT_PGFAULT] - before[COUNT_PGFAULT], 1);
+    ck_assert_uint_eq(counters[COUNT_PGMAJFAULT] - before[COUNT_PGMAJFAULT], major);
+    vm_check();
+}
+
+static unsigned bits(unsigned page) {
+    return pmap_query(&space->pmap, PLACE + page * PAGE_SIZE, NULL);
+}
+
+static struct frame *frame_at(unsigned page) {
+    pfn_t pfn;
+
+    ck_assert_uint_ne(pmap_query(&space->pmap, PLACE + page * PAGE_SIZE, &pfn), 0);
+    return &frame_table[pfn];
+}
+
+/* The page leaves for the pool, as if it had been the victim. */
+static struct frame *to_pool(unsigned page) {
+    struct frame *frame = frame_at(page);
+
+    frame_unmap_all(frame);
+    frame_to_pool(frame);
+    return frame;
+}
+
+/* All pages of the area leave for swap or the file, and their frames go to somebody else. */
+static void page_all_out(unsigned pages) {
+    static struct frame *taken[FRAMES];
+    unsigned total = 0;
+
+    for (unsigned i = 0; i < pages; i++)
+        if (bits(i) != 0) {
+            struct frame *frame = to_pool(i);
+
+            if (frame->state == FRAME_DIRTY && frame->owner == OWNER_ANON)
+                ck_assert_uint_eq(swap_write(&frame, 1), 1);
+            fake_settle();
+        }
+    while ((taken[total] = frame_take(USE_PAGEOUT)) != NULL)
+        total++;
+    while (total > 0)
+        frame_release(taken[--total]);
+    fake_settle();
+}
+
+/* --- the kinds --- */
+
+START_TEST(zero_fill) {
+    map(4, AREA_READ | AREA_WRITE, NULL);
+    fault_counts(1, FAULT_READ, COUNT_FAULT_ZERO, false);
+    ck_assert_uint_eq(bits(1) & PMAP_PRESENT, PMAP_PRESENT);
+    uint8_t *bytes = reach(1, false);
+    for (unsigned i = 0; i < PAGE_SIZE; i++)
+        ck_assert_uint_eq(bytes[i], 0);
+    fault_counts(2, FAULT_WRITE, COUNT_FAULT_ZERO, false);
+    ck_assert_uint_eq(bits(2), PMAP_PRESENT | PMAP_WRITABLE | PMAP_REFERENCED | PMAP_MODIFIED);
+    ck_assert_uint_eq(bits(0) | bits(3), 0);
+    ck_assert_uint_eq(anon_count, 2);
+    ck_assert_uint_eq(space->faults.minor, 2);
+}
+END_TEST
+
+START_TEST(file_read_is_a_major_fault) {
+    map(4, AREA_READ, &file.object);
+    fault_counts(3, FAULT_READ, COUNT_FAULT_FILE, true);
+    ck_assert_uint_eq(*reach(3, false), 4);
+    ck_assert_uint_eq(space->faults.major, 1);
+    ck_assert_uint_eq(file.gets, 1);
+    ck_assert(!(bits(3) & PMAP_WRITABLE));
+}
+END_TEST
+
+START_TEST(what_another_has_brought_in_is_resident) {
+    struct space *other = space_create();
+
+    map(4, AREA_READ, &file.object);
+    map_in(other, 0x8000000, 4, AREA_READ, &file.object);
+    ck_assert_uint_eq(*reach_in(other, 0x8000000 + 2 * PAGE_SIZE, false), 3);
+    fault_counts(2, FAULT_READ, COUNT_FAULT_RESIDENT, false);
+    ck_assert_ptr_eq(reach(2, false), reach_in(other, 0x8000000 + 2 * PAGE_SIZE, false));
+    ck_assert_uint_eq(file.gets, 1);
+    space_unref(other);
+}
+END_TEST
+
+START_TEST(reclaim_needs_no_io) {
+    map(4, AREA_READ | AREA_WRITE, NULL);
+    *reach(1, true) = 77;
+    struct frame *frame = to_pool(1);
+    unsigned requests = fake_disk_requests;
+    ck_assert_uint_eq(frame->state, FRAME_DIRTY);
+    fault_counts(1, FAULT_READ, COUNT_FAULT_RECLAIM, false);
+    ck_assert_ptr_eq(frame_at(1), frame);
+    ck_assert_uint_eq(*reach(1, false), 77);
+    ck_assert_uint_eq(fake_disk_requests, requests);
+    ck_assert(frame->modified); /* still to be written one day */
+}
+END_TEST
+
+START_TEST(from_swap_and_not_written_again) {
+    map(4, AREA_READ | AREA_WRITE, NULL);
+    *reach(1, true) = 77;
+    page_all_out(4);
+    ck_assert_uint_eq(swap_slots_used(), 1);
+    fault_counts(1, FAULT_READ, COUNT_FAULT_SWAP, true);
+    ck_assert_uint_eq(*reach(1, false), 77);
+    ck_assert_uint_eq(to_pool(1)->state, FRAME_CLEAN); /* its slot still holds it */
+    uint32_t written = counters[COUNT_PSWPOUT];
+    page_all_out(4);
+    ck_assert_uint_eq(counters[COUNT_PSWPOUT], written);
+    *reach(1, true) = 78;
+    ck_assert_uint_eq(to_pool(1)->state, FRAME_DIRTY); /* not any more */
+}
+END_TEST
+
+START_TEST(spurious) {
+    map(1, AREA_READ | AREA_WRITE, NULL);
+    reach(0, true);
+    fault_counts(0, FAULT_READ, COUNT_FAULT_SPURIOUS, false);
+    fault_counts(0, FAULT_WRITE, COUNT_FAULT_SPURIOUS, false);
+}
+END_TEST
+
+/* --- copy-on-write --- */
+
+START_TEST(private_file_page_is_copied_at_the_first_write) {
+    map(4, AREA_READ | AREA_WRITE, &file.object);
+    ck_assert_uint_eq(*reach(1, false), 2);
+    struct frame *files = frame_at(1);
+    fault_counts(1, FAULT_WRITE, COUNT_FAULT_COPY, false);
+    ck_assert_ptr_ne(frame_at(1), files);
+    *reach(1, true) = 99;
+    ck_assert_uint_eq(*(uint8_t *)frame_data(files), 2);
+    ck_assert(!frame_mapped(files));
+    ck_assert_uint_eq(*(reach(1, false) + 1), 2); /* the rest of the page came along */
+}
+END_TEST
+
+START_TEST(copy_of_a_page_that_must_be_read_first) {
+    map(4, AREA_READ | AREA_WRITE, &file.object);
+    fault_counts(2, FAULT_WRITE, COUNT_FAULT_COPY, true);
+    ck_assert_uint_eq(counters[COUNT_FAULT_COPY_READ], 1);
+    ck_assert_uint_eq(*reach(2, false), 3);
+}
+END_TEST
+
+START_TEST(fork_shares_until_somebody_writes) {
+    map(4, AREA_READ | AREA_WRITE, NULL);
+    *reach(1, true) = 1;
+    struct space *child = space_fork(space);
+    ck_assert(!(bits(1) & PMAP_WRITABLE));
+    ck_assert_uint_eq(child->pmap.resident, 0); /* its tables fill by faults */
+    ck_assert_ptr_eq(reach_in(child, PLACE + PAGE_SIZE, false), reach(1, false));
+    ck_assert_uint_eq(anon_count, 1);
+    vm_check();
+
+    *reach_in(child, PLACE + PAGE_SIZE, true) = 2;
+    ck_assert_uint_eq(anon_count, 2);
+    ck_assert_uint_eq(*reach(1, false), 1);
+    fault_counts(1, FAULT_WRITE, COUNT_FAULT_UPGRADE, false); /* alone again: no second copy */
+    ck_assert_uint_eq(anon_count, 2);
+    *reach(1, true) = 3;
+    ck_assert_uint_eq(*reach_in(child, PLACE + PAGE_SIZE, false), 2);
+    space_unref(child);
+    ck_assert_uint_eq(anon_count, 1);
+}
+END_TEST
+
+START_TEST(the_last_of_a_family_writes_in_place) {
+    struct space *children[5];
+
+    map(1, AREA_READ | AREA_WRITE, NULL);
+    *reach(0, true) = 1;
+    for (unsigned i = 0; i < 5; i++)
+        children[i] = space_fork(i == 0 ? space : children[i - 1]);
+    for (unsigned i = 0; i < 5; i++)
+        ck_assert_uint_eq(*reach_in(children[i], PLACE, false), 1);
+    ck_assert_uint_eq(anon_count, 1);
+    vm_check();
+    space_unref(space);
+    space = NULL;
+    for (unsigned i = 0; i < 4; i++)
+        space_unref(children[i]);
+    uint32_t copies = counters[COUNT_FAULT_COPY];
+    *reach_in(children[4], PLACE, true) = 2;
+    ck_assert_uint_eq(counters[COUNT_FAULT_COPY], copies);
+    space_unref(children[4]);
+}
+END_TEST
+
+START_TEST(copy_of_a_page_on_swap) {
+    map(2, AREA_READ | AREA_WRITE, NULL);
+    *reach(0, true) = 5;
+    struct space *child = space_fork(space);
+    page_all_out(2);
+    *reach_in(child, PLACE, true) = 6;
+    ck_assert_uint_eq(*reach(0, false), 5);
+    ck_assert_uint_eq(*reach_in(child, PLACE, false), 6);
+    ck_assert_uint_eq(swap_slots_used(), 1); /* the child's page has none yet */
+    space_unref(child);
+}
+END_TEST
+
+START_TEST(shared_memory_is_one_page_for_all) {
+    map(4, AREA_READ | AREA_WRITE | AREA_SHARED, NULL);
+    *reach(0, true) = 1;
+    struct space *child = space_fork(space);
+    *reach_in(child, PLACE + PAGE_SIZE, true) = 2; /* touched first by the child */
+    ck_assert_uint_eq(*reach(1, false), 2);
+    *reach(0, true) = 3;
+    ck_assert_uint_eq(*reach_in(child, PLACE, false), 3);
+    ck_assert_uint_eq(anon_count, 2);
+    page_all_out(4);
+    *reach_in(child, PLACE, true) = 4;
+    ck_assert_uint_eq(*reach(0, false), 4);
+    space_unref(child);
+}
+END_TEST
+
+START_TEST(shared_file_pages_are_written_back) {
+    map(4, AREA_READ | AREA_WRITE | AREA_SHARED, &file.object);
+    ck_assert_uint_eq(*reach(2, false), 3);
+    ck_assert(!(bits(2) & PMAP_WRITABLE)); /* so that prepare() is asked before the first write */
+    fault_counts(2, FAULT_WRITE, COUNT_FAULT_UPGRADE, false);
+    *reach(2, true) = 0x99;
+    ck_assert_int_eq(space_sync(space, PLACE, 4 * PAGE_SIZE, true), 0);
+    ck_assert_uint_eq(disk->data[2 * PAGE_SIZE], 0x99);
+    *reach(3, true) = 0x98;
+    space_unref(space); /* the last user goes: it is written without being asked */
+    space = NULL;
+    fake_settle();
+    ck_assert_uint_eq(disk->data[3 * PAGE_SIZE], 0x98);
+}
+END_TEST
+
+/* --- refused --- */
+
+static void expect_refused(vaddr_t address, enum fault_access access, enum fault_result result) {
+    uint32_t bad = counters[COUNT_FAULT_BAD];
+
+    ck_assert_int_eq(vm_fault(space, address, access), result);
+    ck_assert_uint_eq(counters[COUNT_FAULT_BAD], bad + 1);
+}
+
+START_TEST(no_area) {
+    expect_refused(PLACE, FAULT_READ, FAULT_MAPERR);
+    map(4, AREA_READ, NULL);
+    expect_refused(PLACE - 1, FAULT_READ, FAULT_MAPERR);
+    expect_refused(PLACE + 4 * PAGE_SIZE, FAULT_READ, FAULT_MAPERR);
+    expect_refused(0, FAULT_WRITE, FAULT_MAPERR);
+    expect_refused(0xFFFFF000, FAULT_WRITE, FAULT_MAPERR);
+}
+END_TEST
+
+START_TEST(wrong_access) {
+    map(4, AREA_READ, NULL);
+    expect_refused(PLACE, FAULT_WRITE, FAULT_ACCERR);
+    reach(0, false);
+    expect_refused(PLACE, FAULT_WRITE, FAULT_ACCERR); /* present makes no difference */
+    ck_assert_int_eq(space_protect(space, PLACE, PAGE_SIZE, 0), 0);
+    ck_assert_uint_eq(bits(0), 0);
+    expect_refused(PLACE, FAULT_READ, FAULT_ACCERR);
+    ck_assert_int_eq(space_protect(space, PLACE, PAGE_SIZE, AREA_READ | AREA_WRITE), 0);
+    reach(0, true);
+}
+END_TEST
+
+START_TEST(past_the_end_of_the_file) {
+    map(FILE_PAGES + 4, AREA_READ, &file.object);
+    reach(FILE_PAGES - 1, false);
+    expect_refused(PLACE + FILE_PAGES * PAGE_SIZE, FAULT_READ, FAULT_BUSERR);
+    object_truncate(&file.object, 10 * PAGE_SIZE + 1);
+    ck_assert_uint_eq(*reach(10, false), 11);
+    expect_refused(PLACE + 11 * PAGE_SIZE, FAULT_READ, FAULT_BUSERR);
+    expect_refused(PLACE + (FILE_PAGES - 1) * PAGE_SIZE, FAULT_READ, FAULT_BUSERR); /* was mapped before */
+}
+END_TEST
+
+static bool reads_fail(const struct bio *bio) {
+    return !bio->write;
+}
+
+START_TEST(a_file_that_cannot_be_read) {
+    map(4, AREA_READ, &file.object);
+    fake_disk_fails = reads_fail;
+    expect_refused(PLACE, FAULT_READ, FAULT_BUSERR);
+    fake_disk_fails = NULL;
+    ck_assert_uint_eq(*reach(0, false), 1);
+}
+END_TEST
+
+START_TEST(a_slot_that_cannot_be_read) {
+    map(4, AREA_READ | AREA_WRITE, NULL);
+    *reach(0, true) = 9;
+    page_all_out(4);
+    fake_disk_fails = reads_fail;
+    expect_refused(PLACE, FAULT_READ, FAULT_BUSERR);
+    fake_disk_fails = NULL;
+    ck_assert_uint_eq(*reach(0, false), 9);
+}
+END_TEST
+
+START_TEST(no_block_for_a_shared_write) {
+    map(4, AREA_READ | AREA_WRITE | AREA_SHARED, &file.object);
+    file.prepare_error = -ENOSPC;
+    expect_refused(PLACE, FAULT_WRITE, FAULT_BUSERR);
+    reach(0, false);
+    expect_refused(PLACE, FAULT_WRITE, FAULT_BUSERR);
+}
+END_TEST
+
+/* --- stacks --- */
+
+START_TEST(a_stack_grows_down_to_its_limit) {
+    vaddr_t top = 0x40000000, limit = 200 * PAGE_SIZE;
+
+    ck_assert_int_eq(space_make_stack(space, top, limit), 0);
+    *reach_in(space, top - 1, true) = 1;
+    *reach_in(space, top - 100 * PAGE_SIZE, true) = 2;
+    *reach_in(space, top - limit, true) = 3;
+    ck_assert_uint_eq(*reach_in(space, top - 1, false), 1);
+    ck_assert_uint_eq(*reach_in(space, top - 100 * PAGE_SIZE, false), 2);
+    expect_refused(top - limit - 1, FAULT_WRITE, FAULT_MAPERR);
+    expect_refused(top, FAULT_WRITE, FAULT_MAPERR);
+    vm_check();
+}
+END_TEST
+
+/* --- several at once --- */
+
+static unsigned finished, killed;
+
+static void touch_first_page(void *unused) {
+    (void)unused;
+    enum fault_result result = vm_fault(space, PLACE, FAULT_READ);
+
+    ck_assert(result == FAULT_OK || result == FAULT_KILLED);
+    finished += result == FAULT_OK;
+    killed += result == FAULT_KILLED;
+}
+
+START_TEST(one_read_for_all_who_fault) {
+    map(4, AREA_READ, &file.object);
+    for (unsigned i = 0; i < 8; i++)
+        fake_thread(touch_first_page, NULL, NULL);
+    fake_join();
+    ck_assert_uint_eq(finished, 8);
+    ck_assert_uint_eq(file.gets, 1);
+    ck_assert_uint_eq(counters[COUNT_PGMAJFAULT], 8); /* all have waited for it */
+}
+END_TEST
+
+START_TEST(unmapped_while_the_page_is_read) {
+    map(4, AREA_READ | AREA_WRITE, NULL);
+    *reach(0, true) = 9;
+    page_all_out(4);
+    fake_thread(touch_first_page, NULL, NULL);
+    fake_yield(); /* it has started the read and sleeps */
+    ck_assert_uint_eq(frame_count(FRAME_BUSY), 1);
+    ck_assert_int_eq(space_discard(space, PLACE, PAGE_SIZE), 0);
+    vm_check();
+    fake_join();
+    ck_assert_uint_eq(finished, 1);
+    ck_assert_uint_eq(*reach(0, false), 0); /* a new page */
+}
+END_TEST
+
+START_TEST(a_killed_program_does_not_wait_for_frames) {
+    struct frame *taken[FRAMES];
+    unsigned total = 0;
+
+    map(4, AREA_READ | AREA_WRITE, NULL);
+    reach(1, true);
+    while ((taken[total] = frame_take(USE_PAGEOUT)) != NULL)
+        total++;
+    fake_kill(fake_thread(touch_first_page, NULL, NULL));
+    fake_join();
+    ck_assert_uint_eq(killed, 1);
+    while (total > 0)
+        frame_release(taken[--total]);
+}
+END_TEST
+
+/* --- read-ahead --- */
+
+START_TEST(a_sequential_reader_finds_its_pages) {
+    map(FILE_PAGES, AREA_READ, &file.object);
+    for (unsigned i = 0; i < FILE_PAGES; i++) {
+        ck_assert_uint_eq(*reach(i, false), i + 1);
+        fake_settle(); /* what was read ahead arrives while the program computes */
+    }
+    ck_assert_uint_lt(counters[COUNT_FAULT_FILE], 10);
+    ck_assert_uint_gt(counters[COUNT_FAULT_RECLAIM], 20);
+    ck_assert_uint_eq(counters[COUNT_READAHEAD_HIT], counters[COUNT_READAHEAD_FILE]);
+    ck_assert_uint_eq(file.gets, FILE_PAGES);
+}
+END_TEST
+
+START_TEST(a_random_reader_reads_nothing_more) {
+    static const unsigned order[] = {7, 30, 2, 20, 11, 38, 25, 5};
+
+    map(FILE_PAGES, AREA_READ, &file.object);
+    for (unsigned i = 0; i < ARRAY_SIZE(order); i++)
+        reach(order[i], false);
+    ck_assert_uint_eq(file.gets, ARRAY_SIZE(order));
+    ck_assert_uint_eq(counters[COUNT_READAHEAD_FILE], 0);
+}
+END_TEST
+
+static Suite *fault_suite(void) {
+    Suite *suite = suite_create("fault");
+    TCase *tests = tcase_create("fault");
+
+    suite_add_tcase(suite, tests);
+    tcase_set_timeout(tests, 30);
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, zero_fill);
+    tcase_add_test(tests, file_read_is_a_major_fault);
+    tcase_add_test(tests, what_another_has_brought_in_is_resident);
+    tcase_add_test(tests, reclaim_needs_no_io);
+    tcase_add_test(tests, from_swap_and_not_written_again);
+    tcase_add_test(tests, spurious);
+    tcase_add_test(tests, private_file_page_is_copied_at_the_first_write);
+    tcase_add_test(tests, copy_of_a_page_that_must_be_read_first);
+    tcase_add_test(tests, fork_shares_until_somebody_writes);
+    tcase_add_test(tests, the_last_of_a_family_writes_in_place);
+    tcase_add_test(tests, copy_of_a_page_on_swap);
+    tcase_add_test(tests, shared_memory_is_one_page_for_all);
+    tcase_add_test(tests, shared_file_pages_are_written_back);
+    tcase_add_test(tests, no_area);
+    tcase_add_test(tests, wrong_access);
+    tcase_add_test(tests, past_the_end_of_the_file);
+    tcase_add_test(tests, a_file_that_cannot_be_read);
+    tcase_add_test(tests, a_slot_that_cannot_be_read);
+    tcase_add_test(tests, no_block_for_a_shared_write);
+    tcase_add_test(tests, a_stack_grows_down_to_its_limit);
+    tcase_add_test(tests, one_read_for_all_who_fault);
+    tcase_add_test(tests, unmapped_while_the_page_is_read);
+    tcase_add_test(tests, a_killed_program_does_not_wait_for_frames);
+    tcase_add_test(tests, a_sequential_reader_finds_its_pages);
+    tcase_add_test(tests, a_random_reader_reads_nothing_more);
+    return suite;
+}
+
+int main(void) {
+    SRunner *runner = srunner_create(fault_suite());
+
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
