@@ -14,6 +14,7 @@
  */
 #include "arch/x86/abi.h"
 #include "arch/x86/memory.h"
+#include "arch/x86/time.h"
 #include "arch/x86/usercopy.h"
 #include "kernel/descriptor.h"
 #include "kernel/elf.h"
@@ -23,6 +24,7 @@
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/string.h"
+#include "mm/counters.h"
 #include "mm/heap.h"
 #include "mm/load.h"
 #include "mm/reftrace.h"
@@ -380,6 +382,7 @@ static int exec_image(struct image *image, const char *path, const struct exec_s
 }
 
 static int exec_from(const char *path, const struct exec_source *source, struct trap_frame *frame) {
+    uint64_t start = time_nanoseconds();
     struct image *image = kmalloc(sizeof *image);
     if (!image)
         return -ENOMEM;
@@ -390,6 +393,8 @@ static int exec_from(const char *path, const struct exec_source *source, struct 
     if (image->vnode)
         vnode_unref(image->vnode);
     kfree(image);
+    count(COUNT_EXECS);
+    count_add(COUNT_EXEC_US, (uint32_t)((time_nanoseconds() - start) / 1000));
     return error;
 }
 

@@ -187,14 +187,21 @@ static void wake_sleepers(uint64_t now) {
     }
 }
 
+static uint64_t machine_ticks[3]; /* by enum sched_time, of all threads that ever ran */
+
 static void account(struct thread *thread, bool user) {
     uint64_t *of_thread = user ? &thread->user_ticks : &thread->kernel_ticks;
     (*of_thread)++;
+    machine_ticks[thread == &boot_thread ? SCHED_IDLE : user ? SCHED_USER : SCHED_KERNEL]++;
     if (thread->process) {
         uint64_t *of_process = user ? &thread->process->user_ticks : &thread->process->kernel_ticks;
         (*of_process)++;
         timers_account(thread->process, user);
     }
+}
+
+uint64_t sched_ticks(enum sched_time which) {
+    return machine_ticks[which];
 }
 
 void kernel_tick(bool user) {

@@ -50,6 +50,14 @@ static void emit_stat(const char *name, uint32_t value, void *data) {
     klog("@stat %s %u", name, value);
 }
 
+static void emit_times(void) {
+    static const char *const names[] = {
+        [SCHED_USER] = "cpu_user_ms", [SCHED_KERNEL] = "cpu_kernel_ms", [SCHED_IDLE] = "cpu_idle_ms"};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+        emit_stat(names[i], (uint32_t)(sched_ticks(i) * 1000 / TICKS_PER_SECOND), NULL);
+}
+
 static void emit_exit(int wait_status) {
     int signal = wait_status & 0x7F;
     if (signal)
@@ -64,6 +72,7 @@ NORETURN void machine_finish(int wait_status) {
     if (vm_options.check)
         vm_check();
     counters_for_each(emit_stat, NULL);
+    emit_times();
     const char *broken = counters_check();
     if (broken && vm_options.check)
         panic("counters: %s does not hold", broken);

@@ -80,6 +80,10 @@ NORETURN void thread_exit(void);
 void sched_init(void); /* makes the boot thread the idle thread */
 NORETURN void sched_idle(void);
 
+/* Timer ticks since boot that found the processor so. */
+enum sched_time { SCHED_USER, SCHED_KERNEL, SCHED_IDLE };
+uint64_t sched_ticks(enum sched_time which);
+
 /*
  * Sleeping, for kernel/wait.c and for whoever waits for several queues at once (poll): put a waiter in
  * each, test the conditions, call sched_sleep() with interrupts disabled while every waiter is still

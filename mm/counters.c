@@ -46,6 +46,7 @@ void counters_for_each(void (*emit)(const char *name, uint32_t value, void *data
     emit("nr_anons", anon_count, data);
     emit("nr_swap_total", swap_total(), data);
     emit("nr_swap_free", swap_free_slots(), data);
+    emit("nr_swap_peak", swap_peak(), data);
 }
 
 #define C(id) counters[COUNT_##id]

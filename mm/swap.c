@@ -43,13 +43,13 @@ struct swap_header {
 };
 
 static struct {
-    struct block_device *device; /* NULL: no swap */
-    slot_t slots;                /* slot 0 is the header and never used */
-    slot_t usable, free;
-    slot_t next;         /* next fit */
-    uint32_t *map;       /* bit set: in use, bad, or the header */
-    uint32_t *checksums; /* a slot each, or NULL */
-    uint32_t *kept_map;  /* swap=static: bit set: the slot of a reserved run is a page's own, or bad */
+    struct block_device *device;     /* NULL: no swap */
+    slot_t slots;                    /* slot 0 is the header and never used */
+    slot_t usable, free, least_free; /* least_free: since boot */
+    slot_t next;                     /* next fit */
+    uint32_t *map;                   /* bit set: in use, bad, or the header */
+    uint32_t *checksums;             /* a slot each, or NULL */
+    uint32_t *kept_map; /* swap=static: bit set: the slot of a reserved run is a page's own, or bad */
     slot_t kept;
 } swap;
 
@@ -59,6 +59,10 @@ slot_t swap_total(void) {
 
 slot_t swap_free_slots(void) {
     return swap.free;
+}
+
+slot_t swap_peak(void) {
+    return swap.usable - MIN(swap.usable, swap.least_free);
 }
 
 slot_t swap_slots_used(void) {
@@ -105,12 +109,17 @@ static unsigned slots_find(unsigned want, slot_t *first) {
     return best;
 }
 
+static void took(slot_t slots) {
+    swap.free -= slots;
+    swap.least_free = MIN(swap.least_free, swap.free);
+}
+
 static unsigned slots_alloc(unsigned want, slot_t *first) {
     unsigned got = slots_find(want, first);
 
     for (unsigned i = 0; i < got; i++)
         set_used(*first + i);
-    swap.free -= got;
+    took(got);
     if (got > 0)
         swap.next = *first + got;
     return got;
@@ -142,7 +151,7 @@ slot_t swap_reserve_run(slot_t slots) {
         return 0;
     for (slot_t i = 0; i < slots; i++)
         set_used(first + i);
-    swap.free -= slots;
+    took(slots);
     swap.next = first + slots;
     return first;
 }
@@ -358,7 +367,7 @@ static int swap_open(const struct swap_header *header, struct block_device *part
     swap.usable = slots - 1;
     set_used(0);
     reserve_bad_pages(header);
-    swap.free = swap.usable;
+    swap.free = swap.least_free = swap.usable;
     swap.next = 1;
     swap.device = partition;
     klog("swap: %u slots on %s%s", swap.usable, partition->name, swap.checksums ? ", with checksums" : "");

@@ -42,6 +42,7 @@ bool swap_run_available(slot_t slots);
 /* Slots in all (without header and bad ones), and free. Always right to the page. */
 slot_t swap_total(void);
 slot_t swap_free_slots(void);
+slot_t swap_peak(void); /* most slots ever in use at once */
 
 /* For the checker. */
 bool swap_slot_used(slot_t slot);
