@@ -537,6 +537,15 @@ int wait_killable(struct waitq *queue) {
     return 0;
 }
 
+int (*fake_sleep)(void);
+
+int wait_interruptible(struct waitq *queue) {
+    if (fake_sleep)
+        return fake_sleep();
+    wait_on(queue);
+    return 0;
+}
+
 void wake_one(struct waitq *queue UNUSED) {
 }
 
@@ -574,6 +583,10 @@ size_t user_copy_in(void *to, vaddr_t from, size_t bytes) {
     size_t good = good_bytes(from, bytes);
     memcpy(to, (const void *)from, good);
     return bytes - good;
+}
+
+int user_write(vaddr_t to, const void *from, size_t bytes) {
+    return user_copy_out(to, from, bytes) ? -EFAULT : 0;
 }
 
 size_t user_copy_out(vaddr_t to, const void *from, size_t bytes) {

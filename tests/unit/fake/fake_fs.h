@@ -31,6 +31,9 @@ extern sector_t fake_bad_sector;
 /* User memory from this address on is bad: copies stop there. 0: all is good. */
 extern vaddr_t fake_user_end;
 
+/* What happens while the one thread sleeps: its result is the sleep's. NULL: a test would hang, so it fails. */
+extern int (*fake_sleep)(void);
+
 /* Sectors moved since the disk was opened. */
 extern unsigned fake_sectors_read, fake_sectors_written;
 
