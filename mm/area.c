@@ -404,6 +404,29 @@ static void enforce_protection(struct space *space, struct area *area) {
         area_write_protect(space, area);
 }
 
+/*
+ * What PROT_NONE had taken out of the page tables and is in memory still goes back at once: it saves the faults,
+ * and a fault that is refused is told apart by the processor from one on an absent page, as on Linux.
+ */
+static void map_resident_anons(struct space *space, struct area *area) {
+    pgoff_t end = area->amap_offset + area->pages;
+
+    for (pgoff_t i = amap_next(area->amap, area->amap_offset, end); i < end;
+         i = amap_next(area->amap, i + 1, end)) {
+        struct anon *anon = amap_get(area->amap, i);
+        struct frame *frame = anon->frame;
+        vaddr_t address = area->start + ((vaddr_t)(i - area->amap_offset) << PAGE_SHIFT);
+        bool writable = (area->flags & AREA_WRITE) && ((area->flags & AREA_SHARED) || anon->refs == 1);
+
+        if (frame == NULL || (frame->state != FRAME_ACTIVE && frame->state != FRAME_PINNED))
+            continue;
+        if (frame_map(frame, space, address, writable ? PMAP_WRITABLE : 0) != 0)
+            return; /* memory is short: the fault will do it */
+        if (area->flags & AREA_LOCKED)
+            frame_lock_mapping(frame, space, address);
+    }
+}
+
 int space_protect(struct space *space, vaddr_t address, size_t length, unsigned protection) {
     vaddr_t end;
     int error = area_range_check(address, length, &end);
@@ -420,8 +443,12 @@ int space_protect(struct space *space, vaddr_t address, size_t length, unsigned 
         return -ENOMEM;
     for (struct area *area = space_find_from(space, address); area != NULL && area->start < end;
          area = space_next(space, area)) {
+        bool was_forbidden = !(area->flags & AREA_PROTECTION);
+
         area->flags = (area->flags & ~(unsigned)AREA_PROTECTION) | (protection & AREA_PROTECTION);
         enforce_protection(space, area);
+        if (was_forbidden && (protection & AREA_PROTECTION) && area->amap != NULL)
+            map_resident_anons(space, area);
     }
     merge_range(space, address, end);
     return error;
