@@ -496,6 +496,7 @@ const struct vnode_operations ext2_file_operations = {
     .sync = ext2_sync_inode,
     .prepare_write = ext2_prepare_write,
     .end_write = ext2_end_write,
+    .map_blocks = ext2_map_blocks,
 };
 
 const struct vnode_operations ext2_symlink_operations = {

@@ -133,6 +133,21 @@ static bool ext2_ready(struct object *object, pgoff_t index) {
     return peek_page(inode, index, 0, bytes_in_file(object, index), false, &holes) == 0;
 }
 
+int ext2_map_blocks(struct vnode *vnode, uint64_t position, struct extent *extent) {
+    struct ext2_inode *inode = ext2_inode_of(vnode);
+    struct ext2_fs *fs = inode->fs;
+    unsigned skip = ((unsigned)position & (fs->block_size - 1)) / SECTOR_SIZE;
+    uint32_t block;
+    int error;
+    do
+        error = ext2_map_peek(inode, (uint32_t)(position >> fs->block_shift), true, &block);
+    while (error == 1);
+    extent->device = block ? fs->device : NULL;
+    extent->sector = (block << (fs->block_shift - 9)) + skip;
+    extent->sectors = fs->block_size / SECTOR_SIZE - skip;
+    return error;
+}
+
 /* --- transfers --- */
 
 /* A run of blocks that are neighbours in the page and on the disk: one piece of a transfer. */

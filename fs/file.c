@@ -7,6 +7,7 @@
  */
 #include "fs/file.h"
 
+#include "fs/direct.h"
 #include "fs/mode.h"
 #include "lib/errno.h"
 #include "lib/log.h"
@@ -134,6 +135,8 @@ static int check_open(const struct vnode *vnode, unsigned flags, bool made) {
         return -EISDIR;
     if (S_ISSOCK(vnode->mode))
         return -ENXIO;
+    if (flags & O_DIRECT && !direct_possible(vnode))
+        return -EINVAL;
     return 0;
 }
 
@@ -194,6 +197,9 @@ void file_unref(struct file *file) {
 static long transfer(struct file *file, bool write, vaddr_t buffer, size_t bytes, uint64_t position) {
     struct vnode *vnode = file->vnode;
     bool nonblock = file->flags & O_NONBLOCK;
+    if (file->flags & O_DIRECT)
+        return write ? direct_write(vnode, buffer, bytes, position)
+                     : direct_read(vnode, buffer, bytes, position);
     if (vnode->has_pages)
         return write ? vnode_write_user(vnode, buffer, bytes, position)
                      : vnode_read_user(vnode, buffer, bytes, position);
@@ -221,7 +227,8 @@ static long transfer_here(struct file *file, bool write, vaddr_t buffer, size_t 
 
 static long append(struct file *file, vaddr_t buffer, size_t bytes) {
     uint64_t position = 0;
-    long result = vnode_append_user(file->vnode, buffer, bytes, &position);
+    long result = file->flags & O_DIRECT ? direct_append(file->vnode, buffer, bytes, &position)
+                                         : vnode_append_user(file->vnode, buffer, bytes, &position);
     if (result > 0)
         file->position = position + (uint64_t)result;
     return result;

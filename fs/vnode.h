@@ -33,6 +33,13 @@ static inline unsigned vnode_directory_type(uint32_t mode) {
     return (mode >> 12) & 15;
 }
 
+/* A run of sectors of a file: neighbours on the disk, or a hole. */
+struct extent {
+    struct block_device *device; /* NULL: a hole */
+    sector_t sector;             /* first */
+    unsigned sectors;            /* at least 1 */
+};
+
 /* Emits one directory entry; may copy to user memory; false: no more room, stop before this one. @type is
  * Linux's DT_*. */
 typedef bool directory_emit(void *data, const char *name, size_t length, uint64_t inode, unsigned type,
@@ -70,6 +77,12 @@ struct vnode_operations {
      */
     int (*prepare_write)(struct vnode *vnode, struct frame *frame, pgoff_t index, unsigned from, unsigned to);
     int (*end_write)(struct vnode *vnode);
+
+    /*
+     * Files on a disk, for O_DIRECT: where byte @position, a multiple of a sector, lies. Stays so for as long
+     * as it is the caller's turn (vnode_write_begin). 0 or -EIO. May sleep. NULL: no O_DIRECT.
+     */
+    int (*map_blocks)(struct vnode *vnode, uint64_t position, struct extent *extent);
 
     /* Devices, pipes, /proc: bytes by call instead of by page. NULL for regular files. */
     long (*read)(struct vnode *vnode, vaddr_t user_buffer, size_t bytes, uint64_t position, bool nonblock);

@@ -103,6 +103,11 @@ const char *vm_current_name(void) {
     return process ? process->name : thread_current->name;
 }
 
+struct space *vm_current_space(void) {
+    struct process *process = process_current();
+    return process ? process->space : NULL;
+}
+
 int vm_current_pid(void) {
     struct process *process = process_current();
     return process ? process->pid : 0;

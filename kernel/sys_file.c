@@ -5,6 +5,7 @@
  * becomes SIGPIPE here, because a file system knows no processes.
  */
 #include "arch/x86/usercopy.h"
+#include "fs/direct.h"
 #include "kernel/descriptor.h"
 #include "kernel/filelock.h"
 #include "kernel/process.h"
@@ -212,9 +213,11 @@ long sys_dup2(int fd, int to) {
     return sys_dup3(fd, to, 0);
 }
 
-#define SETTABLE_FLAGS ((unsigned)(O_APPEND | O_NONBLOCK))
+#define SETTABLE_FLAGS ((unsigned)(O_APPEND | O_NONBLOCK | O_DIRECT))
 
 static long set_status_flags(struct file *file, unsigned flags) {
+    if (flags & O_DIRECT && !direct_possible(file->vnode))
+        return -EINVAL;
     file->flags = (file->flags & ~SETTABLE_FLAGS) | (flags & SETTABLE_FLAGS);
     return 0;
 }

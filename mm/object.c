@@ -336,6 +336,22 @@ void object_forget(struct object *object, pgoff_t index, unsigned from, unsigned
         frame->modified = false;
 }
 
+int object_drop_page(struct object *object, pgoff_t index) {
+    struct frame *frame;
+
+    may_sleep();
+    while ((frame = object_lookup(object, index)) != NULL && in_transit(frame))
+        frame_wait(frame);
+    if (frame == NULL)
+        return 0;
+    if (frame_test_modified(frame))
+        return -EBUSY;
+    frame_unmap_all(frame);
+    remove_page(frame);
+    frame_release(frame);
+    return 0;
+}
+
 void object_drop_pages(struct object *object, unsigned keep) {
     list_for_each_safe (frame, &object->pages, struct frame, siblings) {
         if (object->resident <= keep)

@@ -162,6 +162,12 @@ int object_flush_all(void); /* of all objects: sync */
 void object_forget(struct object *object, pgoff_t index, unsigned from, unsigned to);
 
 /*
+ * Forgets page @index if it is in memory, mapped or not, because the store has been changed behind its back:
+ * 0. -EBUSY: it is modified, and stays. Waits while it is BUSY or pinned. May sleep.
+ */
+int object_drop_page(struct object *object, pgoff_t index);
+
+/*
  * Drops unmapped, unmodified pages until at most @keep are left (an unused file's). If none is left and
  * there are no references, the object is released: the caller does not look at it again. Never sleeps.
  */

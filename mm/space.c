@@ -17,6 +17,7 @@
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/object.h"
+#include "mm/pin.h"
 #include "mm/policy.h"
 #include "mm/reftrace.h"
 #include "mm/swap.h"
@@ -179,6 +180,10 @@ static int fork_amap(struct space *parent, struct area *area, struct area *copy)
     copy->amap = amap_copy(area->amap, area->amap_offset, area->pages, area->amap_offset, area->amap->pages);
     if (copy->amap == NULL)
         return -ENOMEM;
+    if (pin_copy_for_fork(copy->amap) != 0) {
+        amap_unref(copy->amap);
+        return -ENOMEM;
+    }
     area_write_protect(parent, area); /* a store to a page that is now in two amaps must fault */
     return 0;
 }

@@ -39,6 +39,9 @@ void vm_idle(void);
 void vm_spawn_daemon(const char *name, void (*entry)(void *));
 /* Provided by kernel/: kills the largest process for want of memory; false when there is none to kill. */
 bool vm_kill_largest(void);
+struct space;
+/* Provided by kernel/: the space of the running process, or NULL. */
+struct space *vm_current_space(void);
 /* Provided by kernel/: the name and pid of the running process, for log lines. */
 const char *vm_current_name(void);
 int vm_current_pid(void);

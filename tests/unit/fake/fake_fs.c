@@ -4,6 +4,7 @@
 
 #include "arch/x86/time.h"
 #include "arch/x86/usercopy.h"
+#include "fs/direct.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/string.h"
@@ -607,4 +608,24 @@ bool memobject_is_hole(const struct object *object, pgoff_t index) {
     (void)object;
     (void)index;
     return false;
+}
+
+/* --- O_DIRECT: there is none --- */
+
+bool direct_possible(const struct vnode *vnode) {
+    (void)vnode;
+    return false;
+}
+
+long direct_read(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64_t position) {
+    (void)vnode, (void)buffer, (void)bytes, (void)position;
+    return -EINVAL;
+}
+
+long direct_write(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64_t position) {
+    return direct_read(vnode, buffer, bytes, position);
+}
+
+long direct_append(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64_t *position) {
+    return direct_read(vnode, buffer, bytes, *position);
 }
