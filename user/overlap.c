@@ -15,6 +15,8 @@ static const char usage[] = "overlap [-v] [SIZE [TOUCHES]]\n"
                             "  touches at random; give the machine less memory and a slow disk\n"
                             "  -v: also tells the times";
 
+enum { ROUNDS = 5, TRIAL = 5000 /* thousands of steps */ };
+
 static double now(void) {
     struct timespec t;
     if (clock_gettime(CLOCK_MONOTONIC, &t) != 0)
@@ -109,6 +111,22 @@ static double timed(const struct worker *pager, uint32_t touches, const struct w
     return now() - start;
 }
 
+struct times {
+    double paging, counting, both; /* seconds */
+};
+
+/* On a busy host any single time may be too long; the least of several is nearest to the truth. */
+static void keep_least(double *least, double seconds) {
+    if (seconds < *least)
+        *least = seconds;
+}
+
+/* Half of the shorter one hidden behind the longer one: far from both 0 and all of it. */
+static bool overlapped(const struct times *t) {
+    double shorter = t->paging < t->counting ? t->paging : t->counting;
+    return t->both < t->paging + t->counting - shorter / 2;
+}
+
 static void end_worker(const struct worker *worker) {
     command(worker, 0);
     int status = wait_for(worker->pid);
@@ -124,21 +142,23 @@ int main(int argc, char **argv) {
     unsigned touches = number_argument(argc, argv, 2 + skip, "TOUCHES", 300, 1, 1000000);
     struct worker pager = start_worker(size), counter = start_worker(0);
 
-    double paging = timed(&pager, touches, &counter, 0);
-    uint32_t trial = 5000, thousands = trial;
-    double counting = timed(&pager, 0, &counter, trial);
-    if (counting < paging) { /* as much counting as fits into the waiting */
-        thousands = (uint32_t)(trial * (paging / counting));
-        counting = timed(&pager, 0, &counter, thousands);
+    struct times times = {.paging = timed(&pager, touches, &counter, 0)};
+    uint32_t thousands = TRIAL;
+    times.counting = timed(&pager, 0, &counter, TRIAL);
+    if (times.counting < times.paging) /* as much counting as fits into the waiting */
+        thousands = (uint32_t)(TRIAL * (times.paging / times.counting));
+    times.counting = timed(&pager, 0, &counter, thousands);
+    times.both = timed(&pager, touches, &counter, thousands);
+    for (int round = 1; round < ROUNDS && !overlapped(&times); round++) {
+        keep_least(&times.paging, timed(&pager, touches, &counter, 0));
+        keep_least(&times.counting, timed(&pager, 0, &counter, thousands));
+        keep_least(&times.both, timed(&pager, touches, &counter, thousands));
     }
-    double both = timed(&pager, touches, &counter, thousands);
     end_worker(&pager);
     end_worker(&counter);
     if (verbose)
-        printf("overlap: paging %.2f s, counting %.2f s, both at once %.2f s\n", paging, counting, both);
-    /* Half of the shorter one hidden behind the longer one: far from both 0 and all of it. */
-    double shorter = paging < counting ? paging : counting;
-    bool overlapped = both < paging + counting - shorter / 2;
-    printf("overlap: paging and counting %s\n", overlapped ? "overlap" : "do not overlap");
-    return overlapped ? 0 : 1;
+        printf("overlap: paging %.2f s, counting %.2f s, both at once %.2f s\n", times.paging, times.counting,
+               times.both);
+    printf("overlap: paging and counting %s\n", overlapped(&times) ? "overlap" : "do not overlap");
+    return overlapped(&times) ? 0 : 1;
 }

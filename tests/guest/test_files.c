@@ -87,7 +87,7 @@ START_TEST(file_larger_than_memory) {
 END_TEST
 
 void add_file_cases(Suite *suite) {
-    tcase_add_loop_test(guest_case(suite, "files", 25), files_against_the_model, 0,
+    tcase_add_loop_test(guest_case(suite, "files", 55), files_against_the_model, 0,
                         2 * (int)LENGTH(block_sizes));
     TCase *disk = guest_case(suite, "disk", 20);
     tcase_add_test(disk, files_outlive_the_machine);

@@ -60,8 +60,8 @@ END_TEST
 
 void add_load_cases(Suite *suite) {
     int count = (int)LENGTH(loads);
-    tcase_add_loop_test(guest_case(suite, "loads-direct-dma", 50), direct_dma, 0, count);
+    tcase_add_loop_test(guest_case(suite, "loads-direct-dma", 60), direct_dma, 0, count);
     tcase_add_loop_test(guest_case(suite, "loads-direct-pio", 60), direct_pio, 0, count);
-    tcase_add_loop_test(guest_case(suite, "loads-grub-dma", 60), grub_dma, 0, count);
-    tcase_add_loop_test(guest_case(suite, "loads-grub-pio", 70), grub_pio, 0, count);
+    tcase_add_loop_test(guest_case(suite, "loads-grub-dma", 80), grub_dma, 0, count);
+    tcase_add_loop_test(guest_case(suite, "loads-grub-pio", 85), grub_pio, 0, count);
 }
