@@ -162,6 +162,10 @@ build/obj/user/semantics/%.o: user/semantics/%.c build/user.flags
 
 build/user/semantics: $(semantics)
 
+# One that can be loaded anywhere.
+build/user/pie: private USER_LDFLAGS := -m32 -static-pie
+build/user/pie: private USER_CFLAGS += -fPIE
+
 build/obj/user/libuser.a: $(user_lib) build/user.flags
 	@rm -f $@
 	@$(AR) rcs $@ $(user_lib)
