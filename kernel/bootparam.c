@@ -72,6 +72,31 @@ static bool word_policy(const char *value) {
     return true;
 }
 
+static bool word_scope(const char *value) {
+    bool local = strcmp(value, "local") == 0;
+    if (!local && strcmp(value, "global") != 0)
+        return false;
+    vm_options.scope = local ? SCOPE_LOCAL : SCOPE_GLOBAL;
+    return true;
+}
+
+static bool word_quota(const char *value) {
+    static const struct {
+        const char *name;
+        enum quota_rule rule;
+    } rules[] = {{"equal", QUOTA_EQUAL}, {"proportional", QUOTA_PROPORTIONAL}, {"pff", QUOTA_PFF}};
+    for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+        if (strcmp(value, rules[i].name) == 0) {
+            vm_options.quota = rules[i].rule;
+            return true;
+        }
+    }
+    if (!set_to_number(value, 16, NUMBER_MAX, &vm_options.quota_fixed))
+        return false;
+    vm_options.quota = QUOTA_FIXED;
+    return true;
+}
+
 static bool word_pool(const char *value) {
     const char *comma, *end;
     unsigned low, high;
@@ -168,6 +193,10 @@ static const struct boot_word boot_words[] = {
     {"frames", "N, default 0: all", "page frames that programs and files may use; fewer show paging",
      word_frames},
     {"policy", "NAME, default clock", "page replacement policy: " POLICY_NAMES, word_policy},
+    {"scope", "global|local, default global",
+     "who replaces whose pages: all everybody's, or each process its own", word_scope},
+    {"quota", "equal|proportional|pff|N, default equal",
+     "frames of a process where it has its own: alike, by size, by page-fault frequency, or N", word_quota},
     {"pool", "LOW,HIGH frames, default by size",
      "marks of the available pool: the paging daemon starts below LOW and stops at HIGH", word_pool},
     {"cluster", "1-32", "most pages in one write to swap", word_cluster},

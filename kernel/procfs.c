@@ -24,6 +24,7 @@
 #include "mm/policy.h"
 #include "mm/refstring.h"
 #include "mm/reftrace.h"
+#include "mm/scope.h"
 #include "mm/swap.h"
 
 #include <linux/stat.h>
@@ -360,7 +361,26 @@ static int write_policy(struct process *process UNUSED, char *value) {
     const struct policy *policy = policy_find(value);
     if (policy == NULL || policy->needs_future)
         return -EINVAL;
-    return set_change_policy(&set_global, policy);
+    return scope_set_policy_of_all(policy);
+}
+
+/* What the pages of the process are replaced by; "local" and its quota where it has a set of its own. */
+static void print_own_policy(struct text *text, struct process *process) {
+    const struct set *set = process->space ? process->space->set : NULL;
+    if (!set)
+        text_print(text, "-\n");
+    else if (set == &set_global)
+        text_print(text, "%s global\n", set->policy->name);
+    else
+        text_print(text, "%s local %u of %u frames\n", set->policy->name, (unsigned)set->count,
+                   (unsigned)set->quota);
+}
+
+static int write_own_policy(struct process *process, char *value) {
+    const struct policy *policy = policy_find(value);
+    if (policy == NULL || policy->needs_future)
+        return -EINVAL;
+    return process->space ? scope_set_policy(process->space, policy) : -ESRCH;
 }
 
 static void print_reftrace(struct text *text, struct process *process) {
@@ -446,6 +466,7 @@ static const struct entry process_entries[] = {
     LINK("exe"),
     DIRECTORY("fd", 0500, NULL, 0),
     TEXT("maps", print_maps),
+    VALUE("policy", print_own_policy, write_own_policy),
     VALUE("reflimit", print_reftrace, write_reftrace),
     TEXT("stat", print_process_stat),
     TEXT("statm", print_statm),

@@ -53,8 +53,8 @@ void anon_destroy(struct anon *anon) {
         frame_unmap_all(frame);
         detach_frame(anon);
         frame_release(frame);
-    } else if (set_global.policy->forget != NULL) {
-        set_global.policy->forget(&set_global, page_identity(anon, 0));
+    } else {
+        sets_forget(page_identity(anon, 0));
     }
     anon_drop_slot(anon);
     anon_count--;

@@ -41,6 +41,7 @@
 #include "mm/policy.h"
 #include "mm/readahead.h"
 #include "mm/reftrace.h"
+#include "mm/scope.h"
 #include "mm/space.h"
 #include "mm/vm.h"
 
@@ -418,6 +419,7 @@ enum fault_result vm_fault(struct space *space, vaddr_t address, enum fault_acce
 
     may_sleep();
     count(COUNT_PGFAULT);
+    scope_make_room(space);
     for (;;) {
         enum step step = fault_attempt(&fault);
 

@@ -33,6 +33,7 @@
 #include "mm/frame.h"
 #include "mm/object.h"
 #include "mm/policy.h"
+#include "mm/scope.h"
 #include "mm/swap.h"
 #include "mm/vm.h"
 
@@ -61,6 +62,10 @@ bool pageout_wanted(void) {
 /* The daemon works until so many are available. */
 static pfn_t high_mark(void) {
     return MAX(pageout.high, frames_demand());
+}
+
+pfn_t pageout_high_mark(void) {
+    return pageout.high;
 }
 
 unsigned pageout_failures(void) {
@@ -109,7 +114,7 @@ void pageout_evict(struct frame *frame) {
 }
 
 /* One page from ACTIVE to the pool. False: there is none that can go. */
-static bool evict_one(struct set *set) {
+bool pageout_evict_from(struct set *set) {
     for (pfn_t tries = 2 * set->count; tries > 0; tries--) {
         struct frame *frame = set->policy->victim(set);
 
@@ -125,11 +130,21 @@ static bool evict_one(struct set *set) {
     return false;
 }
 
+/* One page of the set that should give one, or if there none can leave, of any. */
+static bool evict_one(void) {
+    if (pageout_evict_from(scope_victim_set()))
+        return true;
+    list_for_each (set, &sets, struct set, link)
+        if (!set->traced && pageout_evict_from(set))
+            return true;
+    return false;
+}
+
 /* A batch, so that what must be written goes in whole clusters and not page by page as frames are taken. */
 static unsigned evict_batch(void) {
     unsigned evicted = 0;
 
-    while (evicted < pageout.batch && evict_one(&set_global))
+    while (evicted < pageout.batch && evict_one())
         evicted++;
     return evicted;
 }
@@ -264,7 +279,7 @@ static void fill_pool(void) {
 
     count(COUNT_DAEMON_WAKE);
     while (frames_available() < high_mark()) {
-        if (!fill_pool_round(&evicted) || evicted > 2 * set_global.count + pageout.batch) {
+        if (!fill_pool_round(&evicted) || evicted > 2 * frame_count(FRAME_ACTIVE) + pageout.batch) {
             out_of_memory();
             return;
         }

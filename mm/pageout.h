@@ -5,6 +5,7 @@
 #include "lib/types.h"
 
 struct frame;
+struct set;
 
 /* Starts the daemon thread and sets the pool's marks. */
 void pageout_start(void);
@@ -27,8 +28,13 @@ void pageout_progress(void);
 /* Times the daemon found nothing to evict and nothing to wait for. */
 unsigned pageout_failures(void);
 
-/* An ACTIVE frame's page leaves for the pool. Never sleeps. */
+/* An ACTIVE frame's page leaves for the pool; the victim that the set's policy names does, or none can. Never
+ * sleeps. */
 void pageout_evict(struct frame *frame);
+bool pageout_evict_from(struct set *set);
+
+/* Frames that are available when the daemon has done its work. */
+pfn_t pageout_high_mark(void);
 
 /* True when the running thread is the daemon. */
 bool pageout_is_daemon(void);

@@ -24,18 +24,19 @@ struct reference_string;
 /* What a policy replaces within: the global set, or one of a program's own. */
 struct set {
     const struct policy *policy;
-    struct list frames; /* the policy's order, by frame->link */
-    struct list hot;    /* a second order, of policies that keep two */
-    struct list link;   /* on `sets` */
-    struct frame *hand; /* in `frames`: the next to be looked at; NULL for an empty circle */
-    pfn_t count;        /* frames in the set, in both lists */
-    pfn_t hot_count;    /* of them, in `hot` */
-    pfn_t quota;        /* frames it may have; 0: no limit of its own */
-    uint32_t now;       /* virtual time: ticks while its programs ran; in a traced set references */
-    uint32_t period;    /* units of virtual time from tick() to tick() */
-    uint32_t tau;       /* units of virtual time: WSClock's window */
-    uint32_t seed;      /* of the random policy; not 0 */
-    bool traced;        /* every reference is seen */
+    struct list frames;   /* the policy's order, by frame->link */
+    struct list hot;      /* a second order, of policies that keep two */
+    struct list link;     /* on `sets` */
+    struct frame *hand;   /* in `frames`: the next to be looked at; NULL for an empty circle */
+    pfn_t count;          /* frames in the set, in both lists */
+    pfn_t hot_count;      /* of them, in `hot` */
+    pfn_t quota;          /* frames it may have; 0: no limit of its own */
+    uint32_t faults_seen; /* faults of its program when the quota was set last (mm/scope.c) */
+    uint32_t now;         /* virtual time: ticks while its programs ran; in a traced set references */
+    uint32_t period;      /* units of virtual time from tick() to tick() */
+    uint32_t tau;         /* units of virtual time: WSClock's window */
+    uint32_t seed;        /* of the random policy; not 0 */
+    bool traced;          /* every reference is seen */
     const struct reference_string *future; /* OPT's: the string that is being replayed */
     void *history;                         /* what a policy remembers of pages that are gone, from start() */
 };
@@ -101,6 +102,9 @@ void set_tick(struct set *set);
  * reference bits. -ENOMEM: nothing has changed. Never sleeps.
  */
 int set_change_policy(struct set *set, const struct policy *policy);
+
+/* The page, which is not in memory, exists no longer. Never sleeps. */
+void sets_forget(uint64_t page);
 
 /* The one set that all frames are replaced in while replacement is global. */
 extern struct set set_global;

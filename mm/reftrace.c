@@ -299,6 +299,7 @@ void reftrace_stop(struct space *space) {
     if (record.writer == trace)
         record.writer = NULL;
     if (trace->limited) {
+        /* Those beyond the quota of the space's own set leave it when it faults next. */
         frames_change_set(&trace->set, space->set);
         list_remove(&trace->set.link);
         set_stop(&trace->set);

@@ -20,6 +20,7 @@
 #include "mm/pin.h"
 #include "mm/policy.h"
 #include "mm/reftrace.h"
+#include "mm/scope.h"
 #include "mm/swap.h"
 #include "mm/vm.h"
 
@@ -37,8 +38,8 @@ struct space *space_create(void) {
     list_init(&space->areas);
     space->refs = 1;
     space->map_top = USER_TOP;
-    space->set = &set_global;
     list_add_tail(&spaces, &space->link);
+    scope_enter(space);
     return space;
 }
 
@@ -56,6 +57,7 @@ void space_unref(struct space *space) {
         area_destroy(space, list_first(&space->areas, struct area, link));
     ASSERT(space->pmap.resident == 0);
     list_remove(&space->link);
+    scope_leave(space);
     pmap_destroy(&space->pmap);
     kfree(space);
 }

@@ -8,6 +8,7 @@
 #include "mm/heap.h"
 #include "mm/pageout.h"
 #include "mm/policy.h"
+#include "mm/scope.h"
 
 struct vm_options vm_options = {
     .policy = "clock",
@@ -41,8 +42,10 @@ void vm_start(void) {
  * A unit of virtual time, which passes only while a program runs. Policies look at page tables, so this is
  * not done in the interrupt.
  */
+static int ticked_pid; /* whose program ran at the last tick */
+
 static void tick_sets(void) {
-    set_tick(&set_global);
+    scope_tick(ticked_pid);
 }
 
 static struct deferred tick_work = {.function = tick_sets};
@@ -50,7 +53,8 @@ static struct deferred check_work = {.function = vm_check};
 static unsigned ticks_to_check;
 
 void vm_tick(void) {
-    if (vm_current_pid() != 0)
+    ticked_pid = vm_current_pid();
+    if (ticked_pid != 0)
         deferred_queue(&tick_work);
     if (vm_options.check <= 1 || ++ticks_to_check < vm_options.check)
         return;

@@ -3,6 +3,7 @@
 #define MM_VM_H
 
 #include "lib/types.h"
+#include "mm/scope.h"
 
 struct block_device;
 
@@ -10,6 +11,9 @@ struct block_device;
 struct vm_options {
     unsigned frames;              /* frames=N: size of the pageable pool, 0: all */
     const char *policy;           /* policy= */
+    enum scope scope;             /* scope=: mm/scope.c */
+    enum quota_rule quota;        /* quota= */
+    unsigned quota_fixed;         /* quota=N: frames a process */
     unsigned pool_low, pool_high; /* pool=low,high: frames; 0: by size */
     unsigned cluster;             /* cluster=: pages of a swap write, 1-32 */
     unsigned readahead;           /* readahead=: most pages read ahead, 0: none */

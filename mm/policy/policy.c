@@ -46,6 +46,12 @@ void set_tick(struct set *set) {
         set->policy->tick(set);
 }
 
+void sets_forget(uint64_t page) {
+    list_for_each (set, &sets, struct set, link)
+        if (set->policy->forget != NULL)
+            set->policy->forget(set, page);
+}
+
 /* Takes every frame out, the next victims first: from the hand round, then the ones kept apart. */
 static void take_all(struct set *set, struct list *frames) {
     while (set->count > 0) {

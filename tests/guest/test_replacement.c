@@ -156,12 +156,54 @@ START_TEST(what_is_no_policy_is_refused) {
 }
 END_TEST
 
+/* --- local replacement --------------------------------------------------------------------------- */
+
+static const char *const scopes[] = {"scope=local", "scope=local quota=proportional policy=clockpro",
+                                     "scope=local quota=pff policy=lru", "scope=local quota=100 policy=mru"};
+
+START_TEST(processes_replace_within_their_own) {
+    static const char script[] =
+        "seqsweep 2M 3 >1 & randtouch 2M 4000 >2 & matmul 128 >3 & quicksort 2M >4 & "
+        "forkload 3 1M 2 >5 & wait; cat 1 2 3 4 5";
+    struct guest machine = {.mem = "24M", .frames = 500, .check = 10, .append = scopes[_i]};
+    struct run run = guest_like_host(&machine, SHELL(script));
+    ck_assert_int_eq(run.status, 0);
+    ck_assert_int_ge(counter(&run, "pswpin"), 2000);
+}
+END_TEST
+
+/* A quota of 100 pages means what it says: a program that goes through 80 again and again does not fault. */
+START_TEST(a_quota_holds) {
+    struct guest machine = {.check = 10, .append = "scope=local quota=150 readahead=0"};
+    struct run fits = guest_run(&machine, COMMAND("seqsweep", "256K", "20"));
+    struct run exceeds = guest_run(&machine, COMMAND("seqsweep", "1M", "20"));
+    ck_assert_int_le(counter(&fits, "fault_reclaim") + counter(&fits, "pswpin"), 400);
+    ck_assert_int_ge(counter(&exceeds, "fault_reclaim") + counter(&exceeds, "pswpin"), 19 * 200);
+}
+END_TEST
+
+START_TEST(processes_with_policies_of_their_own) {
+    static const char script[] = "sh -c 'echo mru >/proc/$$/policy; cat /proc/$$/policy; echo lru "
+                                 ">/proc/$$/policy; cat /proc/$$/policy' | "
+                                 "cat >1; cat /proc/self/policy; cat 1";
+    struct run run = guest_run(&(struct guest){.check = 5}, SHELL(script));
+    ck_assert_int_eq(run.status, 0);
+    ck_assert_ptr_nonnull(strstr(run.output, "clock global"));
+    ck_assert_ptr_nonnull(strstr(run.output, "mru local"));
+    ck_assert_ptr_nonnull(strstr(run.output, "lru local"));
+}
+END_TEST
+
 void add_replacement_cases(Suite *suite) {
     TCase *strings = guest_case(suite, "reference-strings", 15);
     tcase_add_test(strings, textbook_faults_from_real_faults);
     tcase_add_test(strings, guest_and_simulator_agree);
     tcase_add_test(strings, guest_and_simulator_agree_on_loops);
     tcase_add_test(strings, a_program_is_recorded);
+    TCase *local = guest_case(suite, "local-replacement", 25);
+    tcase_add_loop_test(local, processes_replace_within_their_own, 0, LENGTH(scopes));
+    tcase_add_test(local, a_quota_holds);
+    tcase_add_test(local, processes_with_policies_of_their_own);
     TCase *loads = guest_case(suite, "policies", 40);
     tcase_add_loop_test(loads, every_policy_pages, 0, LENGTH(policies));
     tcase_add_test(loads, policies_change_while_programs_page);

@@ -1,0 +1,226 @@
+/*
+ * Scope of replacement.
+ *
+ * Global (the default): all pages are in one set, and a fault may cost another process its page. Frames go
+ * where the faults are, and one process can push all others out.
+ *
+ * Local: each process has a set of its own with a quota. When a fault finds the set full, its own policy names
+ * the victim there and then; it leaves for the pool like any other. What a process suffers depends on its
+ * quota alone. How the quotas are found (boot word quota=):
+ *
+ *     equal          m frames, n processes: m / n each
+ *     proportional   by size: s / S * m, with s the pages of the process's areas, S their sum
+ *     N              a fixed number of frames for each
+ *     pff            by page-fault frequency: between two bounds on the number of faults in a period of its
+ *                    own virtual time nothing changes; above, the quota grows; below, it shrinks
+ *
+ * m is what is pageable without the pool and an eighth for pages that belong to no process (files that system
+ * calls read, and what is left of programs that have ended). These are in the global set.
+ *
+ * A process may be given a policy of its own (/proc/PID/policy); then it has a set and a quota also while
+ * replacement is global, and the others share the rest.
+ *
+ * The paging daemon works as before. It takes its victims from the set that is furthest above its quota.
+ *
+ * Sources: Silberschatz, "Operating System Concepts", 10.5 (allocation of frames), 10.6.3; Chu and Opderbeck,
+ * "The page fault frequency replacement algorithm" (1972).
+ */
+#include "mm/scope.h"
+
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "mm/pageout.h"
+#include "mm/policy.h"
+#include "mm/space.h"
+#include "mm/vm.h"
+
+#define QUOTA_LEAST    16u /* an instruction may need several pages, and must be able to have them at once */
+#define QUOTA_PERIOD   16u /* ticks of virtual time from one look to the next */
+#define PFF_HIGH       24u /* faults in that time: more, and the quota grows by an eighth */
+#define PFF_LOW        4u  /* fewer, and it shrinks by a sixteenth */
+#define SHARED_EIGHTHS 1u  /* of all frames, for pages of no process */
+
+static bool has_own_set(const struct space *space) {
+    return space->set != &set_global;
+}
+
+/* --- quotas --- */
+
+static pgoff_t space_pages(const struct space *space) {
+    pgoff_t pages = 0;
+
+    list_for_each (area, &space->areas, struct area, link)
+        pages += area->pages;
+    return pages;
+}
+
+/* Frames that processes may share among them. */
+static pfn_t frames_to_share(void) {
+    pfn_t pageable = frames_pageable(), kept = pageout_high_mark() + pageable * SHARED_EIGHTHS / 8;
+
+    return pageable > kept ? pageable - kept : 0;
+}
+
+/* More than @high faults since the last look: more frames; fewer than @low: fewer. */
+static pfn_t pff_quota(struct set *set, uint32_t faults, pfn_t most) {
+    uint32_t since = faults - set->faults_seen;
+    pfn_t quota = set->quota;
+
+    set->faults_seen = faults;
+    if (since > PFF_HIGH)
+        quota += quota / 8 + 1;
+    else if (since < PFF_LOW)
+        quota -= quota / 16;
+    return MIN(quota, most);
+}
+
+static pfn_t quota_of(struct space *space, pfn_t frames, unsigned spaces_total, uint64_t pages_total) {
+    switch (vm_options.quota) {
+    case QUOTA_FIXED:
+        return vm_options.quota_fixed;
+    case QUOTA_PROPORTIONAL:
+        return (pfn_t)((uint64_t)frames * space_pages(space) / MAX(pages_total, 1u));
+    case QUOTA_PFF:
+        if (space->set->quota != 0)
+            return pff_quota(space->set, space->faults.major + space->faults.minor, frames);
+        break;
+    case QUOTA_EQUAL:
+        break;
+    }
+    return frames / spaces_total;
+}
+
+/* All quotas anew. The global set's is what the others leave. */
+static void set_quotas(void) {
+    pfn_t frames = frames_to_share(), given = 0;
+    uint64_t pages = 0;
+    unsigned total = 0;
+
+    list_for_each (space, &spaces, struct space, link) {
+        total++;
+        pages += space_pages(space);
+    }
+    list_for_each (space, &spaces, struct space, link) {
+        if (!has_own_set(space))
+            continue;
+        space->set->quota = MAX(quota_of(space, frames, total, pages), QUOTA_LEAST);
+        given += space->set->quota;
+    }
+    frames = frames_pageable() - pageout_high_mark();
+    set_global.quota = given == 0 ? 0 : frames - MIN(given, frames);
+}
+
+/* --- sets of their own --- */
+
+static int give_own_set(struct space *space, const struct policy *policy) {
+    struct set *set = kmalloc_try(sizeof(*set));
+
+    if (set == NULL)
+        return -ENOMEM;
+    if (set_start(set, policy, 0) != 0) {
+        kfree(set);
+        return -ENOMEM;
+    }
+    list_add_tail(&sets, &set->link);
+    space->set = set;
+    return 0;
+}
+
+void scope_enter(struct space *space) {
+    space->set = &set_global;
+    if (vm_options.scope == SCOPE_LOCAL && give_own_set(space, set_global.policy) != 0)
+        klog("scope: no memory for a set of its own: a process replaces globally");
+    set_quotas();
+}
+
+void scope_leave(struct space *space) {
+    struct set *set = space->set;
+
+    if (!has_own_set(space))
+        return;
+    space->set = &set_global;
+    frames_change_set(set, &set_global);
+    list_remove(&set->link);
+    set_stop(set);
+    kfree(set);
+}
+
+/* The space's pages that only it has mapped move to its own set. */
+static void move_pages(struct space *space) {
+    for (pfn_t n = 0; n < frame_total; n++) {
+        struct frame *frame = &frame_table[n];
+
+        if ((frame->state == FRAME_ACTIVE || frame->state == FRAME_PINNED) && frame->set == &set_global &&
+            frame->map.space == space && frame->map.next == NULL)
+            frame_change_set(frame, space->set);
+    }
+}
+
+int scope_set_policy(struct space *space, const struct policy *policy) {
+    if (has_own_set(space))
+        return set_change_policy(space->set, policy);
+    int error = give_own_set(space, policy);
+    if (error == 0) {
+        move_pages(space);
+        set_quotas();
+    }
+    return error;
+}
+
+int scope_set_policy_of_all(const struct policy *policy) {
+    int result = 0;
+
+    list_for_each (set, &sets, struct set, link) {
+        int error = set->traced ? 0 : set_change_policy(set, policy);
+
+        result = error != 0 ? error : result;
+    }
+    return result;
+}
+
+/* --- victims --- */
+
+void scope_make_room(struct space *space) {
+    struct set *set = space->set;
+
+    if (!has_own_set(space) || set->quota == 0)
+        return;
+    /* Above the quota by much (it has just shrunk): a few at a time, the rest is the daemon's. */
+    for (unsigned i = 0; i < 4 && set->count >= set->quota; i++)
+        if (!pageout_evict_from(set))
+            return;
+}
+
+/* Frames above the quota, negative below; a set without one takes what it can get. */
+static int32_t excess(const struct set *set) {
+    return (int32_t)(set->count - set->quota);
+}
+
+struct set *scope_victim_set(void) {
+    struct set *worst = &set_global;
+
+    list_for_each (set, &sets, struct set, link)
+        if (!set->traced && set->count > 0 && (worst->count == 0 || excess(set) > excess(worst)))
+            worst = set;
+    return worst;
+}
+
+/* --- time --- */
+
+static struct space *space_of(int pid) {
+    list_for_each (space, &spaces, struct space, link)
+        if (space->owner_pid == pid)
+            return space;
+    return NULL;
+}
+
+void scope_tick(int pid) {
+    static unsigned ticks;
+    struct space *space = space_of(pid);
+
+    set_tick(space == NULL ? &set_global : space->set);
+    if (++ticks % QUOTA_PERIOD == 0)
+        set_quotas();
+}

@@ -1,0 +1,45 @@
+/*
+ * Scope of replacement: do processes compete for all frames (global), or does each replace within its own
+ * (local), and then how many may each have? See mm/scope.c.
+ */
+#ifndef MM_SCOPE_H
+#define MM_SCOPE_H
+
+#include "lib/types.h"
+
+struct policy;
+struct set;
+struct space;
+
+enum scope { SCOPE_GLOBAL, SCOPE_LOCAL };
+
+enum quota_rule {
+    QUOTA_EQUAL,        /* frames / processes */
+    QUOTA_PROPORTIONAL, /* by the size of the processes */
+    QUOTA_FIXED,        /* vm_options.quota_fixed frames each */
+    QUOTA_PFF,          /* by page-fault frequency */
+};
+
+/* A new space gets its set: its own where replacement is local and there is memory for one. Never sleeps. */
+void scope_enter(struct space *space);
+/* A space without areas gives its set back: what is left in it becomes everybody's. Never sleeps. */
+void scope_leave(struct space *space);
+
+/*
+ * Gives a space a policy of its own, and for that, if it has none yet, a set of its own. 0 or -ENOMEM. Never
+ * sleeps.
+ */
+int scope_set_policy(struct space *space, const struct policy *policy);
+/* Gives every set another policy (those of traced ranges keep theirs). 0, or -ENOMEM for some. Never sleeps. */
+int scope_set_policy_of_all(const struct policy *policy);
+
+/* Before a fault of the space: makes room in its own set if that is full. Never sleeps. */
+void scope_make_room(struct space *space);
+
+/* The set that the daemon takes the next victim from: the one that is furthest above its quota. */
+struct set *scope_victim_set(void);
+
+/* A tick during which the program of process @pid ran: virtual time, and now and then new quotas. */
+void scope_tick(int pid);
+
+#endif
