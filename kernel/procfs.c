@@ -11,6 +11,7 @@
 #include "arch/x86/time.h"
 #include "arch/x86/usercopy.h"
 #include "fs/vnode.h"
+#include "kernel/bootparam.h"
 #include "kernel/process.h"
 #include "lib/errno.h"
 #include "lib/log.h"
@@ -147,6 +148,17 @@ static void print_loadavg(struct text *text, struct process *process UNUSED) {
 
 static void print_version(struct text *text, struct process *process UNUSED) {
     text_print(text, "Linux version 6.1.0-faultline (Faultline, a teaching kernel) #1 Faultline\n");
+}
+
+static struct text *bootparams_text; /* bootparam_describe() passes nothing on */
+
+static void print_bootparam(const char *name, const char *values, const char *meaning) {
+    text_print(bootparams_text, "%s%s %s\n    %s\n", name, name[0] == '-' ? "" : "=", values, meaning);
+}
+
+static void print_bootparams(struct text *text, struct process *process UNUSED) {
+    bootparams_text = text;
+    bootparam_describe(print_bootparam);
 }
 
 static void print_filesystems(struct text *text, struct process *process UNUSED) {
@@ -445,6 +457,7 @@ static const struct entry sys_entries[] = {
 };
 
 static const struct entry root_entries[] = {
+    TEXT("bootparams", print_bootparams),
     TEXT("filesystems", print_filesystems),
     TEXT("loadavg", print_loadavg),
     TEXT("meminfo", print_meminfo),

@@ -255,6 +255,28 @@ START_TEST(random_lines) {
 }
 END_TEST
 
+/* The README shows the same table: each word has its row there. */
+static char readme[1 << 16];
+
+static void has_a_row(const char *name, const char *values, const char *meaning) {
+    char row[64];
+
+    (void)values;
+    (void)meaning;
+    snprintf(row, sizeof row, "| `%s%s` |", name, name[0] == '-' ? "" : "=");
+    ck_assert_msg(strstr(readme, row) != NULL, "README.md has no row %s", row);
+}
+
+START_TEST(the_readme_has_every_word) {
+    FILE *file = fopen("README.md", "r");
+
+    ck_assert_ptr_nonnull(file);
+    readme[fread(readme, 1, sizeof readme - 1, file)] = '\0';
+    fclose(file);
+    bootparam_describe(has_a_row);
+}
+END_TEST
+
 static Suite *bootparam_suite(void) {
     Suite *suite = suite_create("bootparam");
     TCase *tests = tcase_create("bootparam");
@@ -275,6 +297,7 @@ static Suite *bootparam_suite(void) {
     tcase_add_test(tests, too_many_arguments);
     tcase_add_test(tests, a_line_too_long_is_cut);
     tcase_add_test(tests, the_table_describes_itself);
+    tcase_add_test(tests, the_readme_has_every_word);
     tcase_add_loop_test(tests, random_lines, 0, 10);
     return suite;
 }
