@@ -8,6 +8,7 @@
  *
  * Source: proc(5).
  */
+#include "kernel/procfs.h"
 #include "arch/x86/time.h"
 #include "arch/x86/usercopy.h"
 #include "fs/vnode.h"
@@ -30,19 +31,11 @@
 
 #include <linux/stat.h>
 
-#define KIB_PER_PAGE (PAGE_SIZE / 1024u)
-#define ROOT_INODE   1u
+#define ROOT_INODE 1u
 
 /* --- text --- */
 
-/* A window on a text that is printed from its beginning: the first bytes are skipped. */
-struct text {
-    uint64_t skip;
-    char *buffer;
-    size_t room, used;
-};
-
-static void text_add(struct text *text, const char *bytes, size_t count) {
+void text_add(struct text *text, const char *bytes, size_t count) {
     size_t skipped = (size_t)MIN(text->skip, (uint64_t)count);
     text->skip -= skipped;
     size_t kept = MIN(count - skipped, text->room - text->used);
@@ -50,7 +43,7 @@ static void text_add(struct text *text, const char *bytes, size_t count) {
     text->used += kept;
 }
 
-static void PRINTF_LIKE(2, 3) text_print(struct text *text, const char *format, ...) {
+void text_print(struct text *text, const char *format, ...) {
     char line[256];
     va_list args;
     va_start(args, format);
@@ -306,57 +299,6 @@ static void print_cmdline(struct text *text, struct process *process) {
         text_add(text, process->name, strlen(process->name) + 1);
 }
 
-/* What a line of maps needs, copied, because finding the path may sleep and the area may go. */
-struct map_line {
-    vaddr_t start, end;
-    unsigned flags;
-    uint64_t offset;
-    struct object *object; /* referenced; or NULL */
-};
-
-static void print_map_line(struct text *text, const struct map_line *line, char *path) {
-    struct vnode_attributes attributes = {0};
-    struct vnode *vnode = line->object ? vnode_if_file(line->object) : NULL;
-    path[0] = 0;
-    if (vnode) {
-        vnode_get_attributes(vnode, &attributes);
-        if (path_of(vnode, path, PATH_MAX_BYTES) < 0)
-            str_copy(path, "(deleted)", PATH_MAX_BYTES);
-    } else if (line->flags & (AREA_HEAP | AREA_GROWSDOWN)) {
-        str_copy(path, line->flags & AREA_HEAP ? "[heap]" : "[stack]", PATH_MAX_BYTES);
-    }
-    unsigned device = (unsigned)attributes.device;
-    text_print(text, "%08x-%08x %c%c%c%c %08x %02x:%02x %-10u", (unsigned)line->start, (unsigned)line->end,
-               line->flags & AREA_READ ? 'r' : '-', line->flags & AREA_WRITE ? 'w' : '-',
-               line->flags & AREA_EXEC ? 'x' : '-', line->flags & AREA_SHARED ? 's' : 'p',
-               (unsigned)line->offset, device >> 8 & 0xfff, device & 0xff, (unsigned)attributes.inode);
-    text_print(text, "%s%s\n", *path ? " " : "", path);
-}
-
-static void print_maps(struct text *text, struct process *process) {
-    struct space *space = process->space;
-    char *path = space ? kpage_alloc() : NULL;
-    if (!path || !process->space) /* it may have exited while memory was waited for */
-        return kpage_free(path);
-    space_ref(space);
-    struct area *area;
-    for (vaddr_t at = 0; (area = space_find_from(space, at)) != NULL;) {
-        struct map_line line = {.start = area->start,
-                                .end = area->start + (vaddr_t)area->pages * PAGE_SIZE,
-                                .flags = area->flags,
-                                .offset = area->object ? (uint64_t)area->object_offset * PAGE_SIZE : 0,
-                                .object = area->object};
-        if (line.object)
-            object_ref(line.object);
-        print_map_line(text, &line, path);
-        if (line.object)
-            object_unref(line.object);
-        at = line.end;
-    }
-    space_unref(space);
-    kpage_free(path);
-}
-
 /* --- replacement --- */
 
 /* The policies there are, the one of the global set in brackets. */
@@ -456,9 +398,14 @@ static const struct entry sys_entries[] = {
     DIRECTORY("vm", 0555, vm_entries, ARRAY_SIZE(vm_entries)),
 };
 
+static const struct entry sysvipc_entries[] = {
+    TEXT("shm", print_sysvipc_shm),
+};
+
 static const struct entry root_entries[] = {
     TEXT("bootparams", print_bootparams),
     TEXT("filesystems", print_filesystems),
+    TEXT("kpagecount", print_kpagecount),
     TEXT("loadavg", print_loadavg),
     TEXT("meminfo", print_meminfo),
     TEXT("mounts", print_mounts),
@@ -467,6 +414,7 @@ static const struct entry root_entries[] = {
     TEXT("stat", print_stat),
     TEXT("swaps", print_swaps),
     DIRECTORY("sys", 0555, sys_entries, ARRAY_SIZE(sys_entries)),
+    DIRECTORY("sysvipc", 0555, sysvipc_entries, ARRAY_SIZE(sysvipc_entries)),
     TEXT("uptime", print_uptime),
     TEXT("version", print_version),
     TEXT("vmstat", print_vmstat),
@@ -479,8 +427,11 @@ static const struct entry process_entries[] = {
     LINK("exe"),
     DIRECTORY("fd", 0500, NULL, 0),
     TEXT("maps", print_maps),
+    TEXT("pagemap", print_pagemap),
     VALUE("policy", print_own_policy, write_own_policy),
     VALUE("reflimit", print_reftrace, write_reftrace),
+    TEXT("smaps", print_smaps),
+    TEXT("smaps_rollup", print_smaps_rollup),
     TEXT("stat", print_process_stat),
     TEXT("statm", print_statm),
     TEXT("status", print_status),
