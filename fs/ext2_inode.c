@@ -282,8 +282,8 @@ static void trim_unused(struct ext2_fs *fs) {
         struct ext2_inode *oldest = list_first(&fs->unused, struct ext2_inode, unused);
         list_remove(&oldest->unused);
         fs->unused_count--;
-        object_drop_pages(&oldest->vnode.object,
-                          0); /* may release it; with dirty pages left it just lives on */
+        /* May release it; with modified pages left it just lives on. */
+        object_drop_pages(&oldest->vnode.object, 0);
     }
 }
 

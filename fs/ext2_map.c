@@ -34,8 +34,8 @@ struct path {
 uint64_t ext2_map_max_blocks(const struct ext2_fs *fs) {
     uint64_t n = fs->pointers;
     uint64_t by_map = EXT2_DIRECT + n + n * n + n * n * n;
-    uint64_t by_sectors =
-        UINT32_MAX / (fs->block_size / SECTOR_SIZE) / 2; /* half for indirect blocks: plenty */
+    /* The inode counts sectors in 32 bits, those of indirect blocks, too: half of them is plenty. */
+    uint64_t by_sectors = UINT32_MAX / (fs->block_size / SECTOR_SIZE) / 2;
     return MIN(by_map, by_sectors);
 }
 

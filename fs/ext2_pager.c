@@ -21,6 +21,8 @@
 #include "lib/string.h"
 #include "mm/frame.h"
 
+#define PAGE_BLOCKS_MAX (PAGE_SIZE / 1024u) /* the smallest blocks */
+
 /* The file block with which page @index begins. */
 static uint32_t first_block(const struct ext2_fs *fs, pgoff_t index) {
     return index << (PAGE_SHIFT - fs->block_shift);
@@ -175,8 +177,6 @@ static void run_add(struct run *run, uint32_t block, unsigned offset) {
     }
     run->bytes += run->fs->block_size;
 }
-
-#define PAGE_BLOCKS_MAX (PAGE_SIZE / 1024u)
 
 /* Transfers the page's @blocks, of which 0 stands for "none"; those are cleared when reading. */
 static void transfer(struct ext2_fs *fs, struct frame *frame, const uint32_t *blocks) {

@@ -233,32 +233,34 @@ static int refuse(const struct ext2_fs *fs, const char *reason) {
     return -EINVAL;
 }
 
+/* Incompatible features by their bits, for the log; all but filetype are ext3's and ext4's. */
+static const char *const feature_names[] = {
+    [0] = "compression",
+    [2] = "needs journal recovery",
+    [3] = "journal device",
+    [4] = "meta_bg",
+    [6] = "extents",
+    [7] = "64bit",
+    [8] = "mmp",
+    [9] = "flex_bg",
+    [10] = "ea_inode",
+    [12] = "dirdata",
+    [13] = "csum_seed",
+    [14] = "large_dir",
+    [15] = "inline_data",
+    [16] = "encrypt",
+    [17] = "casefold",
+};
+
 static int check_features(struct ext2_fs *fs) {
     const struct ext2_super *super = &fs->super;
     uint32_t unknown = super->incompatible & ~(uint32_t)EXT2_INCOMPAT_FILETYPE;
     if (unknown) {
-        static const char *const names[] = {"compression",
-                                            NULL,
-                                            "needs journal recovery",
-                                            "journal device",
-                                            "meta_bg",
-                                            NULL,
-                                            "extents",
-                                            "64bit",
-                                            "mmp",
-                                            "flex_bg",
-                                            "ea_inode",
-                                            NULL,
-                                            "dirdata",
-                                            "metadata_csum_seed",
-                                            "large_dir",
-                                            "inline_data",
-                                            "encrypt",
-                                            "casefold"};
         for (unsigned bit = 0; bit < 32; bit++)
             if (unknown & 1u << bit)
                 klog("ext2: %s: unsupported feature: %s (incompatible, bit %u)", fs->device->name,
-                     bit < ARRAY_SIZE(names) && names[bit] ? names[bit] : "unknown", bit);
+                     bit < ARRAY_SIZE(feature_names) && feature_names[bit] ? feature_names[bit] : "unknown",
+                     bit);
         return refuse(fs, "unsupported incompatible features");
     }
     unknown = super->read_only_compatible & ~(uint32_t)(EXT2_RO_SPARSE_SUPER | EXT2_RO_LARGE_FILE |

@@ -40,8 +40,10 @@ struct extent {
     unsigned sectors;            /* at least 1 */
 };
 
-/* Emits one directory entry; may copy to user memory; false: no more room, stop before this one. @type is
- * Linux's DT_*. */
+/*
+ * Emits one directory entry; may copy to user memory; false: no more room, stop before this one. @type is
+ * Linux's DT_*.
+ */
 typedef bool directory_emit(void *data, const char *name, size_t length, uint64_t inode, unsigned type,
                             uint64_t next_position);
 
@@ -199,9 +201,9 @@ long vnode_append_user(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64
  */
 int pipe_create(struct vnode **pipe);
 /*
- * Named pipes. fifo_find: the pipe for a file system's FIFO, one for all who have it open; *@vnode is replaced
- * by it, with its reference. fifo_wait_peer: after opening, sleeps until the other end of a named pipe is open,
- * too; -ENXIO for a writer who would not wait, -EINTR.
+ * Named pipes. fifo_find: the pipe for a file system's FIFO, one for all who have it open; *@vnode is
+ * replaced by it, with its reference. fifo_wait_peer: after opening, sleeps until the other end of a named
+ * pipe is open, too; -ENXIO for a writer who would not wait, -EINTR.
  */
 int fifo_find(struct vnode **vnode);
 int fifo_wait_peer(struct vnode *pipe, bool read, bool write, bool nonblock);
