@@ -88,6 +88,8 @@ void add_paging_cases(Suite *suite);
 void add_limit_cases(Suite *suite);
 void add_system_cases(Suite *suite);
 void add_file_cases(Suite *suite);
+void add_semantics_cases(Suite *suite);
+void add_abi_cases(Suite *suite);
 void add_replacement_cases(Suite *suite);
 
 #endif

@@ -25,6 +25,8 @@ int main(int argc, char **argv) {
     add_limit_cases(suite);
     add_system_cases(suite);
     add_file_cases(suite);
+    add_semantics_cases(suite);
+    add_abi_cases(suite);
     add_replacement_cases(suite);
     SRunner *runner = srunner_create(suite);
     int failed = 0;
