@@ -9,53 +9,100 @@
 #include "mm/swap.h"
 #include "mm/vm.h"
 
+/* Chunks for so many pages: whole sections, if it is more than one. */
 static pgoff_t chunks_for(pgoff_t pages) {
-    return (pages + AMAP_CHUNK - 1) / AMAP_CHUNK;
+    pgoff_t chunks = (pages + AMAP_CHUNK - 1) / AMAP_CHUNK;
+
+    return chunks <= AMAP_SECTION ? chunks : (chunks + AMAP_SECTION - 1) / AMAP_SECTION * AMAP_SECTION;
 }
 
 struct amap *amap_create(pgoff_t pages) {
     struct amap *amap = kmalloc_try(sizeof(*amap));
 
-    ASSERT(pages > 0);
+    ASSERT(pages > 0 && pages <= AMAP_PAGES_MAX);
     if (amap == NULL)
         return NULL;
     amap->refs = 1;
     amap->pages = chunks_for(pages) * AMAP_CHUNK;
-    amap->chunks = kmalloc_try(chunks_for(pages) * sizeof(*amap->chunks));
-    if (vm_options.swap_static)
-        amap->homes = kmalloc_try(chunks_for(pages) * sizeof(*amap->homes));
-    if (amap->chunks == NULL || (vm_options.swap_static && amap->homes == NULL)) {
-        kfree(amap->chunks);
-        kfree(amap->homes);
-        kfree(amap);
-        return NULL;
-    }
     return amap;
 }
 
-int amap_extend(struct amap *amap, pgoff_t pages) {
-    if (pages <= amap->pages)
-        return 0;
-    /* Twice as much as before, so that a heap that grows page by page is not copied page by page. */
-    pgoff_t before = chunks_for(amap->pages), chunks = MAX(chunks_for(pages), 2 * before);
-    struct anon ***larger = kmalloc_try(chunks * sizeof(*larger));
-    slot_t *homes = amap->homes == NULL ? NULL : kmalloc_try(chunks * sizeof(*homes));
+/* --- sections --- */
 
-    if (larger == NULL || (amap->homes != NULL && homes == NULL)) {
-        kfree(larger);
-        kfree(homes);
+/* An empty section of @chunks chunks. 0 or -ENOMEM. */
+static int section_create(struct amap_section *section, pgoff_t chunks) {
+    struct amap_section made = {.chunks = kmalloc_try(chunks * sizeof(*made.chunks))};
+
+    if (vm_options.swap_static)
+        made.homes = kmalloc_try(chunks * sizeof(*made.homes));
+    if (made.chunks == NULL || (vm_options.swap_static && made.homes == NULL)) {
+        kfree(made.chunks);
+        kfree(made.homes);
         return -ENOMEM;
     }
-    memcpy(larger, amap->chunks, before * sizeof(*larger));
-    if (homes != NULL)
-        memcpy(homes, amap->homes, before * sizeof(*homes));
-    kfree(amap->chunks);
-    kfree(amap->homes);
-    amap->chunks = larger;
-    amap->homes = homes;
+    *section = made;
+    return 0;
+}
+
+static void section_destroy(struct amap_section *section) {
+    kfree(section->chunks);
+    kfree(section->homes);
+}
+
+static pgoff_t section_chunks(const struct amap *amap) {
+    return MIN(amap->pages / AMAP_CHUNK, AMAP_SECTION);
+}
+
+/* The section of page @index, made if need be. 0 or -ENOMEM. */
+static int section_prepare(struct amap *amap, pgoff_t index) {
+    struct amap_section *section = &amap->sections[index / AMAP_CHUNK / AMAP_SECTION];
+
+    return section->chunks != NULL ? 0 : section_create(section, section_chunks(amap));
+}
+
+static struct amap_section *section_of(const struct amap *amap, pgoff_t index) {
+    return (struct amap_section *)&amap->sections[index / AMAP_CHUNK / AMAP_SECTION];
+}
+
+/* The place of the pointer to page @index's chunk, or NULL: not even its section is there. */
+static struct anon ***chunk_of(const struct amap *amap, pgoff_t index) {
+    struct amap_section *section = section_of(amap, index);
+
+    return section->chunks == NULL ? NULL : &section->chunks[index / AMAP_CHUNK % AMAP_SECTION];
+}
+
+slot_t amap_home_run(const struct amap *amap, pgoff_t chunk) {
+    struct amap_section *section = section_of(amap, chunk * AMAP_CHUNK);
+
+    return section->homes == NULL ? 0 : section->homes[chunk % AMAP_SECTION];
+}
+
+int amap_extend(struct amap *amap, pgoff_t pages) {
+    struct amap_section *first = &amap->sections[0], larger;
+
+    if (pages <= amap->pages)
+        return 0;
+    if (pages > AMAP_PAGES_MAX)
+        return -EFBIG;
+    /* Twice as much as before, so that a heap that grows page by page is not copied page by page. */
+    pgoff_t before = section_chunks(amap);
+    pgoff_t chunks = chunks_for(MIN(MAX(pages, 2 * amap->pages), AMAP_PAGES_MAX));
+    pgoff_t after = MIN(chunks, AMAP_SECTION);
+
+    if (first->chunks != NULL && after > before) {
+        if (section_create(&larger, after) != 0)
+            return -ENOMEM;
+        memcpy(larger.chunks, first->chunks, before * sizeof(*larger.chunks));
+        if (larger.homes != NULL)
+            memcpy(larger.homes, first->homes, before * sizeof(*larger.homes));
+        section_destroy(first);
+        *first = larger;
+    }
     amap->pages = chunks * AMAP_CHUNK;
     return 0;
 }
+
+/* --- the whole --- */
 
 void amap_ref(struct amap *amap) {
     amap->refs++;
@@ -66,35 +113,42 @@ void amap_unref(struct amap *amap) {
     if (--amap->refs > 0)
         return;
     amap_clear(amap, 0, amap->pages);
-    kfree(amap->homes);
-    kfree(amap->chunks);
+    for (unsigned i = 0; i < AMAP_SECTIONS; i++)
+        section_destroy(&amap->sections[i]);
     kfree(amap);
 }
 
 struct anon *amap_get(const struct amap *amap, pgoff_t index) {
-    struct anon **chunk;
+    struct anon ***chunk;
 
     ASSERT(index < amap->pages);
-    chunk = amap->chunks[index / AMAP_CHUNK];
-    return chunk == NULL ? NULL : chunk[index % AMAP_CHUNK];
+    chunk = chunk_of(amap, index);
+    return chunk == NULL || *chunk == NULL ? NULL : (*chunk)[index % AMAP_CHUNK];
 }
 
 int amap_prepare(struct amap *amap, pgoff_t index) {
-    pgoff_t chunk = index / AMAP_CHUNK;
+    struct anon ***chunk;
+    slot_t *home;
 
     ASSERT(index < amap->pages);
-    if (amap->chunks[chunk] == NULL)
-        amap->chunks[chunk] = kmalloc_try(AMAP_CHUNK * sizeof(**amap->chunks));
-    if (amap->chunks[chunk] == NULL)
+    if (section_prepare(amap, index) != 0)
         return -ENOMEM;
-    if (amap->homes != NULL && amap->homes[chunk] == 0)
-        amap->homes[chunk] = swap_reserve_run(AMAP_CHUNK);
-    return amap->homes != NULL && amap->homes[chunk] == 0 ? -ENOSPC : 0;
+    chunk = chunk_of(amap, index);
+    if (*chunk == NULL)
+        *chunk = kmalloc_try(AMAP_CHUNK * sizeof(**chunk));
+    if (*chunk == NULL)
+        return -ENOMEM;
+    if (section_of(amap, index)->homes == NULL)
+        return 0;
+    home = &section_of(amap, index)->homes[index / AMAP_CHUNK % AMAP_SECTION];
+    if (*home == 0)
+        *home = swap_reserve_run(AMAP_CHUNK);
+    return *home == 0 ? -ENOSPC : 0;
 }
 
 /* With swap=static: the slot that is page @index's place in this amap, or 0. */
 static slot_t home_of(const struct amap *amap, pgoff_t index) {
-    slot_t run = amap->homes == NULL ? 0 : amap->homes[index / AMAP_CHUNK];
+    slot_t run = amap_home_run(amap, index / AMAP_CHUNK);
 
     return run == 0 ? 0 : run + index % AMAP_CHUNK;
 }
@@ -108,7 +162,7 @@ static void give_home(struct amap *amap, pgoff_t index, struct anon *anon) {
 }
 
 void amap_set(struct amap *amap, pgoff_t index, struct anon *anon) {
-    struct anon **entry = &amap->chunks[index / AMAP_CHUNK][index % AMAP_CHUNK];
+    struct anon **entry = &(*chunk_of(amap, index))[index % AMAP_CHUNK];
     struct anon *old = *entry;
 
     *entry = anon;
@@ -123,48 +177,57 @@ void amap_set(struct amap *amap, pgoff_t index, struct anon *anon) {
 }
 
 /* A chunk none of whose entries is in use goes, so that an unmapped heap leaves nothing behind. */
-static void free_chunk_if_empty(struct amap *amap, pgoff_t chunk) {
-    struct anon **entries = amap->chunks[chunk];
+static void free_chunk_if_empty(struct amap *amap, pgoff_t index) {
+    struct anon ***chunk = chunk_of(amap, index);
+    slot_t run = amap_home_run(amap, index / AMAP_CHUNK);
 
     for (unsigned i = 0; i < AMAP_CHUNK; i++)
-        if (entries[i] != NULL)
+        if ((*chunk)[i] != NULL)
             return;
-    kfree(entries);
-    amap->chunks[chunk] = NULL;
-    if (amap->homes != NULL && amap->homes[chunk] != 0) {
-        swap_release_run(amap->homes[chunk], AMAP_CHUNK);
-        amap->homes[chunk] = 0;
+    kfree(*chunk);
+    *chunk = NULL;
+    if (run != 0) {
+        swap_release_run(run, AMAP_CHUNK);
+        section_of(amap, index)->homes[index / AMAP_CHUNK % AMAP_SECTION] = 0;
     }
+}
+
+/* The first page at or after @index that has a chunk, or @end: skips absent sections at once. */
+static pgoff_t next_with_chunk(const struct amap *amap, pgoff_t index, pgoff_t end) {
+    while (index < end) {
+        struct anon ***chunk = chunk_of(amap, index);
+        pgoff_t step = chunk == NULL ? AMAP_SECTION * AMAP_CHUNK : AMAP_CHUNK;
+
+        if (chunk != NULL && *chunk != NULL)
+            return index;
+        index = (index / step + 1) * step;
+    }
+    return end;
 }
 
 void amap_clear(struct amap *amap, pgoff_t first, pgoff_t count) {
     pgoff_t end = MIN(first + count, amap->pages);
 
-    while (first < end) {
-        pgoff_t chunk = first / AMAP_CHUNK;
-        pgoff_t stop = MIN(end, (chunk + 1) * AMAP_CHUNK);
+    while ((first = next_with_chunk(amap, first, end)) < end) {
+        struct anon **entries = *chunk_of(amap, first);
+        pgoff_t start = first, stop = MIN(end, (first / AMAP_CHUNK + 1) * AMAP_CHUNK);
 
-        if (amap->chunks[chunk] != NULL) {
-            for (; first < stop; first++)
-                if (amap->chunks[chunk][first % AMAP_CHUNK] != NULL)
-                    amap_set(amap, first, NULL);
-            free_chunk_if_empty(amap, chunk);
-        }
-        first = stop;
+        for (; first < stop; first++)
+            if (entries[first % AMAP_CHUNK] != NULL)
+                amap_set(amap, first, NULL);
+        free_chunk_if_empty(amap, start);
     }
 }
 
 pgoff_t amap_next(const struct amap *amap, pgoff_t index, pgoff_t end) {
     end = MIN(end, amap->pages);
-    while (index < end) {
-        struct anon **chunk = amap->chunks[index / AMAP_CHUNK];
+    while ((index = next_with_chunk(amap, index, end)) < end) {
+        struct anon **entries = *chunk_of(amap, index);
+        pgoff_t stop = MIN(end, (index / AMAP_CHUNK + 1) * AMAP_CHUNK);
 
-        if (chunk == NULL)
-            index = (index / AMAP_CHUNK + 1) * AMAP_CHUNK;
-        else if (chunk[index % AMAP_CHUNK] != NULL)
-            return index;
-        else
-            index++;
+        for (; index < stop; index++)
+            if (entries[index % AMAP_CHUNK] != NULL)
+                return index;
     }
     return end;
 }

@@ -7,7 +7,9 @@
  * last of these is gone.
  *
  * The entries stand in chunks made when first needed, so that an area of hundreds of megabytes of which a few
- * pages are touched costs a few chunks. Nothing here sleeps; -ENOMEM means "wait for frames and start over".
+ * pages are touched costs a few chunks. The pointers to the chunks stand in sections of a page at most, because
+ * larger blocks cannot be had reliably: a program may reserve gigabytes. Nothing here sleeps; -ENOMEM means
+ * "wait for frames and start over".
  */
 #ifndef MM_AMAP_H
 #define MM_AMAP_H
@@ -16,21 +18,29 @@
 
 struct anon;
 
-#define AMAP_CHUNK 256u /* entries */
+#define AMAP_CHUNK     256u                                    /* entries */
+#define AMAP_SECTION   ((pgoff_t)(PAGE_SIZE / sizeof(void *))) /* chunks */
+#define AMAP_PAGES_MAX ((pgoff_t)1 << 21)
+#define AMAP_SECTIONS  (AMAP_PAGES_MAX / (AMAP_SECTION * AMAP_CHUNK))
+
+/* The first section of a small amap is shorter than AMAP_SECTION. */
+struct amap_section {
+    struct anon ***chunks; /* NULL: none made yet */
+    slot_t *homes;         /* with swap=static: the run of slots of each chunk, or 0; else NULL */
+};
 
 struct amap {
     unsigned refs;    /* areas */
     pgoff_t pages;    /* entries the directory has room for */
     uint32_t used;    /* entries that hold an anon */
     uint32_t recount; /* the checker's */
-    struct anon ***chunks;
-    slot_t *homes; /* with swap=static: the run of slots of each chunk, or 0; else NULL */
+    struct amap_section sections[AMAP_SECTIONS];
 };
 
 /* An empty amap for @pages pages, refs 1; NULL: no memory. */
 struct amap *amap_create(pgoff_t pages);
 
-/* Room for @pages entries in all, if there is less. 0 or -ENOMEM. */
+/* Room for @pages entries in all, if there is less. 0, -ENOMEM, or -EFBIG: more than AMAP_PAGES_MAX. */
 int amap_extend(struct amap *amap, pgoff_t pages);
 
 void amap_ref(struct amap *amap);
@@ -46,6 +56,9 @@ struct anon *amap_get(const struct amap *amap, pgoff_t index);
  * is no run of slots for its chunk, and waiting will not help.
  */
 int amap_prepare(struct amap *amap, pgoff_t index);
+
+/* With swap=static: the first slot of the run that is the place of pages [chunk * AMAP_CHUNK, …), or 0. */
+slot_t amap_home_run(const struct amap *amap, pgoff_t chunk);
 
 /* Enters an anon (whose reference passes to the amap) in an entry, in place of what is there. */
 void amap_set(struct amap *amap, pgoff_t index, struct anon *anon);

@@ -471,14 +471,13 @@ static int own_amap(struct area *area) {
     return 0;
 }
 
-/* Makes the area longer where it stands, if what is above is free. 0, -ENOMEM (no memory: try again). */
-static int grow_in_place(struct area *area, pgoff_t pages) {
-    if (own_amap(area) != 0)
-        return -ENOMEM;
-    if (area->amap != NULL && amap_extend(area->amap, area->amap_offset + pages) != 0)
-        return -ENOMEM;
-    area->pages = pages;
-    return 0;
+/* Before the area becomes longer. 0, -EAGAIN (no memory: try again), -ENOMEM (so long no amap can be). */
+static int prepare_growth(struct area *area, pgoff_t pages) {
+    int error = own_amap(area);
+
+    if (error == 0 && area->amap != NULL)
+        error = amap_extend(area->amap, area->amap_offset + pages);
+    return error == -ENOMEM ? -EAGAIN : error == -EFBIG ? -ENOMEM : error;
 }
 
 /* The same pages at another address: only the page tables notice, and they are a cache. */
@@ -492,7 +491,9 @@ static void move_area(struct space *space, struct area *area, vaddr_t address) {
 static int remap_attempt(struct space *space, vaddr_t old, vaddr_t old_bytes, vaddr_t new_bytes,
                          unsigned flags, vaddr_t new_place, vaddr_t *result) {
     struct area *area = space_find(space, old);
+    pgoff_t new_pages = (pgoff_t)(new_bytes >> PAGE_SHIFT);
     vaddr_t place = old;
+    int error;
 
     if (area == NULL || area_end(area) - old < old_bytes)
         return -EFAULT;
@@ -505,12 +506,16 @@ static int remap_attempt(struct space *space, vaddr_t old, vaddr_t old_bytes, va
         place = flags & REMAP_MAYMOVE ? find_gap(space, new_bytes) : 0;
     if (place == 0 || (place != old && !is_free(space, place, new_bytes)))
         return -ENOMEM;
-    if (!could_be_backed(area->flags, area->object, (pgoff_t)(new_bytes >> PAGE_SHIFT)))
+    if (!could_be_backed(area->flags, area->object, new_pages))
         return -ENOMEM;
+    error = new_pages > area->pages ? prepare_growth(area, new_pages) : 0;
+    if (error != 0)
+        return error;
     if (place != old)
         move_area(space, area, place);
+    area->pages = new_pages;
     *result = place;
-    return grow_in_place(area, (pgoff_t)(new_bytes >> PAGE_SHIFT)) == 0 ? 0 : -EAGAIN;
+    return 0;
 }
 
 /* mremap of no bytes: the shared memory at @old is mapped once more, elsewhere. */
@@ -551,6 +556,7 @@ static int map_once_more(struct space *space, vaddr_t old, vaddr_t bytes, vaddr_
 int space_remap(struct space *space, vaddr_t old, size_t old_length, size_t new_length, unsigned flags,
                 vaddr_t new_place, vaddr_t *result) {
     vaddr_t old_bytes = PAGE_UP(old_length), new_bytes = PAGE_UP(new_length), end;
+    pfn_t frames = 1;
     int error;
 
     may_sleep();
@@ -574,9 +580,8 @@ int space_remap(struct space *space, vaddr_t old, size_t old_length, size_t new_
         old_bytes = new_bytes;
     }
     while ((error = remap_attempt(space, old, old_bytes, new_bytes, flags, new_place, result)) == -EAGAIN) {
-        if (frames_wait(USE_KERNEL) != 0)
+        if (frames_wait_many(frames *= 2) != 0)
             return -ENOMEM;
-        old = *result != 0 ? *result : old;
     }
     return error;
 }
@@ -696,14 +701,17 @@ static int heap_extend(struct space *space, vaddr_t from, vaddr_t to) {
 
     if (heap != NULL && (heap->flags & AREA_HEAP)) {
         vaddr_t start = heap->start;
+        pfn_t frames = 1;
+        int error;
 
-        while (grow_in_place(heap, heap->pages + more) != 0) {
-            if (frames_wait(USE_KERNEL) != 0)
+        while ((error = prepare_growth(heap, heap->pages + more)) != 0) {
+            if (error != -EAGAIN || frames_wait_many(frames *= 2) != 0)
                 return -ENOMEM;
             heap = space_find(space, from - 1); /* another thread may have changed the heap meanwhile */
             if (heap == NULL || !(heap->flags & AREA_HEAP) || !is_free(space, from, to - from))
                 return -ENOMEM;
         }
+        heap->pages += more;
         if (reserve_places_waiting(space, start) != 0) {
             space_unmap(space, from, to - from);
             return -ENOMEM;

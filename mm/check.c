@@ -263,8 +263,8 @@ static void count_amap(struct amap *amap, void *data) {
     if (amap->recount++ > 0)
         return;
     for_each_anon(amap, count_anon, data);
-    for (pgoff_t chunk = 0; amap->homes != NULL && chunk < amap->pages / AMAP_CHUNK; chunk++)
-        ((struct anon_sums *)data)->slots += amap->homes[chunk] != 0 ? AMAP_CHUNK : 0;
+    for (pgoff_t chunk = 0; vm_options.swap_static && chunk < amap->pages / AMAP_CHUNK; chunk++)
+        ((struct anon_sums *)data)->slots += amap_home_run(amap, chunk) != 0 ? AMAP_CHUNK : 0;
     CHECK(((struct anon_sums *)data)->entries - before == amap->used, "amap %p counts %u entries",
           (void *)amap, (unsigned)amap->used);
 }

@@ -84,7 +84,8 @@ START_TEST(sparse_entries_cost_only_their_chunks) {
     put(amap, 50 * AMAP_CHUNK + 7, 2);
     put(amap, 100 * AMAP_CHUNK - 1, 3);
     ck_assert_uint_eq(amap->used, 3);
-    ck_assert_uint_le(before - frame_count(FRAME_FREE), 3 + 3); /* pages and (on a 64-bit host) chunks */
+    ck_assert_uint_le(before - frame_count(FRAME_FREE),
+                      7); /* 3 pages, their chunks and (on a 64-bit host) a section */
     ck_assert_uint_eq(tag_at(amap, 50 * AMAP_CHUNK + 7), 2);
     ck_assert_uint_eq(amap_next(amap, 1, amap->pages), 50 * AMAP_CHUNK + 7);
     ck_assert_uint_eq(amap_next(amap, 50 * AMAP_CHUNK + 8, amap->pages), 100 * AMAP_CHUNK - 1);
@@ -116,9 +117,9 @@ START_TEST(clear_drops_a_range_and_its_empty_chunks) {
     for (pgoff_t i = 0; i < 4 * AMAP_CHUNK; i += 16)
         put(amap, i, i + 1);
     amap_clear(amap, AMAP_CHUNK - 16, 2 * AMAP_CHUNK + 32);
-    ck_assert_ptr_nonnull(amap->chunks[0]);
-    ck_assert_ptr_null(amap->chunks[1]);
-    ck_assert_ptr_null(amap->chunks[2]);
+    ck_assert_ptr_nonnull(amap->sections[0].chunks[0]);
+    ck_assert_ptr_null(amap->sections[0].chunks[1]);
+    ck_assert_ptr_null(amap->sections[0].chunks[2]);
     ck_assert_uint_eq(tag_at(amap, AMAP_CHUNK - 32), AMAP_CHUNK - 31);
     ck_assert_uint_eq(tag_at(amap, AMAP_CHUNK - 16), 0);
     ck_assert_uint_eq(tag_at(amap, 3 * AMAP_CHUNK), 0);
@@ -145,6 +146,30 @@ START_TEST(extend_keeps_what_is_there) {
     ck_assert_int_eq(amap_extend(amap, 1), 0); /* never smaller */
     ck_assert_uint_eq(tag_at(amap, 39 * AMAP_CHUNK), 43);
     amap_unref(amap);
+}
+END_TEST
+
+/* A program may reserve all its addresses and touch two pages. */
+START_TEST(gigabytes_need_no_run_of_frames) {
+    struct amap *amap = amap_create(786432), *copy;
+    pfn_t before = frame_count(FRAME_FREE);
+
+    put(amap, 5, 50);
+    put(amap, 786431, 60);
+    ck_assert_uint_le(before - frame_count(FRAME_FREE), 6); /* pages, chunks, sections */
+    ck_assert_uint_eq(amap_next(amap, 6, 786432), 786431);
+    copy = amap_copy(amap, 0, 786432, 0, 786432);
+    ck_assert_uint_eq(tag_at(copy, 786431), 60);
+    ck_assert_int_eq(amap_extend(amap, 2 * 786432), 0);
+    ck_assert_uint_eq(tag_at(amap, 786431), 60);
+    put(amap, 2 * 786432 - 1, 70);
+    ck_assert_int_eq(amap_extend(amap, AMAP_PAGES_MAX), 0);
+    ck_assert_int_eq(amap_extend(amap, AMAP_PAGES_MAX + 1), -EFBIG);
+    ck_assert_uint_eq(tag_at(amap, 2 * 786432 - 1), 70);
+    amap_clear(amap, 0, AMAP_PAGES_MAX);
+    ck_assert_uint_eq(amap->used, 0);
+    amap_unref(amap);
+    amap_unref(copy);
 }
 END_TEST
 
@@ -434,6 +459,7 @@ static Suite *amap_suite(void) {
     tcase_add_test(clean, set_replaces_and_drops_the_old);
     tcase_add_test(clean, clear_drops_a_range_and_its_empty_chunks);
     tcase_add_test(clean, extend_keeps_what_is_there);
+    tcase_add_test(clean, gigabytes_need_no_run_of_frames);
     tcase_add_test(clean, references_of_the_map_itself);
     tcase_add_test(clean, a_copy_shares_every_anon);
     tcase_add_test(clean, a_copy_of_a_part_elsewhere);
