@@ -151,6 +151,13 @@ static void forget(struct program *program, unsigned first, unsigned count) {
     }
 }
 
+/* After an error in the middle: what is not mapped any more. */
+static void forget_unmapped(struct program *program) {
+    for (unsigned i = 0; i < HEAP_PAGES + MAP_PAGES; i++)
+        if (program->pages[i].mapped && space_find(program->space, address_of(i)) == NULL)
+            forget(program, i, 1);
+}
+
 static unsigned some_mapped(struct program *program, unsigned below) {
     unsigned page = fake_random_below(below);
 
@@ -215,6 +222,8 @@ static void access_cell(struct program *program, unsigned number, unsigned cell,
     result = reach(program, address, write, &bytes);
     if (result == FAULT_KILLED || (result == FAULT_BUSERR && options.write_errors))
         return;
+    if (result == FAULT_BUSERR && vm_options.swap_static && options.short_of_memory)
+        return; /* no place on swap */
     if (result != required(page, write))
         panic("program: %s at %p: result %d, not %d", write ? "write" : "read", (void *)address, result,
               required(page, write));
@@ -296,7 +305,8 @@ static void map_some(struct program *program) {
         return; /* no gap of that size */
     if (result != 0) {
         expect_success("map", result);
-        return; /* a fixed place may have been emptied: found out below */
+        forget_unmapped(program); /* a fixed place may have been emptied before */
+        return;
     }
     if (address < MAP_START || address + pages * PAGE_SIZE > MAP_END) {
         expect_success("unmap", space_unmap(program->space, address, pages * PAGE_SIZE));
