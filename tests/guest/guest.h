@@ -91,5 +91,6 @@ void add_file_cases(Suite *suite);
 void add_semantics_cases(Suite *suite);
 void add_abi_cases(Suite *suite);
 void add_replacement_cases(Suite *suite);
+void add_shared_cases(Suite *suite);
 
 #endif
