@@ -37,7 +37,7 @@ long sys_sysinfo(vaddr_t result) {
     memset(&info, 0, sizeof info);
     info.uptime = (long)(time_ticks() / TICKS_PER_SECOND);
     info.totalram = frames_pageable();
-    info.freeram = frames_available();
+    info.freeram = frames_available() - frame_count(FRAME_CLEAN);
     info.totalswap = swap_total();
     info.freeswap = swap_free_slots();
     info.mem_unit = PAGE_SIZE;

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import pathlib
+import random
 import re
 import selectors
 import shlex
@@ -69,6 +70,27 @@ def keep_kernel(root: pathlib.Path, work: pathlib.Path) -> pathlib.Path:
     return own
 
 
+FAULT = re.compile(r"(read|write):(\d+)(?:-(\d+))?(?::(\d+)%)?(:once)?")
+FAULT_STEP = 8  # sectors: one rule a page, as QEMU looks through all of them at each transfer
+
+
+def fault_rules(faults: list[str]) -> str:
+    """QEMU's blkdebug rules for --disk-fault: every transfer that covers one of the sectors fails (EIO)."""
+    rules = []
+    for fault in faults:
+        match = FAULT.fullmatch(fault)
+        if not match:
+            raise Trouble(f"--disk-fault {fault}: not read|write:SECTOR[-LAST][:N%][:once]")
+        kind, first, last, percent, once = match.groups()
+        sectors = range(int(first), int(last or first) + 1, FAULT_STEP)
+        if percent:  # the same ones in every run
+            sectors = random.Random(fault).sample(sectors, max(1, len(sectors) * int(percent) // 100))
+        for sector in sectors:
+            rules.append(f'[inject-error]\nevent = "none"\niotype = "{kind}"\nerrno = "5"\n'
+                         f'sector = "{sector}"\n' + ('once = "on"\n' if once else ""))
+    return "\n".join(rules)
+
+
 class Qmp:
     """QEMU's machine protocol, as far as it is needed: human monitor commands."""
 
@@ -107,7 +129,13 @@ class Machine:
         options = self.options
         accelerator = choose_accelerator(self.root) if options.accel == "auto" else options.accel
         display = options.display or (choose_display() if options.interactive else "none")
-        drive = f"file={comma(self.image)},format=raw,if=ide,index=0,media=disk,cache=unsafe"
+        file = comma(self.image)
+        if options.disk_fault:
+            rules = self.work / "faults.cfg"
+            rules.write_text(fault_rules(options.disk_fault), encoding="utf-8")
+            # Without these two QEMU would stop the machine instead of telling it.
+            file = f"blkdebug:{comma(rules)}:{comma(self.image)},werror=report,rerror=report"
+        drive = f"file={file},format=raw,if=ide,index=0,media=disk,cache=unsafe"
         if options.iops:
             drive += f",throttling.iops-total={options.iops}"
         command = ["qemu-system-i386", "-machine", "pc", "-accel", accelerator, "-cpu", options.cpu]
