@@ -140,8 +140,8 @@ static const struct real interpreters[] = {
 
 static const struct real compressors[] = {
     {"codec", {"zlib", "6000000"}, NULL}, {"codec", {"lz4", "6000000"}, NULL},
-    {"codec", {"zstd", "4000000"}, NULL}, {"codec", {"bzip2", "1500000"}, NULL},
-    {"codec", {"xz", "1500000"}, NULL},
+    {"codec", {"zstd", "6000000"}, NULL}, {"codec", {"bzip2", "3000000"}, NULL},
+    {"codec", {"xz", "3000000"}, NULL},
 };
 
 static const struct real databases[] = {
