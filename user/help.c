@@ -10,7 +10,8 @@ static const char programs[] =
     "  cowtest forkload manyproc    many processes; copy-on-write\n"
     "  eatmem reclaim overlap       memory's end; pages found again; paging while another computes\n"
     "  badaccess efault restart     accesses that must fail, and instructions that must restart\n"
-    "  filetest                     files, read and mapped\n"
+    "  filetest directtest          files: read, mapped, and past the cache (O_DIRECT)\n"
+    "  shmtest pagemap              shared memory; which frame or slot a page is in\n"
     "  sh ls cat wc echo cp mv rm mkdir sync sleep kill count help\n";
 
 int main(int argc, char **argv) {
