@@ -244,6 +244,29 @@ START_TEST(copy_of_a_page_that_must_be_read_first) {
 }
 END_TEST
 
+/* The oldest page of the pool is the one to be copied, and the frame for the copy must come from the pool. */
+START_TEST(the_source_of_a_copy_is_not_stolen_for_it) {
+    static struct frame *taken[FRAMES];
+    unsigned total = 0;
+
+    map(20, AREA_READ | AREA_WRITE, &file.object);
+    for (unsigned i = 0; i < 20; i++) {
+        reach(i, false);
+        ck_assert_uint_eq(to_pool(i)->state, FRAME_CLEAN);
+    }
+    fake_settle();
+    struct frame *source = object_lookup(&file.object, 0);
+    while (frame_count(FRAME_FREE) > 0)
+        taken[total++] = frame_take(USE_PAGEOUT);
+    fault_counts(0, FAULT_WRITE, COUNT_FAULT_COPY, false);
+    ck_assert_ptr_eq(object_lookup(&file.object, 0), source);
+    ck_assert_ptr_ne(frame_at(0), source);
+    ck_assert_uint_eq(*reach(0, false), 1);
+    while (total > 0)
+        frame_release(taken[--total]);
+}
+END_TEST
+
 START_TEST(fork_shares_until_somebody_writes) {
     map(4, AREA_READ | AREA_WRITE, NULL);
     *reach(1, true) = 1;
@@ -522,6 +545,7 @@ static Suite *fault_suite(void) {
     tcase_add_test(tests, spurious);
     tcase_add_test(tests, private_file_page_is_copied_at_the_first_write);
     tcase_add_test(tests, copy_of_a_page_that_must_be_read_first);
+    tcase_add_test(tests, the_source_of_a_copy_is_not_stolen_for_it);
     tcase_add_test(tests, fork_shares_until_somebody_writes);
     tcase_add_test(tests, the_last_of_a_family_writes_in_place);
     tcase_add_test(tests, copy_of_a_page_on_swap);

@@ -430,11 +430,13 @@ END_TEST
 START_TEST(a_write_error_is_reported_once_and_the_page_kept) {
     struct frame *frame = modify(5, 0, 0xC5);
 
+    modify(4, 0, 0xC4);
     modify(6, 0, 0xC6);
     failing = (8 + 5) * SECTORS_PER_PAGE;
     fake_disk_fails = page_fails;
     ck_assert_int_eq(object_flush(&file.object, 0, PAGES), -EIO);
     ck_assert_int_eq(file.object.write_error, 0); /* reported */
+    ck_assert_uint_eq(file.put_pages, 3);         /* and not tried again and again */
     ck_assert(frame->modified);
     ck_assert_uint_eq(frame->state, FRAME_ACTIVE);
     ck_assert_uint_eq(on_disk(6)[0], 0xC6);
