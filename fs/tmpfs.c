@@ -22,6 +22,7 @@
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/string.h"
+#include "mm/area.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/memobject.h"
@@ -92,7 +93,7 @@ static pgoff_t pages_used(void) {
 
 /* mm asks before it makes a new page of a file. */
 static int tmpfs_prepare(struct object *object UNUSED, pgoff_t index UNUSED, enum page_access access UNUSED) {
-    return pages_used() < pages_allowed() ? 0 : -ENOSPC;
+    return pages_used() < pages_allowed() && area_could_promise(1) ? 0 : -ENOSPC;
 }
 
 /* --- nodes --- */

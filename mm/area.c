@@ -251,6 +251,9 @@ static pgoff_t promised(void) {
                 pages += area->pages;
         }
     }
+    list_for_each (object, &objects, struct object, link)
+        if (object->amap != NULL)
+            pages += MAX(object->reserved, memobject_pages(object));
     return pages;
 }
 
@@ -266,6 +269,10 @@ static bool could_be_backed(unsigned flags, const struct object *object, pgoff_t
     return pages <= most && (!vm_options.commit_strict || promised() <= most - pages);
 }
 
+bool area_could_promise(pgoff_t pages) {
+    return could_be_backed(AREA_WRITE, NULL, pages);
+}
+
 bool area_promises_can_double(struct space *space) {
     pgoff_t pages = 0;
 
@@ -273,7 +280,7 @@ bool area_promises_can_double(struct space *space) {
         if (needs_backing(area->flags, area->object) && !(area->flags & AREA_SHARED))
             pages += area->pages;
     }
-    return could_be_backed(AREA_WRITE, NULL, pages);
+    return area_could_promise(pages);
 }
 
 /*

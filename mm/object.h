@@ -79,6 +79,7 @@ struct object {
     pgoff_t read_error_page; /* … and the page of the last: whoever waited for it compares */
     int write_error;         /* -EIO or -ENOSPC since last reported by fsync */
     bool device;             /* a block device's own pages: modified sectors are tracked */
+    pgoff_t reserved;        /* memory object: pages promised to it, whether they exist yet or not */
     struct amap *amap;       /* memory object: its pages are this amap's anons (mm/memobject.c); else NULL */
 };
 

@@ -14,10 +14,12 @@
 #include <sys/wait.h>
 
 static const char usage[] =
-    "directtest facts FILE | pressure FILE [SIZE [ROUNDS]] | fork FILE | unmap FILE [ROUNDS]\n"
+    "directtest facts FILE | pressure FILE [SIZE [ROUNDS]] | fork FILE | unmap FILE [ROUNDS] | compare FILE "
+    "[SIZE]\n"
     "  facts: what O_DIRECT refuses, and that it agrees with reads, writes and mappings\n"
     "  pressure: SIZE bytes (standard 2M) to a file and back while all memory is in use\n"
     "  fork: a child does not see what the disk writes into its parent's pages\n"
+    "  compare: the first SIZE bytes (standard 1M) of a file or a disk, past the cache and through it\n"
     "  unmap: pages go, and processes end, while the disk moves their bytes";
 
 #define WORDS (PAGE / sizeof(uint32_t))
@@ -261,6 +263,19 @@ static void unmaps(const char *name, unsigned rounds) {
     printf("unmap: %u transfers lost their memory or their process on the way\n", rounds);
 }
 
+/* --- disks --- */
+
+static void compare(const char *name, size_t size) {
+    int direct = open_checked(name, O_RDONLY | O_DIRECT), plain = open_checked(name, O_RDONLY);
+    char *straight = allocate_pages(size), *cached = allocate_pages(size);
+    ssize_t bytes = pread(direct, straight, size, 0);
+    if (bytes < 0)
+        fail_errno("%s: read past the cache", name);
+    read_all(plain, cached, (size_t)bytes);
+    fact_ok("all that was asked for", (size_t)bytes == size);
+    fact_ok("the same through the cache", memcmp(straight, cached, (size_t)bytes) == 0);
+}
+
 int main(int argc, char **argv) {
     program_start(argc, argv, "directtest", usage);
     if (argc < 3)
@@ -277,6 +292,9 @@ int main(int argc, char **argv) {
         forks(name);
     } else if (strcmp(what, "unmap") == 0) {
         unmaps(name, number_argument(argc, argv, 3, "ROUNDS", 40, 1, 10000));
+    } else if (strcmp(what, "compare") == 0) {
+        compare(name, size_argument(argc, argv, 3, "SIZE", 1u << 20, SECTOR, 1u << 28) / SECTOR * SECTOR);
+        return 0; /* the file is not ours to remove */
     } else {
         usage_error("no test %s", what);
     }

@@ -52,6 +52,30 @@ START_TEST(direct_facts) {
 }
 END_TEST
 
+/* Disks too: what lies on them past the cache is what the cache shows. */
+START_TEST(direct_from_disks) {
+    struct run run =
+        guest_run(&(struct guest){.frames = 400}, SHELL("directtest compare /dev/hda1 2M && "
+                                                        "directtest compare /dev/hda2 512K && "
+                                                        "directtest compare /bin/quicksort 20K"));
+    ck_assert_int_eq(run.status, 0);
+    ck_assert_ptr_null(strstr(run.output, "no"));
+    ck_assert_int_ge(counter(&run, "blk_raw_in"), 600);
+}
+END_TEST
+
+/* With all promises kept there is no killing: who asks for too much is refused. */
+START_TEST(promises_are_kept) {
+    struct guest machine = {.frames = 300, .append = "commit=strict", .options = {"--swap-size=8M"}};
+    struct run run =
+        guest_run(&machine, SHELL("shmtest sysv | wc -l; cat /dev/zero 2> /dev/null > /dev/shm/f; "
+                                  "echo $?; rm /dev/shm/f; shmtest paging 1M 2"));
+    ck_assert_int_eq(run.status, 0);
+    ck_assert_int_eq(counter(&run, "oom_kill"), 0);
+    check_all_given_back(&run);
+}
+END_TEST
+
 /* A program that lies in memory only, and a file system that is full. */
 START_TEST(files_in_memory) {
     struct guest machine = {.frames = 300, .check = 25, .options = {"--swap-size=4M"}};
@@ -109,6 +133,8 @@ void add_shared_cases(Suite *suite) {
     tcase_add_loop_test(facts, shared_memory_facts, 0, (int)LENGTH(machines));
     tcase_add_test(facts, pages_are_where_proc_says);
     tcase_add_test(facts, files_in_memory);
+    tcase_add_test(facts, direct_from_disks);
+    tcase_add_test(facts, promises_are_kept);
     tcase_add_loop_test(facts, direct_facts, 0, 3);
     TCase *pressure = guest_case(suite, "shared-pressure", 40);
     tcase_add_loop_test(pressure, shared_pages_are_paged, 0, (int)LENGTH(words));
