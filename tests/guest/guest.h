@@ -31,6 +31,7 @@ struct guest {
     const char *mem; /* as in --mem */
     unsigned frames; /* pageable; 0: all */
     bool grub, pio;
+    bool broken_disk;        /* transfers may fail */
     unsigned check;          /* boot word check=: ticks between two checks */
     const char *append;      /* more boot words */
     const char *input;       /* typed on the console; the command may then be NO_COMMAND: a shell */
@@ -91,6 +92,7 @@ void add_file_cases(Suite *suite);
 void add_semantics_cases(Suite *suite);
 void add_abi_cases(Suite *suite);
 void add_replacement_cases(Suite *suite);
+void add_fault_cases(Suite *suite);
 void add_shared_cases(Suite *suite);
 
 #endif
