@@ -11,6 +11,7 @@ static const char programs[] =
     "  eatmem reclaim overlap       memory's end; pages found again; paging while another computes\n"
     "  badaccess efault restart     accesses that must fail, and instructions that must restart\n"
     "  filetest directtest          files: read, mapped, and past the cache (O_DIRECT)\n"
+    "  semantics                    what is promised about memory, signals, threads, line by line\n"
     "  shmtest pagemap              shared memory; which frame or slot a page is in\n"
     "  sh ls cat wc echo cp mv rm mkdir sync sleep kill count help\n";
 

@@ -25,8 +25,7 @@ static void check_facts(const char *theme, const char *const *facts) {
 START_TEST(trap_1_registers_and_stack_at_entry) {
     struct run run = guest_like_host(&(struct guest){0}, COMMAND("entry", "an argument"));
     ck_assert_int_eq(run.status, 0);
-    run = guest_like_host(&(struct guest){.frames = 300, .grub = true},
-                          SHELL("entry; entry a b c"));
+    run = guest_like_host(&(struct guest){.frames = 300, .grub = true}, SHELL("entry; entry a b c"));
     ck_assert_int_eq(run.status, 0);
     check_facts("abi", FACTS("the first stack pointer is a multiple of 16",
                              "the strings are above the auxiliary vector"));
@@ -119,7 +118,7 @@ START_TEST(trap_8_bad_pointers) {
 }
 END_TEST
 
-/* Four processes with a gibibyte each, on a machine with a few: a hundred pages touched, page tables on demand. */
+/* 700 MiB mapped in a machine of 2, three hundred pages of it touched, far apart: page tables on demand. */
 START_TEST(trap_9_overcommitment) {
     check_facts("mapping", FACTS("mmap of a gibibyte, not reserved"));
     struct guest machine = {.frames = 500, .check = 100, .options = {"--swap-size=16M"}};
