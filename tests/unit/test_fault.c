@@ -244,26 +244,56 @@ START_TEST(copy_of_a_page_that_must_be_read_first) {
 }
 END_TEST
 
-/* The oldest page of the pool is the one to be copied, and the frame for the copy must come from the pool. */
-START_TEST(the_source_of_a_copy_is_not_stolen_for_it) {
+/*
+ * The oldest page of the pool is the one to be copied, and the frame for the copy must come from the pool: 20
+ * pages of the file are behind it there, and none is FREE. The source must not be stolen for its own copy.
+ */
+static void copy_from_a_full_pool(struct frame *source, bool of_file) {
     static struct frame *taken[FRAMES];
     unsigned total = 0;
 
-    map(20, AREA_READ | AREA_WRITE, &file.object);
-    for (unsigned i = 0; i < 20; i++) {
-        reach(i, false);
-        ck_assert_uint_eq(to_pool(i)->state, FRAME_CLEAN);
+    map_in(space, 0x30000000, 20, AREA_READ, &file.object);
+    for (pgoff_t i = 0; i < 20; i++) {
+        reach_in(space, 0x30000000 + (vaddr_t)i * PAGE_SIZE, false);
+        fake_settle();
+        struct frame *frame = object_lookup(&file.object, i);
+        frame_unmap_all(frame);
+        if (frame->state != FRAME_ACTIVE)
+            continue;
+        frame_to_pool(frame);
     }
     fake_settle();
-    struct frame *source = object_lookup(&file.object, 0);
     while (frame_count(FRAME_FREE) > 0)
         taken[total++] = frame_take(USE_PAGEOUT);
+    ck_assert_uint_eq(source->state, FRAME_CLEAN);
+    ck_assert_ptr_eq(list_first(frame_list(FRAME_CLEAN), struct frame, link), source);
     fault_counts(0, FAULT_WRITE, COUNT_FAULT_COPY, false);
-    ck_assert_ptr_eq(object_lookup(&file.object, 0), source);
+    ck_assert_uint_eq(source->state, FRAME_ACTIVE);
+    ck_assert_uint_eq(source->owner, of_file ? OWNER_OBJECT : OWNER_ANON);
     ck_assert_ptr_ne(frame_at(0), source);
-    ck_assert_uint_eq(*reach(0, false), 1);
     while (total > 0)
         frame_release(taken[--total]);
+}
+
+START_TEST(the_files_page_is_not_stolen_for_its_copy) {
+    map_in(space, PLACE, 1, AREA_READ | AREA_WRITE, &file.object);
+    space_find(space, PLACE)->object_offset = 35; /* beyond the pages that fill the pool */
+    reach(0, false);
+    copy_from_a_full_pool(to_pool(0), true);
+    ck_assert_uint_eq(*reach(0, false), 36);
+}
+END_TEST
+
+START_TEST(the_shared_anon_is_not_stolen_for_its_copy) {
+    map(1, AREA_READ | AREA_WRITE, NULL);
+    *reach(0, true) = 55;
+    struct space *child = space_fork(space);
+    struct frame *frame = to_pool(0);
+    ck_assert_uint_eq(swap_write(&frame, 1), 1);
+    fake_settle();
+    copy_from_a_full_pool(frame, false);
+    ck_assert_uint_eq(*reach(0, false), 55);
+    space_unref(child);
 }
 END_TEST
 
@@ -545,7 +575,8 @@ static Suite *fault_suite(void) {
     tcase_add_test(tests, spurious);
     tcase_add_test(tests, private_file_page_is_copied_at_the_first_write);
     tcase_add_test(tests, copy_of_a_page_that_must_be_read_first);
-    tcase_add_test(tests, the_source_of_a_copy_is_not_stolen_for_it);
+    tcase_add_test(tests, the_files_page_is_not_stolen_for_its_copy);
+    tcase_add_test(tests, the_shared_anon_is_not_stolen_for_its_copy);
     tcase_add_test(tests, fork_shares_until_somebody_writes);
     tcase_add_test(tests, the_last_of_a_family_writes_in_place);
     tcase_add_test(tests, copy_of_a_page_on_swap);
