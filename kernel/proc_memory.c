@@ -85,12 +85,12 @@ typedef void area_printer(struct text *text, struct space *space, struct area *a
 /* The line of each area, then what @print says of it, if the area is still there. May sleep. */
 static void print_areas(struct text *text, struct process *process, area_printer *print) {
     struct space *space = process->space;
-    char *path = space ? kpage_alloc() : NULL;
-    if (!path || !process->space) /* it may have exited while memory was waited for */
-        return kpage_free(path);
-    space_ref(space);
+    if (!space)
+        return;
+    space_ref(space); /* the process may be gone when memory for the path has been waited for */
+    char *path = kpage_alloc();
     struct area *area;
-    for (vaddr_t at = 0; (area = space_find_from(space, at)) != NULL;) {
+    for (vaddr_t at = 0; path && (area = space_find_from(space, at)) != NULL;) {
         struct map_line line = {.start = area->start,
                                 .end = area_end(area),
                                 .flags = area->flags,
