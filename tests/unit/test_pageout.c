@@ -186,6 +186,18 @@ START_TEST(everything_is_short) {
 }
 END_TEST
 
+START_TEST(many_programs_die_of_want) {
+    struct program_options options = short_of_memory();
+
+    options.programs = 8;
+    random_machine(_i);
+    start(300, 40, 150);
+    programs_run(&options);
+    ck_assert_uint_gt(fake_kills, 0);
+    report("many die");
+}
+END_TEST
+
 static bool some_reads_fail(const struct bio *bio) {
     return !bio->write && fake_chance(3);
 }
@@ -384,6 +396,7 @@ static Suite *pageout_suite(void) {
     tcase_add_loop_test(random, little_swap, 0, 4);
     tcase_add_loop_test(random, no_swap, 0, 5);
     tcase_add_loop_test(random, everything_is_short, 0, 5);
+    tcase_add_loop_test(random, many_programs_die_of_want, 0, 6);
     tcase_add_loop_test(random, reads_that_fail, 0, 2);
     tcase_add_loop_test(random, writes_that_fail, 0, 2);
     tcase_add_loop_test(random, static_places_on_swap, 0, 3);
