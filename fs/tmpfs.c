@@ -489,6 +489,16 @@ static const struct vnode_operations special_operations = {
     .set_attributes = tmpfs_set_attributes,
 };
 
+int tmpfs_make_unnamed(struct vnode **made) {
+    struct node *node;
+    int error = node_make(S_IFREG | 0777, 0, &node);
+    if (error)
+        return error;
+    node->links = 0;
+    *made = &node->vnode;
+    return 0;
+}
+
 /* --- the mount --- */
 
 static int tmpfs_statfs(struct mount *mount UNUSED, uint32_t *block_size, uint64_t *blocks, uint64_t *free,

@@ -155,6 +155,8 @@ int ext2_mount(struct block_device *device, bool read_only, struct mount **mount
 int devfs_mount(struct mount **mount);
 int procfs_mount(struct mount **mount);
 int tmpfs_mount(struct mount **mount); /* fs/tmpfs.c; once */
+/* A file in memory that has no name and lives as long as it is open or mapped: memfd_create. */
+int tmpfs_make_unnamed(struct vnode **made);
 /* For file systems: a mount of no device of its own gets a number from here. */
 uint64_t mount_anonymous_device(void);
 struct vnode *vnode_root(void); /* of the whole tree, without a reference */

@@ -14,11 +14,13 @@
 
 #include <asm/ioctls.h>
 #include <linux/fcntl.h>
+#include <linux/memfd.h>
 #include <linux/signal.h>
 #include <linux/stat.h>
 #include <linux/uio.h>
 
-#define TRANSFER_MAX 0x7FFFF000u /* as Linux: the result must fit a signed long */
+#define MEMFD_NAME_BYTES 250         /* as Linux: with "memfd:" in front it is a file name */
+#define TRANSFER_MAX     0x7FFFF000u /* as Linux: the result must fit a signed long */
 
 /* --- open and close --- */
 
@@ -40,6 +42,23 @@ long sys_openat(int directory_fd, vaddr_t user_path, unsigned flags, unsigned mo
 
 long sys_open(vaddr_t user_path, unsigned flags, unsigned mode) {
     return sys_openat(AT_FDCWD, user_path, flags, mode);
+}
+
+/* The name is for debuggers, and there is nobody to tell it to; nothing can be sealed. */
+long sys_memfd_create(vaddr_t user_name, unsigned flags) {
+    char name[MEMFD_NAME_BYTES];
+    struct vnode *vnode;
+    struct file *file;
+    int length = user_string(name, user_name, sizeof name);
+    if (length < 0 || (flags & ~(unsigned)(MFD_CLOEXEC | MFD_ALLOW_SEALING)))
+        return length == -EFAULT ? length : -EINVAL;
+    int error = tmpfs_make_unnamed(&vnode);
+    if (error)
+        return error;
+    error = file_open_vnode(vnode, O_RDWR, &file);
+    if (error)
+        vnode_unref(vnode);
+    return error ? error : descriptor_allocate(file, 0, flags & MFD_CLOEXEC);
 }
 
 long sys_creat(vaddr_t user_path, unsigned mode) {

@@ -37,7 +37,7 @@ struct syscall {
 // clang-format off
 static const struct syscall syscalls[] = {
     /* open files */
-    CALL_AGAIN(open), CALL_AGAIN(openat), CALL(creat), CALL(close),
+    CALL_AGAIN(open), CALL_AGAIN(openat), CALL(creat), CALL(memfd_create), CALL(close),
     CALL_AGAIN(read), CALL_AGAIN(write), CALL_AGAIN(readv), CALL_AGAIN(writev),
     CALL_AGAIN(pread64), CALL_AGAIN(pwrite64), CALL_AGAIN(preadv), CALL_AGAIN(pwritev),
     CALL(lseek), CALL_AS(_llseek, llseek), CALL(ftruncate), CALL(ftruncate64),

@@ -22,6 +22,7 @@ const char *syscall_name(uint32_t number);
 long sys_openat(int directory_fd, vaddr_t user_path, unsigned flags, unsigned mode);
 long sys_open(vaddr_t user_path, unsigned flags, unsigned mode);
 long sys_creat(vaddr_t user_path, unsigned mode);
+long sys_memfd_create(vaddr_t user_name, unsigned flags);
 long sys_close(int fd);
 long sys_read(int fd, vaddr_t buffer, size_t bytes);
 long sys_write(int fd, vaddr_t buffer, size_t bytes);

@@ -235,6 +235,26 @@ static void contents(void) {
             space.f_bsize == PAGE && space.f_bfree > 0 && space.f_bfree < space.f_blocks);
 }
 
+/* Memory with a descriptor and no name. */
+static void unnamed(void) {
+    fact("memfd_create, odd flags", memfd_create("x", 0x4000));
+    int fd = memfd_create("shmtest", 0);
+    struct stat status;
+    fact("ftruncate", ftruncate(fd, BYTES));
+    fstat(fd, &status);
+    printf("size %d, links %d, regular %d\n", (int)status.st_size, (int)status.st_nlink,
+           S_ISREG(status.st_mode));
+    char *memory = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    int pid = fork_checked();
+    if (pid == 0) {
+        pwrite(fd, "to the parent", 14, PAGE);
+        exit(0);
+    }
+    wait_for(pid);
+    close(fd);
+    printf("seen: %s\n", memory + PAGE);
+}
+
 /* --- under pressure --- */
 
 static uint32_t *paging_memory(const char *how, size_t size) {
@@ -303,6 +323,7 @@ int main(int argc, char **argv) {
     } else if (strcmp(what, "files") == 0) {
         names();
         contents();
+        unnamed();
     } else if (strcmp(what, "paging") == 0) {
         size_t size = size_argument(argc, argv, 2, "SIZE", 4u << 20, PAGE, 1u << 29);
         unsigned rounds = number_argument(argc, argv, 3, "ROUNDS", 3, 1, 1000);
