@@ -102,7 +102,7 @@ guest_test_objects := $(patsubst %.c,build/%.o,$(sort $(wildcard tests/guest/*.c
 .PHONY: all kernel user pagesim image run exec exec-run gdb test test-unit test-guest tests bench lint lint-format lint-tidy lint-cppcheck format clean \
 	help setup setup-lint FORCE
 
-all: kernel user pagesim build/stage.stamp ## Build the kernel, the programs and the disk image (the default)
+all: kernel user build/stage.stamp ## Build the kernel, the programs and the disk image (the default)
 all: build/faultline.img
 
 kernel: build/faultline.elf ## Build the kernel alone: build/faultline.elf
@@ -248,12 +248,12 @@ endif
 gdb: all ## Boot under gdb, stopped at reset, with the kernel's symbols and the commands of tools/gdb
 	@tools/gdb/run $(guest_options) $(if $(CMD),-- $(CMD))
 
-bench: all ## Run the paging loads and print a table of what each cost
+bench: all pagesim ## Run the paging loads and print a table of what each cost
 	@tests/bench/run
 
 # ---- Tests --------------------------------------------------------------------------------------------
 
-tests: $(unit_tests) $(guest_tests) ## Build the tests without running them
+tests: $(unit_tests) $(guest_tests) pagesim ## Build the tests without running them
 
 test: all tests ## Run all tests
 	@tests/run $(addprefix --unit ,$(unit_tests)) $(addprefix --guest ,$(guest_tests))
@@ -261,7 +261,7 @@ test: all tests ## Run all tests
 test-unit: $(unit_tests) ## Run the unit tests, on this machine
 	@tests/run $(addprefix --unit ,$(unit_tests))
 
-test-guest: all $(guest_tests) ## Run the tests in the guest; CASE='one two' names test cases
+test-guest: all $(guest_tests) pagesim ## Run the tests in the guest; CASE='one two' names test cases
 	@tests/run $(addprefix --guest ,$(guest_tests)) $(addprefix --case ,$(CASE))
 
 build/unit/%.o: %.c build/unit.flags
