@@ -40,7 +40,8 @@ struct store {
 /* What a program expects at a page. */
 struct expected {
     bool mapped, shared;
-    bool own; /* a private page that has been written to: `tags` counts, not the store's */
+    bool own;  /* a private page that has been written to: `tags` counts, not the store's */
+    bool free; /* given back by ADVISE_FREE: it may read as zeros, until it is written to */
     uint8_t rights;
     uint32_t index;      /* in the store */
     struct store *store; /* NULL: private anonymous */
@@ -202,6 +203,17 @@ static void adopt_copy(struct expected *page, const uint8_t *cells) {
     page->own = true;
 }
 
+/* Has the page given back been taken? All of it, or nothing. */
+static void look_if_freed(struct expected *page, const uint8_t *cells, bool write) {
+    bool taken = true;
+
+    for (unsigned c = 0; c < CELLS; c++)
+        taken = taken && cell_holds(cells + c * CELL_BYTES, 0);
+    if (taken)
+        memset(page->tags, 0, sizeof(page->tags));
+    page->free = !taken && !write;
+}
+
 static enum fault_result required(const struct expected *page, bool write) {
     if (!page->mapped)
         return FAULT_MAPERR;
@@ -231,6 +243,8 @@ static void access_cell(struct program *program, unsigned number, unsigned cell,
         return;
     if (write && page->store != NULL && !page->shared && !page->own)
         adopt_copy(page, (uint8_t *)bytes - cell * CELL_BYTES);
+    if (page->free)
+        look_if_freed(page, (uint8_t *)bytes - cell * CELL_BYTES, write);
     uint32_t *tag = &tags_of(page)[cell];
     if (!cell_holds(bytes, *tag))
         panic("program: %p holds tag %u (page %u, cell %u), not %u", (void *)address, *(uint32_t *)bytes,
@@ -378,6 +392,10 @@ static void protect_some(struct program *program) {
         program->pages[i].rights = (uint8_t)chosen;
 }
 
+static bool is_locked(struct program *program, unsigned page) {
+    return space_find(program->space, address_of(page))->flags & AREA_LOCKED;
+}
+
 static void discard_some(struct program *program) {
     unsigned first, count;
 
@@ -386,13 +404,15 @@ static void discard_some(struct program *program) {
     for (unsigned i = 0; i < count; i++)
         if (!program->pages[first + i].mapped)
             count = i;
-    expect_success("discard", space_discard(program->space, address_of(first), count * PAGE_SIZE));
-    for (unsigned i = first; i < first + count; i++) {
+    int result = space_discard(program->space, address_of(first), count * PAGE_SIZE);
+    if (result != -EINVAL) /* some of it is locked: what lies before is discarded */
+        expect_success("discard", result);
+    for (unsigned i = first; i < first + count && !(result != 0 && is_locked(program, i)); i++) {
         struct expected *page = &program->pages[i];
 
         if (page->shared)
             continue;
-        page->own = false;
+        page->own = page->free = false;
         memset(page->tags, 0, sizeof(page->tags));
     }
 }
@@ -409,6 +429,70 @@ static void sync_some(struct program *program) {
     result = space_sync(program->space, address_of(first), count * PAGE_SIZE, fake_chance(70));
     if (!(options.write_errors && result == -EIO))
         expect_success("sync", result);
+}
+
+/* Advice that changes nothing but the time things take. */
+static void advise_some(struct program *program) {
+    static const enum advice advices[] = {ADVISE_NORMAL,   ADVISE_SEQUENTIAL, ADVISE_RANDOM,
+                                          ADVISE_WILLNEED, ADVISE_COLD,       ADVISE_PAGEOUT};
+    unsigned first, count;
+    int result;
+
+    if (!some_range(program, &first, &count))
+        return;
+    result = space_advise(program->space, address_of(first), count * PAGE_SIZE,
+                          advices[fake_random_below(ARRAY_SIZE(advices))]);
+    if (result != -EINVAL && result != -ENOMEM) /* locked; a hole */
+        expect_success("advise", result);
+}
+
+static void give_back_some(struct program *program) {
+    unsigned first, count;
+
+    if (!some_range(program, &first, &count))
+        return;
+    for (unsigned i = 0; i < count; i++) {
+        struct expected *page = &program->pages[first + i];
+
+        if (!page->mapped || page->shared || page->store != NULL || is_locked(program, first + i))
+            count = i;
+    }
+    if (count == 0)
+        return;
+    expect_success("give back",
+                   space_advise(program->space, address_of(first), count * PAGE_SIZE, ADVISE_FREE));
+    for (unsigned i = first; i < first + count; i++)
+        program->pages[i].free = true;
+}
+
+/* A few pages; more than memory can spare is refused. Private pages of files would be copied by it. */
+static void lock_some(struct program *program) {
+    unsigned first, count;
+
+    if (!some_range(program, &first, &count))
+        return;
+    count = MIN(count, 4u);
+    for (unsigned i = 0; i < count; i++) {
+        struct expected *page = &program->pages[first + i];
+
+        if (!page->mapped || (page->store != NULL && !page->shared) || !(page->rights & AREA_READ))
+            count = i;
+    }
+    if (count == 0)
+        return;
+    int result = space_lock(program->space, address_of(first), count * PAGE_SIZE, fake_chance(50));
+    if (result != -ENOMEM && !(options.read_errors || options.write_errors))
+        expect_success("lock", result);
+}
+
+static void unlock_some(struct program *program) {
+    unsigned first, count, mapped = 0;
+
+    if (!some_range(program, &first, &count))
+        return;
+    while (mapped < count && program->pages[first + mapped].mapped)
+        mapped++;
+    expect_success("unlock", space_unlock(program->space, address_of(first), mapped * PAGE_SIZE));
 }
 
 /* Moves or resizes pages that one mapping made. */
@@ -551,10 +635,18 @@ static void one_step(struct program *program) {
         move_break(program);
     else if (what < 970 && options.files > 0)
         write_file();
-    else if (what < 985)
+    else if (what < 982)
         fork_some(program);
-    else if (what < 988)
+    else if (what < 985)
         sleep_some();
+    else if (what < 990)
+        advise_some(program);
+    else if (what < 993)
+        give_back_some(program);
+    else if (what < 995)
+        lock_some(program);
+    else if (what < 997)
+        unlock_some(program);
     else
         fake_yield();
 }
