@@ -57,6 +57,7 @@ static const struct program_options ordinary = {.steps = 1000,
                                                 .map_pages = 40,
                                                 .pages = 300,
                                                 .files = 3,
+                                                .memory_files = 2,
                                                 .file_pages = 60,
                                                 .file_sleeps = 20};
 
@@ -241,7 +242,7 @@ START_TEST(static_places_on_swap) {
     options.short_of_memory = _i >= 2;
     random_machine(_i);
     vm_options.swap_static = true;
-    start(300, 80, _i < 2 ? 40000 : 4000);
+    start(300, 80, _i < 2 ? 80000 : 4000);
     programs_run(&options);
     ck_assert(options.short_of_memory || fake_kills == 0);
     report("static");

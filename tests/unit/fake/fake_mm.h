@@ -119,4 +119,7 @@ struct fake_file {
 
 void fake_file_init(struct fake_file *file, struct fake_disk *disk, sector_t sector, uint64_t size);
 
+/* A file without a disk (mm/memobject.h), of zeros; refs 1. */
+void fake_memory_init(struct fake_file *file, uint64_t size);
+
 #endif

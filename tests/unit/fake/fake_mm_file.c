@@ -7,6 +7,7 @@
 
 #include "lib/string.h"
 #include "mm/frame.h"
+#include "mm/memobject.h"
 
 static struct fake_file *file_of(struct object *object) {
     return container_of(object, struct fake_file, object);
@@ -90,4 +91,16 @@ static const struct pager file_pager = {
 void fake_file_init(struct fake_file *file, struct fake_disk *disk, sector_t sector, uint64_t size) {
     *file = (struct fake_file){.disk = disk, .sector = sector};
     object_init(&file->object, &file_pager, size);
+}
+
+/* A memory object's pages are mm's business: there is nothing to transfer. */
+static const struct pager memory_pager = {
+    .name = "memory",
+    .release = file_release,
+};
+
+void fake_memory_init(struct fake_file *file, uint64_t size) {
+    *file = (struct fake_file){.disk = NULL};
+    object_init(&file->object, &memory_pager, size);
+    ASSERT(memobject_init(&file->object) == 0);
 }

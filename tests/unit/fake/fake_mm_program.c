@@ -7,6 +7,7 @@
 #include "mm/counters.h"
 #include "mm/fault.h"
 #include "mm/frame.h"
+#include "mm/memobject.h"
 #include "mm/space.h"
 #include "mm/swap.h"
 #include "mm/vm.h"
@@ -104,6 +105,13 @@ static bool cell_is_in(const struct store *store, uint32_t index, unsigned cell)
            (uint64_t)index * PAGE_SIZE + (cell + 1) * CELL_BYTES <= store->file->object.size;
 }
 
+static void create_memory_files(void) {
+    for (unsigned f = options.files; f < options.files + options.memory_files; f++) {
+        fake_memory_init(&files[f], (uint64_t)options.file_pages * PAGE_SIZE);
+        store_create(&files[f], options.file_pages);
+    }
+}
+
 static void create_files(void) {
     struct fake_disk *disk = fake_disk_create("hda1", options.files * DISK_PAGES * SECTORS_PER_PAGE + 1);
 
@@ -125,7 +133,7 @@ static void create_files(void) {
 }
 
 static struct store *some_file(void) {
-    unsigned nth = fake_random_below(options.files);
+    unsigned nth = fake_random_below(options.files + options.memory_files);
     struct store *store = stores;
 
     while (store->file == NULL || store->file != &files[nth])
@@ -203,12 +211,26 @@ static void adopt_copy(struct expected *page, const uint8_t *cells) {
     page->own = true;
 }
 
+static bool is_all_zeros(const uint8_t *cells) {
+    for (unsigned c = 0; c < CELLS; c++)
+        if (!cell_holds(cells + c * CELL_BYTES, 0))
+            return false;
+    return true;
+}
+
+/* A private map of a file in memory that looked at a hole has kept the zeros that it saw. */
+static void adopt_hole(struct expected *page, const uint8_t *cells) {
+    if (page->shared || page->own || page->store == NULL || page->store->file->disk != NULL ||
+        !is_all_zeros(cells))
+        return;
+    memset(page->tags, 0, sizeof(page->tags));
+    page->own = true;
+}
+
 /* Has the page given back been taken? All of it, or nothing. */
 static void look_if_freed(struct expected *page, const uint8_t *cells, bool write) {
-    bool taken = true;
+    bool taken = is_all_zeros(cells);
 
-    for (unsigned c = 0; c < CELLS; c++)
-        taken = taken && cell_holds(cells + c * CELL_BYTES, 0);
     if (taken)
         memset(page->tags, 0, sizeof(page->tags));
     page->free = !taken && !write;
@@ -245,6 +267,8 @@ static void access_cell(struct program *program, unsigned number, unsigned cell,
         adopt_copy(page, (uint8_t *)bytes - cell * CELL_BYTES);
     if (page->free)
         look_if_freed(page, (uint8_t *)bytes - cell * CELL_BYTES, write);
+    if (!cell_holds(bytes, tags_of(page)[cell]))
+        adopt_hole(page, (uint8_t *)bytes - cell * CELL_BYTES);
     uint32_t *tag = &tags_of(page)[cell];
     if (!cell_holds(bytes, *tag))
         panic("program: %p holds tag %u (page %u, cell %u), not %u", (void *)address, *(uint32_t *)bytes,
@@ -712,7 +736,10 @@ static void check_end(pfn_t kernel_frames) {
     for (struct store *store = stores; store != NULL; store = store->next) {
         if (store->file == NULL)
             continue;
-        check_file(store);
+        if (store->file->disk == NULL)
+            memobject_destroy(&store->file->object);
+        else
+            check_file(store);
         if (store->file->object.refs != 1)
             panic("a file has %u references left", store->file->object.refs);
         object_drop_pages(&store->file->object, 0);
@@ -742,6 +769,7 @@ void programs_run(const struct program_options *wanted) {
     next_tag = 0;
     if (options.files > 0)
         create_files();
+    create_memory_files();
     program_spawn(program_create());
     program_spawn(program_create());
     fake_join();

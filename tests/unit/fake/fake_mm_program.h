@@ -12,12 +12,13 @@
 #include "fake_mm.h"
 
 struct program_options {
-    unsigned steps;       /* of each program */
-    unsigned programs;    /* at the same time, at most */
-    unsigned forks;       /* in all */
-    unsigned map_pages;   /* of one mapping, at most */
-    unsigned pages;       /* mapped by one program, at most */
-    unsigned files;       /* at most PROGRAM_FILES */
+    unsigned steps;     /* of each program */
+    unsigned programs;  /* at the same time, at most */
+    unsigned forks;     /* in all */
+    unsigned map_pages; /* of one mapping, at most */
+    unsigned pages;     /* mapped by one program, at most */
+    unsigned files;     /* on disk; at most PROGRAM_FILES with those in memory */
+    unsigned memory_files;
     unsigned file_pages;  /* of each */
     unsigned file_sleeps; /* percent of prepare() calls that sleep */
     bool short_of_memory; /* -ENOMEM and kills are in order */
@@ -25,7 +26,7 @@ struct program_options {
     bool write_errors;    /* writing to a file may fail; its pages stay in memory */
 };
 
-#define PROGRAM_FILES 4u
+#define PROGRAM_FILES 5u
 
 /* Runs programs until all have ended, then checks that files are right on disk and that nothing is left. */
 void programs_run(const struct program_options *options);
