@@ -31,7 +31,7 @@ static void run_load(const struct load *load, bool grub, bool pio) {
         guest_like_host(&(struct guest){.mem = "64M", .grub = grub, .pio = pio}, load->command);
     ck_assert_int_eq(counter(&roomy, "pswpin"), 0);
 
-    struct guest tight_machine = {.frames = load->tight, .grub = grub, .pio = pio, .check = 25};
+    struct guest tight_machine = {.frames = load->tight, .grub = grub, .pio = pio, .check = 4};
     struct run tight = guest_like_host(&tight_machine, load->command);
     ck_assert_int_ge(counter(&tight, load->from), PAGE_INS);
     ck_assert_int_ge(counter(&tight, "pgevict"), PAGE_INS);
