@@ -70,7 +70,7 @@ static struct anon *next_in_cluster(struct area *area, pgoff_t index, slot_t slo
     struct anon *anon = amap_get(area->amap, area->amap_offset + index);
     struct frame *frame;
 
-    if (anon == NULL || anon->frame != NULL || !neighbours(anon->slot, slot))
+    if (anon == NULL || anon->frame != NULL || anon->slot == 0 || !neighbours(anon->slot, slot))
         return NULL;
     frame = frame_take(USE_USER);
     if (frame == NULL)

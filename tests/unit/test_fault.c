@@ -560,6 +560,24 @@ START_TEST(a_random_reader_reads_nothing_more) {
 }
 END_TEST
 
+/* A page given back and taken has neither frame nor slot, and 0 is not the slot beside slot 1. */
+START_TEST(readahead_passes_by_what_was_given_back) {
+    map(2, AREA_READ | AREA_WRITE, NULL);
+    *reach(0, true) = 7;
+    page_all_out(2);
+    *reach(1, true) = 8;
+    struct amap *amap = space_find(space, PLACE)->amap;
+    ck_assert_uint_eq(amap_get(amap, 0)->slot, 1);
+    ck_assert_int_eq(space_advise(space, PLACE + PAGE_SIZE, PAGE_SIZE, ADVISE_FREE), 0);
+    frame_to_pool(amap_get(amap, 1)->frame);
+    page_all_out(2);
+    ck_assert_ptr_null(amap_get(amap, 1)->frame);
+    ck_assert_int_eq(space_advise(space, PLACE, 2 * PAGE_SIZE, ADVISE_SEQUENTIAL), 0);
+    ck_assert_uint_eq(*reach(0, false), 7);
+    ck_assert_uint_eq(*reach(1, false), 0);
+}
+END_TEST
+
 static Suite *fault_suite(void) {
     Suite *suite = suite_create("fault");
     TCase *tests = tcase_create("fault");
@@ -594,6 +612,7 @@ static Suite *fault_suite(void) {
     tcase_add_test(tests, a_killed_program_does_not_wait_for_frames);
     tcase_add_test(tests, a_sequential_reader_finds_its_pages);
     tcase_add_test(tests, a_random_reader_reads_nothing_more);
+    tcase_add_test(tests, readahead_passes_by_what_was_given_back);
     return suite;
 }
 
