@@ -37,16 +37,10 @@ static struct anon *anon_of(const struct part *part, pgoff_t page) {
 
 /* Starts reading the page from swap if it is there only and a frame is at hand. False: stop here. */
 static bool start_swap_in(struct anon *anon) {
-    struct frame *frame;
-
     if (anon->frame != NULL || anon->slot == 0)
         return true;
-    frame = frame_take(USE_USER);
-    if (frame == NULL)
+    if (!readahead_take_frame(anon))
         return false;
-    frame->prefetched = true;
-    anon_set_frame(anon, frame);
-    count(COUNT_READAHEAD_SWAP);
     swap_read(anon);
     return true;
 }

@@ -61,6 +61,17 @@ struct readahead_plan readahead_plan(struct area *area, pgoff_t index) {
     return (struct readahead_plan){0, 1};
 }
 
+bool readahead_take_frame(struct anon *anon) {
+    struct frame *frame = frame_take(USE_USER);
+
+    if (frame == NULL)
+        return false;
+    frame->prefetched = true;
+    anon_set_frame(anon, frame);
+    count(COUNT_READAHEAD_SWAP);
+    return true;
+}
+
 static bool neighbours(slot_t a, slot_t b) {
     return a + 1 == b || b + 1 == a;
 }
@@ -68,17 +79,10 @@ static bool neighbours(slot_t a, slot_t b) {
 /* The anon of page @index if it is on swap only, in a slot beside @slot, and a frame for it can be had. */
 static struct anon *next_in_cluster(struct area *area, pgoff_t index, slot_t slot) {
     struct anon *anon = amap_get(area->amap, area->amap_offset + index);
-    struct frame *frame;
 
     if (anon == NULL || anon->frame != NULL || anon->slot == 0 || !neighbours(anon->slot, slot))
         return NULL;
-    frame = frame_take(USE_USER);
-    if (frame == NULL)
-        return NULL;
-    frame->prefetched = true;
-    anon_set_frame(anon, frame);
-    count(COUNT_READAHEAD_SWAP);
-    return anon;
+    return readahead_take_frame(anon) ? anon : NULL;
 }
 
 void readahead_swap_in(struct area *area, pgoff_t index, struct anon *anon) {

@@ -47,6 +47,12 @@ struct readahead_plan readahead_plan(struct area *area, pgoff_t index);
  */
 void readahead_swap_in(struct area *area, pgoff_t index, struct anon *anon);
 
+/*
+ * Gives an anon that is on swap only a frame to be read ahead into (BUSY); the caller starts the read. False: no
+ * frame is at hand. Never sleeps.
+ */
+bool readahead_take_frame(struct anon *anon);
+
 /* Starts reading page @index of @object into @frame (BUSY), and its neighbours as planned. May sleep. */
 void readahead_file_in(struct object *object, pgoff_t index, enum page_access access, struct frame *frame,
                        struct readahead_plan plan);
