@@ -20,8 +20,11 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
 .DEFAULT_GOAL := all
 
+# What one part of the house makes for itself lies beside it.
+parts := $(sort $(wildcard tests/*/*.mk tools/*/*.mk))
+
 help: ## List the targets
-	@awk -F ':[^#]*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':[^#]*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile $(parts)
 
 setup: ## Install what is needed from Debian's or Ubuntu's packages
 	@tools/setup
@@ -331,6 +334,8 @@ $(real_test_objects): build/%.o: %.c build/guest-tests.flags
 $(real_tests): $(real_test_objects) build/tests/guest/guest.o
 	@echo "  TEST  $@"
 	@$(HOSTCC) $^ -o $@ $$(pkg-config --libs check jansson) -lutil
+
+include $(parts)
 
 # ---- Checking and cleaning ----------------------------------------------------------------------------
 
