@@ -166,7 +166,7 @@ static void submit(struct bio *bio) {
     irq_restore(state);
 }
 
-void bio_submit(struct bio *bio) {
+STOP_POINT void bio_submit(struct bio *bio) {
     ASSERT(!irq_in_handler());
     ASSERT(bio->sectors >= 1 && bio->sectors <= SECTORS_PER_PAGE);
     ASSERT((bio->address & 1) == 0);

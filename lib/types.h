@@ -34,4 +34,14 @@ typedef uint32_t sector_t; /* 512-byte sector of a disk or partition */
 #define NORETURN                 __attribute__((noreturn))
 #define UNUSED                   __attribute__((unused))
 
+/*
+ * A function that debuggers stop at (tools/gdb): it is called wherever the source calls it, with the arguments
+ * of its declaration on the stack. Without this the compiler would inline, clone or specialise it.
+ */
+#if defined(__clang__)
+#define STOP_POINT __attribute__((noinline, used))
+#else
+#define STOP_POINT __attribute__((noipa, used))
+#endif
+
 #endif

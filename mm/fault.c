@@ -95,7 +95,7 @@ static enum step refuse(struct fault *fault, enum fault_result result) {
 
 /* --- step 4: is the access valid? --- */
 
-static enum step fault_check_access(struct fault *fault) {
+static STOP_POINT enum step fault_check_access(struct fault *fault) {
     struct space *space = fault->space;
 
     fault->area = space_find(space, fault->address);
@@ -123,7 +123,7 @@ static enum step wait_for_page(struct fault *fault, struct frame *page) {
     return STEP_WAIT_PAGE;
 }
 
-static void fault_wait(struct fault *fault, enum step step) {
+static STOP_POINT void fault_wait(struct fault *fault, enum step step) {
     if (step == STEP_WAIT_FRAMES)
         frames_wait(USE_USER); /* its result does not matter: the loop looks again, and sees a kill */
     else if (step == STEP_WAIT_PAGE && fault->page->state == FRAME_BUSY)
@@ -144,7 +144,7 @@ static void fault_keep(struct fault *fault, struct frame *frame) {
     note(fault, RECLAIM);
 }
 
-static enum step fault_map(struct fault *fault, struct frame *frame, bool writable) {
+static STOP_POINT enum step fault_map(struct fault *fault, struct frame *frame, bool writable) {
     unsigned bits = PMAP_REFERENCED;
 
     fault_keep(fault, frame);
@@ -186,7 +186,7 @@ static int prepare_amap(struct fault *fault) {
  * Gives the page an anon of its own, with the contents of @source or zeros, in place of what the amap had
  * there. @source may not be in the pool: taking a frame could steal it.
  */
-static enum step fault_new_anon(struct fault *fault, struct frame *source) {
+static STOP_POINT enum step fault_new_anon(struct fault *fault, struct frame *source) {
     struct area *area = fault->area;
     struct frame *frame;
     struct anon *anon;
@@ -241,7 +241,7 @@ static enum step fault_freed_anon(struct fault *fault, struct anon *anon) {
 }
 
 /* Step 8 for swap: the anon's page, and those behind it if the program goes that way, in one request. */
-static enum step fault_read_swap(struct fault *fault, struct anon *anon) {
+static STOP_POINT enum step fault_read_swap(struct fault *fault, struct anon *anon) {
     struct frame *frame;
 
     if (anon->read_error) {
@@ -293,8 +293,8 @@ static enum step wait_for_object_page(struct fault *fault, struct frame *frame) 
 }
 
 /* Step 8 for a file: the block map is at hand (prepare), so the read can start. */
-static enum step fault_read_object(struct fault *fault, struct object *object, pgoff_t index,
-                                   enum page_access access) {
+static STOP_POINT enum step fault_read_object(struct fault *fault, struct object *object, pgoff_t index,
+                                              enum page_access access) {
     struct frame *frame;
 
     if (awaited_read_failed(fault, object, index))
@@ -401,7 +401,7 @@ static enum step fault_attempt(struct fault *fault) {
     return fault_new_anon(fault, NULL);
 }
 
-static enum fault_result fault_finish(struct fault *fault) {
+static STOP_POINT enum fault_result fault_finish(struct fault *fault) {
     count(counter_of_kind[fault->kind]);
     if (fault->major) {
         count(COUNT_PGMAJFAULT);

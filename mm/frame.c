@@ -116,7 +116,7 @@ static void frames_became_available(void) {
 /* --- taking --- */
 
 /* The oldest page of the pool loses its frame; its backing store has the same contents. */
-static void frame_steal(struct frame *frame) {
+static STOP_POINT void frame_steal(struct frame *frame) {
     ASSERT(frame->state == FRAME_CLEAN && !frame->modified && !frame_mapped(frame));
     count(COUNT_PGSTEAL);
     if (frame->prefetched)
@@ -233,7 +233,7 @@ pfn_t frames_being_laundered(void) {
     return laundering;
 }
 
-void frame_release(struct frame *frame) {
+STOP_POINT void frame_release(struct frame *frame) {
     ASSERT(frame->state == FRAME_BUSY || frame->state == FRAME_KERNEL || frame->state == FRAME_ACTIVE ||
            frame->state == FRAME_DIRTY || frame->state == FRAME_CLEAN);
     ASSERT(frame->owner == OWNER_NONE && frame->pins == 0 && !frame_mapped(frame));
@@ -255,7 +255,7 @@ static void readahead_was_useful(struct frame *frame) {
     frame->prefetched = false;
 }
 
-void frame_activate(struct frame *frame, struct set *set) {
+STOP_POINT void frame_activate(struct frame *frame, struct set *set) {
     ASSERT(frame->state == FRAME_BUSY || frame->state == FRAME_DIRTY || frame->state == FRAME_CLEAN);
     ASSERT(frame->owner != OWNER_NONE);
     frame->set = set;
@@ -266,7 +266,7 @@ void frame_activate(struct frame *frame, struct set *set) {
     state_change(frame, FRAME_ACTIVE);
 }
 
-void frame_to_pool(struct frame *frame) {
+STOP_POINT void frame_to_pool(struct frame *frame) {
     ASSERT(frame->state == FRAME_ACTIVE || frame->state == FRAME_BUSY);
     ASSERT(!frame_mapped(frame) && frame->owner != OWNER_NONE);
     state_change(frame, frame->modified ? FRAME_DIRTY : FRAME_CLEAN);

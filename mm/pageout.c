@@ -105,7 +105,7 @@ static bool evictable(struct frame *frame) {
     return frame->anon->slot != 0 || frame->anon->home != 0;
 }
 
-void pageout_evict(struct frame *frame) {
+STOP_POINT void pageout_evict(struct frame *frame) {
     if (frame->owner == OWNER_ANON && frame_mapped(frame))
         frame->index = (pgoff_t)(frame->map.address >> PAGE_SHIFT);
     frame_unmap_all(frame);
@@ -131,7 +131,7 @@ bool pageout_evict_from(struct set *set) {
 }
 
 /* One page of the set that should give one, or if there none can leave, of any. */
-static bool evict_one(void) {
+static STOP_POINT bool evict_one(void) {
     if (pageout_evict_from(scope_victim_set()))
         return true;
     list_for_each (set, &sets, struct set, link)
@@ -213,7 +213,7 @@ static unsigned launder_object(struct frame *frame) {
 }
 
 /* Starts writing everything that is DIRTY; returns the number of pages started. May sleep for bios. */
-static unsigned launder(void) {
+static STOP_POINT unsigned launder(void) {
     unsigned started = 0, more = 1;
 
     while (more > 0 && !list_empty(frame_list(FRAME_DIRTY))) {
