@@ -14,120 +14,120 @@ static bool is_dots(const char *name, size_t length) {
     return length == 0 || (name[0] == '.' && (length == 1 || (length == 2 && name[1] == '.')));
 }
 
-/* For names to be made: the directory, with a reference. "/", "." and ".." exist: -EEXIST. */
-static int parent_for_new(struct vnode *start, const char *path, struct vnode **directory, const char **name,
-                          size_t *length) {
-    int error = path_walk_parent(start, path, directory, name, length);
-    if (!error && is_dots(*name, *length)) {
-        vnode_unref(*directory);
-        error = -EEXIST;
-    }
+/* Where a name stands, or is to stand: in a directory, on which there is a reference unless it is NULL. */
+struct place {
+    struct vnode *directory;
+    const char *name;
+    size_t length;
+};
+
+static int place_find(struct vnode *start, const char *path, struct place *place) {
+    int error = path_walk_parent(start, path, &place->directory, &place->name, &place->length);
+    if (error)
+        place->directory = NULL;
     return error;
 }
 
+static void place_release(struct place *place) {
+    if (place->directory)
+        vnode_unref(place->directory);
+}
+
 /* A slash behind the name of something that is to be no directory. */
-static bool has_trailing_slash(const char *name, size_t length) {
-    return name[length] == '/';
+static bool has_trailing_slash(const struct place *place) {
+    return place->name[place->length] == '/';
+}
+
+/* For names to be made. "/", "." and ".." exist: -EEXIST. A slash behind the name: slash_error, 0 if it may. */
+static int place_for_new(struct vnode *start, const char *path, int slash_error, struct place *place) {
+    int error = place_find(start, path, place);
+    if (!error && is_dots(place->name, place->length))
+        error = -EEXIST;
+    if (!error && has_trailing_slash(place))
+        error = slash_error;
+    return error;
 }
 
 int vnode_create(struct vnode *start, const char *path, unsigned mode, uint64_t rdevice,
                  struct vnode **made) {
-    struct vnode *directory;
-    const char *name;
-    size_t length;
-    int error = parent_for_new(start, path, &directory, &name, &length);
-    if (error)
-        return error;
-    if (!S_ISDIR(mode) && has_trailing_slash(name, length))
-        error = -EISDIR;
-    else if (!directory->operations->create)
+    struct place place;
+    int error = place_for_new(start, path, S_ISDIR(mode) ? 0 : -EISDIR, &place);
+    if (!error && !place.directory->operations->create)
         error = -EROFS;
-    else
-        error = directory->operations->create(directory, name, length, mode, rdevice, made);
-    vnode_unref(directory);
+    if (!error)
+        error = place.directory->operations->create(place.directory, place.name, place.length, mode, rdevice,
+                                                    made);
+    place_release(&place);
     return error;
 }
 
 int vnode_link(struct vnode *target, struct vnode *start, const char *path) {
-    struct vnode *directory;
-    const char *name;
-    size_t length;
-    int error = parent_for_new(start, path, &directory, &name, &length);
-    if (error)
-        return error;
-    if (has_trailing_slash(name, length))
-        error = -ENOENT;
-    else if (target->mount != directory->mount)
+    struct place place;
+    int error = place_for_new(start, path, -ENOENT, &place);
+    if (!error && target->mount != place.directory->mount)
         error = -EXDEV;
-    else if (!directory->operations->link)
+    if (!error && !place.directory->operations->link)
         error = -EROFS;
-    else
-        error = directory->operations->link(directory, name, length, target);
-    vnode_unref(directory);
+    if (!error)
+        error = place.directory->operations->link(place.directory, place.name, place.length, target);
+    place_release(&place);
     return error;
 }
 
 int vnode_symlink(const char *target, struct vnode *start, const char *path) {
-    struct vnode *directory;
-    const char *name;
-    size_t length;
-    int error = parent_for_new(start, path, &directory, &name, &length);
-    if (error)
-        return error;
-    if (has_trailing_slash(name, length))
-        error = -ENOENT;
-    else if (!directory->operations->symlink)
+    struct place place;
+    int error = place_for_new(start, path, -ENOENT, &place);
+    if (!error && !place.directory->operations->symlink)
         error = -EROFS;
-    else
-        error = directory->operations->symlink(directory, name, length, target);
-    vnode_unref(directory);
+    if (!error)
+        error = place.directory->operations->symlink(place.directory, place.name, place.length, target);
+    place_release(&place);
     return error;
 }
 
+static int may_unlink(const struct place *place, bool want_directory) {
+    if (place->length == 0)
+        return -EBUSY;
+    if (is_dots(place->name, place->length))
+        return !want_directory ? -EISDIR : place->length == 1 ? -EINVAL : -ENOTEMPTY;
+    if (!want_directory && has_trailing_slash(place))
+        return -ENOTDIR;
+    return place->directory->operations->unlink ? 0 : -EROFS;
+}
+
 int vnode_unlink(struct vnode *start, const char *path, bool want_directory) {
-    struct vnode *directory;
-    const char *name;
-    size_t length;
-    int error = path_walk_parent(start, path, &directory, &name, &length);
-    if (error)
-        return error;
-    if (length == 0)
-        error = -EBUSY;
-    else if (is_dots(name, length))
-        error = !want_directory ? -EISDIR : length == 1 ? -EINVAL : -ENOTEMPTY;
-    else if (!want_directory && has_trailing_slash(name, length))
-        error = -ENOTDIR;
-    else if (!directory->operations->unlink)
-        error = -EROFS;
-    else
-        error = directory->operations->unlink(directory, name, length, want_directory);
-    vnode_unref(directory);
+    struct place place;
+    int error = place_find(start, path, &place);
+    if (!error)
+        error = may_unlink(&place, want_directory);
+    if (!error)
+        error =
+            place.directory->operations->unlink(place.directory, place.name, place.length, want_directory);
+    place_release(&place);
     return error;
+}
+
+static int may_rename(const struct place *from, const struct place *to) {
+    if (is_dots(from->name, from->length) || is_dots(to->name, to->length))
+        return -EBUSY;
+    if (from->directory->mount != to->directory->mount)
+        return -EXDEV;
+    return from->directory->operations->rename ? 0 : -EROFS;
 }
 
 int vnode_rename(struct vnode *old_start, const char *old_path, struct vnode *new_start,
                  const char *new_path) {
-    struct vnode *from, *to;
-    const char *old_name, *new_name;
-    size_t old_length, new_length;
-    int error = path_walk_parent(old_start, old_path, &from, &old_name, &old_length);
-    if (error)
-        return error;
-    error = path_walk_parent(new_start, new_path, &to, &new_name, &new_length);
-    if (error) {
-        vnode_unref(from);
-        return error;
-    }
-    if (is_dots(old_name, old_length) || is_dots(new_name, new_length))
-        error = -EBUSY;
-    else if (from->mount != to->mount)
-        error = -EXDEV;
-    else if (!from->operations->rename)
-        error = -EROFS;
-    else
-        error = from->operations->rename(from, old_name, old_length, to, new_name, new_length);
-    vnode_unref(to);
-    vnode_unref(from);
+    struct place from, to = {0};
+    int error = place_find(old_start, old_path, &from);
+    if (!error)
+        error = place_find(new_start, new_path, &to);
+    if (!error)
+        error = may_rename(&from, &to);
+    if (!error)
+        error = from.directory->operations->rename(from.directory, from.name, from.length, to.directory,
+                                                   to.name, to.length);
+    place_release(&to);
+    place_release(&from);
     return error;
 }
 

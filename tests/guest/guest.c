@@ -304,7 +304,14 @@ TCase *guest_case(Suite *suite, const char *name, unsigned weight) {
     return tcase;
 }
 
-void guest_cases_list(void) {
-    for (unsigned i = 0; i < case_count; i++)
+int guest_main(Suite *suite, int argc, char **argv) {
+    bool list = argc > 1 && strcmp(argv[1], "--list") == 0;
+    SRunner *runner = srunner_create(suite); /* and to free the suite */
+    if (!list)
+        srunner_run_all(runner, CK_ENV);
+    for (unsigned i = 0; list && i < case_count; i++)
         printf("%s %u\n", cases[i].name, cases[i].weight);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -79,8 +79,11 @@ int host_tool(const char *const *command);
  */
 TCase *guest_case(Suite *suite, const char *name, unsigned weight);
 
-/* Prints "NAME WEIGHT" for each test case made so far. */
-void guest_cases_list(void);
+/*
+ * What main() does with its suite, and its status: `--list` prints "NAME WEIGHT" for each test case; without
+ * it they run, the one of CK_RUN_CASE or all.
+ */
+int guest_main(Suite *suite, int argc, char **argv);
 
 /* The themes, one a file. */
 void add_load_cases(Suite *suite);

@@ -6,7 +6,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* The programs come first, and e2fsprogs last, which Debian keeps where an ordinary user's PATH does not
  * lead. */
@@ -27,14 +26,5 @@ int main(int argc, char **argv) {
     Suite *suite = suite_create("real");
     add_real_cases(suite);
     add_vi_case(suite);
-    SRunner *runner = srunner_create(suite);
-    int failed = 0;
-    if (argc > 1 && strcmp(argv[1], "--list") == 0) {
-        guest_cases_list();
-    } else {
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-    }
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return guest_main(suite, argc, argv);
 }
