@@ -105,7 +105,7 @@ real_tests  := build/tests/real-tests
 real_test_objects := $(patsubst %.c,build/%.o,$(sort $(wildcard tests/real/*.c)))
 guest_test_objects := $(patsubst %.c,build/%.o,$(sort $(wildcard tests/guest/*.c)))
 
-.PHONY: all kernel user pagesim image run exec exec-run gdb test test-unit test-guest tests bench lint lint-format lint-tidy lint-cppcheck format clean \
+.PHONY: all kernel user pagesim image run exec exec-run gdb test test-unit test-guest tests lint lint-format lint-tidy lint-cppcheck format clean \
 	help setup setup-lint FORCE
 
 all: kernel user build/stage.stamp ## Build the kernel, the programs and the disk image (the default)
@@ -254,9 +254,6 @@ endif
 gdb: all ## Boot under gdb, stopped at reset, with the kernel's symbols and the commands of tools/gdb
 	@tools/gdb/run $(guest_options) $(if $(CMD),-- $(CMD))
 
-bench: all pagesim ## Run the paging loads and print a table of what each cost
-	@tests/bench/run
-
 # ---- Tests --------------------------------------------------------------------------------------------
 
 tests: $(unit_tests) $(guest_tests) pagesim ## Build the tests without running them
@@ -341,7 +338,7 @@ include $(parts)
 
 kernel_c   = $(filter %.c,$(kernel_sources))
 own_c_code = $(sort $(wildcard $(rooms:=/*.[ch]) user/*.[ch] user/*/*.[ch] tests/*/*.[ch] \
-	tests/real/programs/*.[ch] \
+	tests/real/programs/*.[ch] tests/bench/programs/*.[ch] \
 	tests/unit/fake/*.[ch]))
 
 lint: lint-format lint-tidy lint-cppcheck ## clang-format, clang-tidy and cppcheck (their packages: setup-lint)
