@@ -32,6 +32,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/counters.h"
+#include "mm/trace.h"
 
 enum { BIOS = 128, DISKS_MAX = 4 };
 
@@ -59,6 +60,20 @@ void block_init(void) {
 
 /* --- the queue and the disk; all with interrupts disabled --- */
 
+/* The frame of the page that a bio transfers. */
+static uint32_t bio_frame(const struct bio *bio) {
+    return bio->address >> PAGE_SHIFT;
+}
+
+static void trace_start(const struct block_request *request) {
+    unsigned bios = 0;
+
+    for (const struct list *l = request->bios.next; l != &request->bios; l = l->next)
+        bios++;
+    trace(TRACE_COMMAND_START, request->write | request->flush << 1, TRACE_NO_FRAME, request->sector,
+          request->sectors, bios);
+}
+
 /* Gives the disk its next request, unless it has one or there is none. */
 static void start_next(struct block_device *disk) {
     struct block_queue *queue = disk->queue;
@@ -72,6 +87,8 @@ static void start_next(struct block_device *disk) {
         count(request->write ? COUNT_BLK_WRITES : COUNT_BLK_READS);
     for (struct list *l = request->bios.next->next; l != &request->bios; l = l->next)
         count(COUNT_BLK_MERGES);
+    if (trace_on(TRACE_COMMAND_START))
+        trace_start(request);
     disk->driver->start(disk, request);
 }
 
@@ -91,6 +108,8 @@ void block_complete(struct block_device *disk, struct block_request *request, in
 
     ASSERT(!irq_enabled());
     ASSERT(queue->busy && request == &queue->current);
+    trace(TRACE_COMMAND_DONE, request->write | request->flush << 1, TRACE_NO_FRAME, request->sector,
+          request->sectors, (uint32_t)-error);
     if (error != 0 && several(&request->bios)) {
         block_queue_put_back(queue, request);
     } else {
@@ -161,6 +180,8 @@ static void submit(struct bio *bio) {
     unsigned state = irq_save();
 
     block_queue_add(disk->queue, bio);
+    trace(TRACE_BIO_QUEUED, bio->write | bio->cause << 1, bio_frame(bio), bio_start(bio), bio->sectors,
+          disk->queue->length);
     if (plug_depth == 0)
         start_next(disk);
     irq_restore(state);

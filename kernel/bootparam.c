@@ -17,6 +17,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/policy.h"
+#include "mm/trace.h"
 #include "mm/vm.h"
 
 #define LINE_MAX_BYTES 4096u
@@ -167,6 +168,44 @@ static bool word_prepage(const char *value) {
     return set_to_number(value, 0, 1024, &vm_options.prepage);
 }
 
+/* The group whose name is the first @length bytes of @name: its bit; "all": all; 0: there is none. */
+static unsigned trace_group(const char *name, size_t length) {
+    static const char *const names[] = {
+#define X(id, text) text,
+        TRACE_GROUPS(X)
+#undef X
+    };
+    if (length == 3 && strncmp(name, "all", 3) == 0)
+        return TRACE_GROUPS_ALL;
+    for (unsigned i = 0; i < TRACE_GROUP_ALWAYS; i++) {
+        if (strlen(names[i]) == length && strncmp(names[i], name, length) == 0)
+            return 1u << i;
+    }
+    return 0;
+}
+
+/* Names of groups and at most one number, the events of the ring, which is made a power of two. */
+static bool word_trace(const char *value) {
+    unsigned groups = 0, events = 0, size = TRACE_EVENTS_LEAST;
+    for (const char *at = value, *end; *at != '\0'; at = *end == ',' ? end + 1 : end) {
+        unsigned group;
+        for (end = at; *end != '\0' && *end != ','; end++)
+            ;
+        group = trace_group(at, (size_t)(end - at));
+        groups |= group;
+        if (group != 0)
+            continue;
+        if (events != 0 || !parse_number(at, &at, TRACE_EVENTS_LEAST, TRACE_EVENTS_MOST, &events) ||
+            at != end)
+            return strcmp(value, "off") == 0;
+    }
+    while (size < events)
+        size *= 2;
+    vm_options.trace = groups;
+    vm_options.trace_events = events == 0 ? 0 : size;
+    return groups != 0;
+}
+
 static bool word_init(const char *value) {
     if (value[0] != '/')
         return false;
@@ -213,6 +252,8 @@ static const struct boot_word boot_words[] = {
     {"commit", "lazy|strict, default lazy",
      "lazy: refuse only what could never fit; strict: all promises together must fit memory and swap",
      word_commit},
+    {"trace", "off|all|" TRACE_GROUP_NAMES "[,N], default off",
+     "events written to a ring of N in memory, for tools/guest --trace", word_trace},
     {"ata", "dma|pio, default dma", "how disks transfer", word_ata},
     {"root", "NAME, as hda1; default: first partition of type 0x83", "root file system", word_root},
     {"init", "PATH, default /sbin/init", "first program", word_init},

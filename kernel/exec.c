@@ -28,6 +28,7 @@
 #include "mm/heap.h"
 #include "mm/load.h"
 #include "mm/reftrace.h"
+#include "mm/trace.h"
 
 #include <linux/stat.h>
 
@@ -302,6 +303,7 @@ static char *absolute_path(struct process *process, const char *path) {
 static void set_names(struct process *process, const char *path) {
     const char *slash = strrchr(path, '/');
     str_copy(process->name, slash ? slash + 1 : path, sizeof process->name);
+    trace_name(TRACE_EXEC, (uint32_t)process->pid, process->name);
     char *old = process->executable_path;
     process->executable_path = absolute_path(process, path);
     kfree(old);

@@ -16,6 +16,7 @@
 #include "kernel/process.h"
 #include "lib/errno.h"
 #include "lib/log.h"
+#include "mm/trace.h"
 
 #include <linux/signal.h>
 #include <linux/wait.h>
@@ -123,6 +124,8 @@ NORETURN void process_exit_thread(int wait_status) {
         process->exit_status = wait_status;
     clear_tid(self);
     list_remove(&self->siblings);
+    trace(TRACE_EXIT, list_empty(&process->threads), TRACE_NO_FRAME, 0, (uint32_t)process->pid,
+          (uint32_t)process->exit_status);
     if (list_empty(&process->threads)) {
         end_process(process);
     } else {

@@ -19,6 +19,7 @@
 #include "lib/string.h"
 #include "mm/counters.h"
 #include "mm/heap.h"
+#include "mm/trace.h"
 
 #include <asm/ldt.h>
 #include <linux/sched.h>
@@ -145,6 +146,7 @@ static long clone_process(const struct clone_request *request) {
     process_set_parent(child, parent);
     write_tids(child, request);
     count(COUNT_FORKS);
+    trace(TRACE_FORK, 0, TRACE_NO_FRAME, 0, (uint32_t)child->pid, (uint32_t)thread->id);
     int pid = child->pid;
     child->uses_parents_space = request->flags & CLONE_VFORK;
     thread_ready(thread);
@@ -168,6 +170,7 @@ static long clone_thread(const struct clone_request *request) {
     }
     process_adopt_thread(process, thread);
     int id = thread->id;
+    trace(TRACE_FORK, 1, TRACE_NO_FRAME, 0, (uint32_t)process->pid, (uint32_t)id);
     if (request->flags & CLONE_PARENT_SETTID)
         user_write(request->parent_tid, &id, sizeof id);
     if (request->flags & CLONE_CHILD_SETTID)

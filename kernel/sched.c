@@ -27,6 +27,7 @@
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "mm/counters.h"
+#include "mm/trace.h"
 #include "mm/vm.h"
 
 #define SLICE_TICKS 5u
@@ -42,6 +43,7 @@ static bool preempt_wanted;
 
 void sched_init(void) {
     boot_thread.name = "idle";
+    trace_name(TRACE_NAME, thread_trace_id(&boot_thread), boot_thread.name);
     boot_thread.state = THREAD_RUNNING;
     list_init(&boot_thread.link);
     list_init(&boot_thread.timed);
@@ -77,6 +79,8 @@ static void switch_to_next(void) {
     if (next == previous)
         return;
     count(COUNT_CTXT);
+    trace(TRACE_SWITCH, previous->state, TRACE_NO_FRAME, 0, thread_trace_id(next), 0);
+    trace_who = (uint32_t)thread_trace_id(next) << 16;
     thread_current = next;
     if (thread_space(next))
         space_activate(thread_space(next));
@@ -167,6 +171,7 @@ bool sched_wake(struct thread *thread, int result) {
     unsigned irq = irq_save();
     bool asleep = thread->state == THREAD_ASLEEP;
     if (asleep) {
+        trace(TRACE_WAKE, 0, TRACE_NO_FRAME, 0, thread_trace_id(thread), 0);
         thread->wait_result = result;
         thread->wake_tick = 0;
         list_remove(&thread->timed);

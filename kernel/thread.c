@@ -11,6 +11,7 @@
 #include "lib/deferred.h"
 #include "lib/log.h"
 #include "mm/heap.h"
+#include "mm/trace.h"
 #include "mm/vm.h"
 
 struct list threads = LIST_INITIALIZER(threads);
@@ -41,6 +42,10 @@ void thread_destroy(struct thread *thread) {
     kfree(thread);
 }
 
+uint16_t thread_trace_id(const struct thread *thread) {
+    return (uint16_t)(thread->id != 0 ? (unsigned)thread->id : TRACE_KERNEL + thread->kernel_number);
+}
+
 /* Where every kernel thread begins. */
 static void run_kernel_thread(void *argument) {
     struct thread *self = argument;
@@ -53,7 +58,10 @@ struct thread *thread_create_kernel(const char *name, void (*entry)(void *), voi
     struct thread *thread = thread_create();
     if (!thread)
         return NULL;
+    static uint16_t number; /* the boot thread is 0 */
+    thread->kernel_number = ++number;
     thread->name = name;
+    trace_name(TRACE_NAME, thread_trace_id(thread), name);
     thread->entry = entry;
     thread->argument = argument;
     context_init_kernel(&thread->context, thread->stack_top, run_kernel_thread, thread);

@@ -27,6 +27,7 @@ struct thread {
     struct process *process; /* NULL: kernel thread */
     const char *name;        /* of a kernel thread */
     int id;                  /* Linux's tid; 0: kernel thread */
+    uint16_t kernel_number;  /* of kernel threads, for the trace */
     void *stack_top;         /* kernel stack; NULL: the boot stack */
     void (*entry)(void *);   /* of a kernel thread */
     void *argument;
@@ -62,6 +63,9 @@ struct thread {
 };
 
 extern struct thread *thread_current;
+
+/* What the trace calls the thread. */
+uint16_t thread_trace_id(const struct thread *thread);
 extern struct list threads; /* all of them */
 
 /* Ready to run; NULL: no memory. May sleep. @entry may return, which ends the thread. */

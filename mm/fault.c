@@ -43,6 +43,7 @@
 #include "mm/reftrace.h"
 #include "mm/scope.h"
 #include "mm/space.h"
+#include "mm/trace.h"
 #include "mm/vm.h"
 
 /* What an attempt found out. */
@@ -124,6 +125,11 @@ static enum step wait_for_page(struct fault *fault, struct frame *page) {
 }
 
 static STOP_POINT void fault_wait(struct fault *fault, enum step step) {
+    enum { WHY_FRAMES = 1, WHY_PAGE, WHY_SLEPT };
+    unsigned why = step == STEP_WAIT_FRAMES ? WHY_FRAMES : step == STEP_WAIT_PAGE ? WHY_PAGE : WHY_SLEPT;
+
+    trace(TRACE_FAULT_WAIT, why, why == WHY_PAGE ? frame_number(fault->page) : TRACE_NO_FRAME, fault->address,
+          (uint32_t)fault->space->owner_pid, 0);
     if (step == STEP_WAIT_FRAMES)
         frames_wait(USE_USER); /* its result does not matter: the loop looks again, and sees a kill */
     else if (step == STEP_WAIT_PAGE && fault->page->state == FRAME_BUSY)
@@ -214,6 +220,7 @@ static STOP_POINT enum step fault_new_anon(struct fault *fault, struct frame *so
         if (fault->mapped)
             frame_unmap_one(source, fault->space, fault->address);
         fault->mapped = 0;
+        trace(TRACE_COPY, 0, frame_number(frame), fault->address, frame_number(source), 0);
     }
     note(fault, source == NULL ? ZERO : COPY);
     if (source != NULL && fault->set->traced && source->set == fault->set && source->state == FRAME_ACTIVE) {
@@ -411,6 +418,8 @@ static STOP_POINT enum fault_result fault_finish(struct fault *fault) {
     } else {
         fault->space->faults.minor++;
     }
+    trace(TRACE_FAULT_END, fault->kind | fault->major << 4, TRACE_NO_FRAME, fault->address,
+          (uint32_t)fault->space->owner_pid, 0);
     return FAULT_OK;
 }
 
@@ -419,6 +428,7 @@ enum fault_result vm_fault(struct space *space, vaddr_t address, enum fault_acce
 
     may_sleep();
     count(COUNT_PGFAULT);
+    trace(TRACE_FAULT_BEGIN, access, TRACE_NO_FRAME, address, (uint32_t)space->owner_pid, 0);
     scope_make_room(space);
     for (;;) {
         enum step step = fault_attempt(&fault);
@@ -429,6 +439,8 @@ enum fault_result vm_fault(struct space *space, vaddr_t address, enum fault_acce
             step = refuse(&fault, FAULT_KILLED);
         if (step == STEP_REFUSED) {
             count(COUNT_FAULT_BAD);
+            trace(TRACE_FAULT_END, 8 + fault.result, TRACE_NO_FRAME, fault.address,
+                  (uint32_t)space->owner_pid, 0);
             return fault.result;
         }
         fault_wait(&fault, step);

@@ -23,6 +23,7 @@
 #include "mm/object.h"
 #include "mm/pageout.h"
 #include "mm/policy.h"
+#include "mm/trace.h"
 
 #define RESERVE_PAGEOUT 4u
 #define RESERVE_KERNEL  8u
@@ -100,9 +101,21 @@ static void state_enter(struct frame *frame, enum frame_state state) {
         list_add_tail(&state_lists[state], &frame->link);
 }
 
+static void trace_state(const struct frame *frame, unsigned from) {
+    uint32_t flags; /* owner, modified, io_write, prefetched */
+
+    __builtin_memcpy(&flags, &frame->owner, sizeof(flags)); /* in line, which freestanding memcpy is not */
+    trace_put(TRACE_FRAME | (from | (unsigned)frame->state << 4) << 8, frame_number(frame), frame->index,
+              (uint32_t)(uintptr_t)frame->anon, flags);
+}
+
 static void state_change(struct frame *frame, enum frame_state state) {
+    unsigned from = frame->state;
+
     state_leave(frame);
     state_enter(frame, state);
+    if (trace_on(TRACE_FRAME))
+        trace_state(frame, from);
 }
 
 /* Somebody may now find a frame: those who sleep for one look again. */
@@ -304,11 +317,14 @@ void frame_pin(struct frame *frame) {
     hold(frame);
     frame->referenced = true;
     frame->pins++;
+    trace(TRACE_PIN, 0, frame_number(frame), 0, frame->pins, frame->locks);
 }
 
 void frame_unpin(struct frame *frame) {
     ASSERT(frame->state == FRAME_PINNED && frame->pins > 0);
-    if (--frame->pins > 0)
+    frame->pins--;
+    trace(TRACE_UNPIN, 0, frame_number(frame), 0, frame->pins, frame->locks);
+    if (frame->pins > 0)
         return;
     let_go(frame);
     wake_all(&frame->waiters);
@@ -319,11 +335,13 @@ void frame_unpin(struct frame *frame) {
 void frame_lock(struct frame *frame) {
     hold(frame);
     frame->locks++;
+    trace(TRACE_PIN, 0, frame_number(frame), 0, frame->pins, frame->locks);
 }
 
 void frame_unlock(struct frame *frame) {
     ASSERT(frame->state == FRAME_PINNED && frame->locks > 0);
     frame->locks--;
+    trace(TRACE_UNPIN, 0, frame_number(frame), 0, frame->pins, frame->locks);
     let_go(frame);
 }
 

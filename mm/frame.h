@@ -56,12 +56,12 @@ struct mapping {
 struct frame {
     struct list link; /* the list of its state; of ACTIVE frames: the policy's */
     uint8_t state;    /* enum frame_state */
-    uint8_t owner;    /* enum frame_owner */
-    bool referenced;  /* folded in from page tables, or set by the kernel's own accesses */
+    uint8_t owner;    /* enum frame_owner; this and the next three: the trace's flags */
     bool modified;    /* differs from its backing store (see also the PTEs while it is mapped) */
-    bool pageable;    /* part of the pageable pool (boot word frames=), not the kernel's share */
     bool io_write;    /* while BUSY: being written, so the contents are valid */
     bool prefetched;  /* brought in by read-ahead and not used yet */
+    bool referenced;  /* folded in from page tables, or set by the kernel's own accesses */
+    bool pageable;    /* part of the pageable pool (boot word frames=), not the kernel's share */
     bool resume;      /* while BUSY with a write: back to ACTIVE afterwards, not into the pool */
     uint8_t sectors;  /* modified sectors, a bit each, of a block device's page (mm/devpager.c) */
     uint8_t io_parts; /* while BUSY: transfers outstanding */

@@ -35,6 +35,7 @@
 #include "mm/policy.h"
 #include "mm/scope.h"
 #include "mm/swap.h"
+#include "mm/trace.h"
 #include "mm/vm.h"
 
 #define IDLE_TICKS 3u /* without a fault, before pages are written early */
@@ -146,6 +147,7 @@ static unsigned evict_batch(void) {
 
     while (evicted < pageout.batch && evict_one())
         evicted++;
+    trace(TRACE_DAEMON_EVICTED, 0, TRACE_NO_FRAME, counters[COUNT_PGSCAN], frames_available(), evicted);
     return evicted;
 }
 
@@ -278,6 +280,7 @@ static void fill_pool(void) {
     pfn_t evicted = 0;
 
     count(COUNT_DAEMON_WAKE);
+    trace(TRACE_DAEMON_WAKE, 0, TRACE_NO_FRAME, counters[COUNT_PGSCAN], frames_available(), high_mark());
     while (frames_available() < high_mark()) {
         if (!fill_pool_round(&evicted) || evicted > 2 * frame_count(FRAME_ACTIVE) + pageout.batch) {
             out_of_memory();
@@ -287,6 +290,7 @@ static void fill_pool(void) {
             evicted = 0;
         gained = frames_gained();
     }
+    trace(TRACE_DAEMON_DONE, 0, TRACE_NO_FRAME, counters[COUNT_PGSCAN], frames_available(), high_mark());
     pageout.stuck_since = 0;
 }
 
@@ -361,6 +365,7 @@ static void set_marks(void) {
     /* Below the reserve programs wait for the daemon: it must not think that all is well there. */
     pageout.low = MAX(MIN(pageout.low, pageable / 2), frames_reserved() + 1);
     pageout.high = MAX(MIN(pageout.high, pageable / 2), pageout.low + 1);
+    trace_tell_marks(pageout.low, pageout.high);
     klog("mm: pool: low mark %u, high mark %u frames", pageout.low, pageout.high);
 }
 

@@ -14,6 +14,7 @@
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/space.h"
+#include "mm/trace.h"
 
 bool frame_mapped(const struct frame *frame) {
     return frame->map.space != NULL;
@@ -25,6 +26,14 @@ static void fold(struct frame *frame, unsigned bits) {
         frame->referenced = true;
     if (bits & PMAP_MODIFIED)
         frame->modified = true;
+}
+
+/* Removes the entry of a mapping, which stays in the list. */
+static void remove_entry(struct frame *frame, struct space *space, vaddr_t address) {
+    unsigned bits = pmap_remove(&space->pmap, address);
+
+    fold(frame, bits);
+    trace(TRACE_UNMAP, bits, frame_number(frame), address, (uint32_t)space->owner_pid, 0);
 }
 
 /*
@@ -46,6 +55,7 @@ int frame_map(struct frame *frame, struct space *space, vaddr_t address, unsigne
         frame->map.next = more;
     }
     pmap_enter(&space->pmap, address, frame_number(frame), bits);
+    trace(TRACE_MAP, bits, frame_number(frame), address, (uint32_t)space->owner_pid, 0);
     return 0;
 }
 
@@ -82,7 +92,7 @@ static void drop_first(struct frame *frame) {
 void frame_unmap_one(struct frame *frame, struct space *space, vaddr_t address) {
     struct mapping *mapping = &frame->map;
 
-    fold(frame, pmap_remove(&space->pmap, address));
+    remove_entry(frame, space, address);
     if (mapping->space == space && mapping->address == address) {
         drop_first(frame);
         return;
@@ -103,7 +113,7 @@ void frame_unmap_one(struct frame *frame, struct space *space, vaddr_t address) 
 
 void frame_unmap_all(struct frame *frame) {
     while (frame_mapped(frame)) {
-        fold(frame, pmap_remove(&frame->map.space->pmap, frame->map.address));
+        remove_entry(frame, frame->map.space, frame->map.address);
         drop_first(frame);
     }
 }
@@ -121,13 +131,23 @@ bool frame_test_referenced(struct frame *frame) {
     bool referenced = frame->referenced;
 
     frame->referenced = false;
-    return (clear_in_all(frame, PMAP_REFERENCED) & PMAP_REFERENCED) || referenced;
+    if (clear_in_all(frame, PMAP_REFERENCED) & PMAP_REFERENCED)
+        referenced = true;
+    if (referenced)
+        trace(TRACE_REFERENCED, 0, frame_number(frame), 0, (uint32_t)(uintptr_t)frame->anon, 0);
+    return referenced;
 }
 
 bool frame_test_modified(struct frame *frame) {
-    if (frame_mapped(frame))
-        for (struct mapping *m = &frame->map; m != NULL; m = m->next)
-            fold(frame, pmap_query(&m->space->pmap, m->address, NULL) & PMAP_MODIFIED);
+    if (frame->modified || !frame_mapped(frame))
+        return frame->modified;
+    for (struct mapping *m = &frame->map; m != NULL; m = m->next) {
+        unsigned bits = pmap_query(&m->space->pmap, m->address, NULL) & PMAP_MODIFIED;
+
+        fold(frame, bits);
+        if (bits)
+            trace(TRACE_DIRTIED, 0, frame_number(frame), m->address, (uint32_t)m->space->owner_pid, 0);
+    }
     return frame->modified;
 }
 

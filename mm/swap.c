@@ -26,6 +26,7 @@
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/object.h"
+#include "mm/trace.h"
 #include "mm/vm.h"
 
 #define SWAP_MAGIC         "SWAPSPACE2"
@@ -120,8 +121,10 @@ static unsigned slots_alloc(unsigned want, slot_t *first) {
     for (unsigned i = 0; i < got; i++)
         set_used(*first + i);
     took(got);
-    if (got > 0)
+    if (got > 0) {
         swap.next = *first + got;
+        trace(TRACE_SLOT_ALLOC, 0, TRACE_NO_FRAME, *first, got, swap.free);
+    }
     return got;
 }
 
@@ -153,6 +156,7 @@ slot_t swap_reserve_run(slot_t slots) {
         set_used(first + i);
     took(slots);
     swap.next = first + slots;
+    trace(TRACE_SLOT_ALLOC, 0, TRACE_NO_FRAME, first, slots, swap.free);
     return first;
 }
 
@@ -179,6 +183,7 @@ void swap_free(slot_t slot) {
     }
     swap.map[slot / 32] &= ~(1u << (slot % 32));
     swap.free++;
+    trace(TRACE_SLOT_FREE, 0, TRACE_NO_FRAME, slot, 1, swap.free);
 }
 
 void swap_mark_bad(slot_t slot, bool in_run) {
@@ -370,6 +375,7 @@ static int swap_open(const struct swap_header *header, struct block_device *part
     swap.free = swap.least_free = swap.usable;
     swap.next = 1;
     swap.device = partition;
+    trace_tell_swap(slots, partition->start, &swap.free);
     klog("swap: %u slots on %s%s", swap.usable, partition->name, swap.checksums ? ", with checksums" : "");
     return 0;
 }

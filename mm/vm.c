@@ -9,6 +9,7 @@
 #include "mm/pageout.h"
 #include "mm/policy.h"
 #include "mm/scope.h"
+#include "mm/trace.h"
 
 struct vm_options vm_options = {
     .policy = "clock",
@@ -26,10 +27,12 @@ void vm_init(void) {
         policy = &policy_clock;
     }
     heap_init();
+    trace_init(vm_options.trace, vm_options.trace_events);
     frame_init(vm_options.frames);
     if (set_start(&set_global, policy, 0) != 0)
         panic("no memory for the policy %s", policy->name);
     list_add_tail(&sets, &set_global.link);
+    trace_tell_frames();
 }
 
 void vm_start(void) {

@@ -20,9 +20,11 @@ struct vm_options {
     unsigned check; /* check=: 0 never, 1 at shutdown, n>1: also every n ticks; checksums if > 0 */
     enum { LOAD_FILE, LOAD_SWAP, LOAD_FILE_SWAP } load; /* load=: mm/load.c */
     bool swap_static;                                   /* swap=static|dynamic */
-    bool commit_strict; /* commit=strict|lazy: refuse mappings that memory and swap could not hold */
-    unsigned prepage;   /* prepage=: pages of each segment read at exec */
-    bool early_clean;   /* clean=idle|off */
+    bool commit_strict;    /* commit=strict|lazy: refuse mappings that memory and swap could not hold */
+    unsigned prepage;      /* prepage=: pages of each segment read at exec */
+    bool early_clean;      /* clean=idle|off */
+    unsigned trace;        /* trace=: groups (mm/trace.h), a bit each */
+    unsigned trace_events; /* … and events of the ring, a power of two; 0: as usual */
 };
 extern struct vm_options vm_options;
 

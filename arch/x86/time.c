@@ -72,6 +72,11 @@ uint64_t time_cycles(void) {
     return cpu.tsc ? read_tsc() : time_nanoseconds();
 }
 
+void time_cycle_rate(uint64_t *first, uint32_t *factor) {
+    *first = first_cycle;
+    *factor = cpu.tsc ? scale : 0;
+}
+
 uint32_t time_boot_epoch(void) {
     return boot_epoch;
 }

@@ -9,6 +9,8 @@
 uint64_t time_ticks(void);       /* timer ticks since boot */
 uint64_t time_nanoseconds(void); /* since boot, monotonic, finer than a tick (TSC calibrated on the PIT) */
 uint64_t time_cycles(void);      /* time-stamp counter, or nanoseconds where there is none */
-uint32_t time_boot_epoch(void);  /* seconds since 1970 at boot, from the CMOS clock */
+/* Nanoseconds since boot = (time_cycles() - *@first) * *@scale / 2^22; *@scale 0: cycles are nanoseconds. */
+void time_cycle_rate(uint64_t *first, uint32_t *scale);
+uint32_t time_boot_epoch(void); /* seconds since 1970 at boot, from the CMOS clock */
 
 #endif

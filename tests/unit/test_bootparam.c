@@ -8,6 +8,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/policy.h"
+#include "mm/trace.h"
 #include "mm/vm.h"
 
 #include <check.h>
@@ -49,6 +50,30 @@ static void assert_refused(const char *line, const char *word) {
     ck_assert_msg(complaints == 1, "%s: %u complaints", line, complaints);
     ck_assert_msg(strstr(last_complaint, word) != NULL, "%s: complaint is: %s", line, last_complaint);
 }
+
+START_TEST(groups_of_the_trace) {
+    setup();
+    parse("trace=all");
+    ck_assert_uint_eq(vm_options.trace, TRACE_GROUPS_ALL);
+    ck_assert_uint_eq(vm_options.trace_events, 0);
+    parse("trace=fault,disk,5000");
+    ck_assert_uint_eq(vm_options.trace, 1u << TRACE_GROUP_FAULT | 1u << TRACE_GROUP_DISK);
+    ck_assert_uint_eq(vm_options.trace_events, 8192);
+    parse("trace=256,page");
+    ck_assert_uint_eq(vm_options.trace, 1u << TRACE_GROUP_PAGE);
+    ck_assert_uint_eq(vm_options.trace_events, 256);
+    setup();
+    parse("trace=off");
+    ck_assert_uint_eq(vm_options.trace, 0);
+    assert_refused("trace=", "trace");
+    assert_refused("trace=faults", "trace=faults");
+    assert_refused("trace=always", "trace=always");
+    assert_refused("trace=all,1", "trace");
+    assert_refused("trace=all,300,300", "trace");
+    assert_refused("trace=512", "trace=512");
+    ck_assert_uint_eq(vm_options.trace, 0);
+}
+END_TEST
 
 START_TEST(nothing_is_asked_for) {
     parse("");
@@ -284,6 +309,7 @@ static Suite *bootparam_suite(void) {
     suite_add_tcase(suite, tests);
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, nothing_is_asked_for);
+    tcase_add_test(tests, groups_of_the_trace);
     tcase_add_test(tests, every_word);
     tcase_add_test(tests, the_last_of_two_counts);
     tcase_add_test(tests, bad_words_are_named);

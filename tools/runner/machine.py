@@ -17,6 +17,7 @@ import threading
 import time
 
 from .outcome import Outcome, Trouble, QEMU_KERNEL_DONE, QEMU_KERNEL_PANIC
+from .trace import Drain, SharedMemory, size_in_bytes
 from .words import boot_words, kernel_line
 
 KERNEL_BASE = 0xC0000000
@@ -122,6 +123,10 @@ class Machine:
                  log: pathlib.Path, work: pathlib.Path):
         self.root, self.options, self.image, self.log, self.work = root, options, image, log, work
         self.errors = work / "qemu.err"
+        self.memory: SharedMemory | None = None
+        if options.trace or options.ram:
+            ram = pathlib.Path(options.ram).absolute() if options.ram else None
+            self.memory = SharedMemory(size_in_bytes(options.mem), ram)
         self.kernel = keep_kernel(root, work)
 
     def command(self) -> list[str]:
@@ -138,7 +143,9 @@ class Machine:
         drive = f"file={file},format=raw,if=ide,index=0,media=disk,cache=unsafe"
         if options.iops:
             drive += f",throttling.iops-total={options.iops}"
-        command = ["qemu-system-i386", "-machine", "pc", "-accel", accelerator, "-cpu", options.cpu]
+        machine = "pc,memory-backend=ram" if self.memory else "pc"
+        command = ["qemu-system-i386", "-machine", machine, "-accel", accelerator, "-cpu", options.cpu]
+        command += self.memory.arguments() if self.memory else []
         command += ["-m", options.mem, "-display", display, "-nic", "none", "-no-reboot"]
         command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-drive", drive]
         command += ["-qmp", f"unix:{comma(self.work / 'qmp')},server=on,wait=off"]
@@ -166,6 +173,17 @@ class Machine:
         command = self.command()
         if self.options.verbose:
             sys.stderr.write(f"guest: {shlex.join(command)}\n")
+        drain = Drain(self.memory, pathlib.Path(self.options.trace)) if self.options.trace else None
+        try:
+            outcome = self._run(command)
+        finally:
+            if self.memory:
+                self.memory.close()
+        if drain:
+            drain.stop()
+        return outcome
+
+    def _run(self, command: list[str]) -> Outcome:
         with open(self.errors, "wb") as errors:
             started = time.monotonic()
             if self.options.interactive:

@@ -30,6 +30,8 @@ def boot_words(options: argparse.Namespace) -> list[str]:
         words.append(f"frames={options.frames}")
     for text in options.append:
         words += shlex.split(text)
+    if options.trace and not any(word.startswith("trace=") for word in words):
+        words.append("trace=all")
     if len(options.command) > MOST_ARGUMENTS:
         raise Trouble(f"a command of {len(options.command)} words, {MOST_ARGUMENTS} are possible")
     if options.command:

@@ -1,0 +1,184 @@
+/*
+ * The trace's ring and its header: see mm/trace.h.
+ *
+ * A writer takes a place by one atomic addition, so that an interrupt handler that comes between takes the
+ * next one, and writes the sequence number last: a reader that finds another number there looks again later.
+ * That is all the agreement there is; nothing is locked and no interrupt is held off.
+ *
+ * Source: the per-processor buffers of Linux's ftrace and of LTTng (Desnoyers and Dagenais, "The LTTng tracer",
+ * Linux Symposium 2006), reduced to one processor and a reader that never holds up the writer.
+ */
+#include "mm/trace.h"
+
+#include "arch/x86/machine.h"
+#include "arch/x86/memory.h"
+#include "arch/x86/time.h"
+#include "lib/log.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "mm/counters.h"
+#include "mm/frame.h"
+#include "mm/policy.h"
+
+_Static_assert(sizeof(struct trace_event) == 32, "the format says so");
+_Static_assert(sizeof(struct trace_header) == TRACE_HEADER_BYTES, "the format says so");
+_Static_assert(offsetof(struct trace_header, text) == 160, "the format says so");
+
+uint32_t trace_enabled;
+uint32_t trace_who = TRACE_KERNEL << 16;
+struct trace_header trace_header __attribute__((aligned(PAGE_SIZE)));
+
+static struct trace_event small_ring[TRACE_EVENTS_LEAST];
+static struct trace_event *ring = small_ring;
+static uint32_t ring_mask = TRACE_EVENTS_LEAST - 1;
+
+void trace_put(unsigned kind_and_detail, uint32_t frame, uint32_t address, uint32_t a, uint32_t b) {
+    uint32_t place = __atomic_fetch_add(&trace_header.head, 1, __ATOMIC_RELAXED);
+    struct trace_event *event = &ring[place & ring_mask];
+
+    event->time = time_cycles();
+    event->kind_detail_who = kind_and_detail | trace_who;
+    event->frame = frame;
+    event->address = address;
+    event->a = a;
+    event->b = b;
+    __atomic_store_n(&event->sequence, place + 1, __ATOMIC_RELEASE);
+}
+
+void trace_name(enum trace_kind kind, uint32_t subject, const char *name) {
+    uint32_t text[3] = {0};
+
+    if (!trace_on(kind))
+        return;
+    memcpy(text, name, strnlen(name, sizeof(text)));
+    trace_put(kind, subject, text[0], text[1], text[2]);
+}
+
+/* --- the header --- */
+
+static void PRINTF_LIKE(1, 2) tell(const char *format, ...) {
+    struct trace_header *header = &trace_header;
+    size_t room = sizeof(header->text) - header->text_bytes;
+    va_list values;
+
+    va_start(values, format);
+    size_t length = (size_t)print_to_v(header->text + header->text_bytes, room, format, values);
+    va_end(values);
+    ASSERT(length < room); /* else TRACE_HEADER_BYTES is too small for the names */
+    header->text_bytes += (uint32_t)length;
+}
+
+static void tell_names(void) {
+#define X(id, group, name, detail, frame, address, a, b)                                                     \
+    tell("kind " #group " %s %s %s %s %s %s\n", name, detail, frame, address, a, b);
+    TRACE_KINDS(X)
+#undef X
+    for (unsigned c = 0; c < COUNT_TOTAL; c++)
+        tell("counter %s\n", counter_names[c]);
+}
+
+void trace_init(unsigned groups, uint32_t events) {
+    struct trace_header *header = &trace_header;
+
+    if (groups == 0)
+        events = TRACE_EVENTS_LEAST;
+    else if (events == 0)
+        events = TRACE_EVENTS;
+    ASSERT((events & (events - 1)) == 0);
+    if (groups != 0)
+        ring = machine_boot_alloc(events * sizeof(*ring));
+    ring_mask = events - 1;
+    header->ring = pointer_to_phys(ring);
+    header->version = TRACE_VERSION;
+    header->header_bytes = TRACE_HEADER_BYTES;
+    header->event_bytes = sizeof(*ring);
+    header->events = events;
+    header->self = pointer_to_phys(header);
+    header->groups = trace_enabled = groups | 1u << TRACE_GROUP_ALWAYS;
+    header->written = ~0u;
+    time_cycle_rate(&header->cycle_first, &header->cycle_scale);
+    header->page_bytes = PAGE_SIZE;
+    header->counters = pointer_to_phys(counters);
+    header->counters_total = COUNT_TOTAL;
+    tell_names();
+    /* Last, so that a reader that looks for it finds the rest filled in. */
+    memcpy(header->magic, TRACE_MAGIC, sizeof(header->magic));
+    if (groups != 0)
+        klog("trace: %u events at 0x%08x", events, (unsigned)header->self);
+}
+
+/* The frame table in runs of frames in one state: what later events change. */
+static void put_frames(void) {
+    for (pfn_t first = 0, next; first < frame_total; first = next) {
+        const struct frame *frame = &frame_table[first];
+
+        for (next = first + 1; next < frame_total; next++)
+            if (frame_table[next].state != frame->state || frame_table[next].pageable != frame->pageable)
+                break;
+        trace(TRACE_FRAMES, frame->state, first, 0, next - first, frame->pageable);
+    }
+}
+
+void trace_tell_frames(void) {
+    struct trace_header *header = &trace_header;
+
+    header->frames = frame_total;
+    header->frames_pageable = frames_pageable();
+    header->frame_table = pointer_to_phys(frame_table);
+    header->layout = (struct trace_layout){
+        .bytes = sizeof(struct frame),
+        .state = offsetof(struct frame, state),
+        .owner = offsetof(struct frame, owner),
+        .referenced = offsetof(struct frame, referenced),
+        .modified = offsetof(struct frame, modified),
+        .pins = offsetof(struct frame, pins),
+        .pointer = offsetof(struct frame, anon),
+        .index = offsetof(struct frame, index),
+        .pageable = offsetof(struct frame, pageable),
+    };
+    header->hand = pointer_to_phys(&set_global.hand);
+    put_frames();
+}
+
+void trace_tell_marks(uint32_t low, uint32_t high) {
+    trace_header.pool_low = low;
+    trace_header.pool_high = high;
+    trace(TRACE_POOL_MARKS, 0, TRACE_NO_FRAME, 0, low, high);
+}
+
+void trace_tell_swap(uint32_t slots, uint32_t first_sector, const uint32_t *free) {
+    trace_header.swap_slots = slots;
+    trace_header.swap_first_sector = first_sector;
+    trace_header.swap_free = pointer_to_phys(free);
+}
+
+/* --- for panic --- */
+
+const char *trace_kind_name(unsigned kind) {
+    static const char *const names[TRACE_KIND_TOTAL] = {
+#define X(id, group, name, ...) [TRACE_##id] = name,
+        TRACE_KINDS(X)
+#undef X
+    };
+
+    return kind < TRACE_KIND_TOTAL ? names[kind] : "?";
+}
+
+void trace_recent(uint16_t who, unsigned most, void (*emit)(const struct trace_event *event)) {
+    uint32_t head, first;
+
+    if (most == 0)
+        return;
+    head = first = trace_header.head;
+    for (unsigned found = 0; first != 0 && head - first <= ring_mask && found < most; first--) {
+        const struct trace_event *event = &ring[(first - 1) & ring_mask];
+
+        found += event->sequence == first && (who == 0 || event->who == who);
+    }
+    for (; first != head; first++) {
+        const struct trace_event *event = &ring[first & ring_mask];
+
+        if (event->sequence == first + 1 && (who == 0 || event->who == who))
+            emit(event);
+    }
+}
