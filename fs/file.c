@@ -137,7 +137,7 @@ static int check_open(const struct vnode *vnode, unsigned flags, bool made) {
         return -ENXIO;
     if (flags & O_DIRECT && !direct_possible(vnode))
         return -EINVAL;
-    return 0;
+    return may_write(flags) && vnode->running > 0 ? -ETXTBSY : 0;
 }
 
 int file_open(struct vnode *start, const char *path, unsigned flags, unsigned mode, struct file **file) {
@@ -173,6 +173,8 @@ int file_open_vnode(struct vnode *vnode, unsigned flags, struct file **made) {
     file->flags = flags & ~(unsigned)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC);
     if (vnode->operations->opened && !(flags & O_PATH))
         vnode->operations->opened(vnode, may_read(flags), may_write(flags));
+    if (may_write(flags))
+        vnode->writing_files++;
     *made = file;
     return 0;
 }
@@ -188,6 +190,8 @@ void file_unref(struct file *file) {
     struct vnode *vnode = file->vnode;
     if (vnode->operations->closed && !(file->flags & O_PATH))
         vnode->operations->closed(vnode, may_read(file->flags), may_write(file->flags));
+    if (may_write(file->flags))
+        vnode->writing_files--;
     kfree(file);
     vnode_unref(vnode);
 }

@@ -143,6 +143,23 @@ int vnode_get_attributes(struct vnode *vnode, struct vnode_attributes *attribute
     return vnode->operations->get_attributes ? vnode->operations->get_attributes(vnode, attributes) : 0;
 }
 
+int vnode_run_begin(struct vnode *vnode) {
+    if (vnode->writing_files > 0)
+        return -ETXTBSY;
+    vnode->running++;
+    return 0;
+}
+
+void vnode_run_share(struct vnode *vnode) {
+    ASSERT(vnode->running > 0);
+    vnode->running++;
+}
+
+void vnode_run_end(struct vnode *vnode) {
+    ASSERT(vnode->running > 0);
+    vnode->running--;
+}
+
 int vnode_set_attributes(struct vnode *vnode, const struct vnode_attributes *attributes, unsigned which) {
     ASSERT(!(which & SET_SIZE)); /* vnode_truncate() */
     return vnode->operations->set_attributes ? vnode->operations->set_attributes(vnode, attributes, which)

@@ -113,7 +113,19 @@ struct vnode {
     pgoff_t readahead_next;    /* the page a sequential reader would ask for next */
     pgoff_t readahead_end;     /* pages before this one have been asked for already */
     unsigned readahead_window; /* pages; 0: not sequential */
+
+    /* Nobody writes to a program that runs, and nobody runs what is being written: -ETXTBSY. */
+    unsigned running;       /* processes whose program it is */
+    unsigned writing_files; /* open for writing */
 };
+
+/*
+ * A program about to run: its text cannot be written from now on. 0 or -ETXTBSY. vnode_run_share: one process
+ * more runs it. Each is undone by vnode_run_end. References are the caller's.
+ */
+int vnode_run_begin(struct vnode *vnode);
+void vnode_run_share(struct vnode *vnode);
+void vnode_run_end(struct vnode *vnode);
 
 /*
  * The turn to change a file's size or write to it. Not a lock that a fault could want, so user memory may be

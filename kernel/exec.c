@@ -58,8 +58,18 @@ static int open_executable(const char *path, struct vnode **found) {
         vnode_unref(vnode);
         return -EACCES;
     }
+    error = vnode_run_begin(vnode);
+    if (error)
+        vnode_unref(vnode);
     *found = vnode;
-    return 0;
+    return error;
+}
+
+static void close_executable(struct vnode *vnode) {
+    if (!vnode)
+        return;
+    vnode_run_end(vnode);
+    vnode_unref(vnode);
 }
 
 /* Opens @path in place of what the image refers to now, and reads its first page. */
@@ -68,8 +78,7 @@ static int image_open(struct image *image, const char *path) {
     int error = open_executable(path, &vnode);
     if (error)
         return error;
-    if (image->vnode)
-        vnode_unref(image->vnode);
+    close_executable(image->vnode);
     image->vnode = vnode;
     long bytes = vnode_read_kernel(vnode, image->page, PAGE_SIZE, 0);
     if (bytes < 0)
@@ -334,8 +343,7 @@ static void commit(struct image *image, const char *path) {
     set_names(process, path);
     switch_space(process);
     process_release_vfork(process);
-    if (old_executable)
-        vnode_unref(old_executable);
+    close_executable(old_executable);
 }
 
 /* --- both entrances --- */
@@ -392,8 +400,7 @@ static int exec_from(const char *path, const struct exec_source *source, struct 
     int error = image->page ? exec_image(image, path, source, frame) : -ENOMEM;
     strings_free(&image->strings);
     kpage_free(image->page);
-    if (image->vnode)
-        vnode_unref(image->vnode);
+    close_executable(image->vnode);
     kfree(image);
     count(COUNT_EXECS);
     count_add(COUNT_EXEC_US, (uint32_t)((time_nanoseconds() - start) / 1000));

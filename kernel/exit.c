@@ -39,8 +39,10 @@ static void release_files(struct process *process) {
     process->cwd = process->executable = NULL;
     if (cwd)
         vnode_unref(cwd);
-    if (executable)
+    if (executable) {
+        vnode_run_end(executable);
         vnode_unref(executable);
+    }
 }
 
 /* Init waits for whoever has no other parent. */

@@ -42,8 +42,10 @@ static void copy_files(struct process *child, const struct process *parent) {
     child->cwd = parent->cwd;
     vnode_ref(child->cwd);
     child->executable = parent->executable;
-    if (child->executable)
+    if (child->executable) {
         vnode_ref(child->executable);
+        vnode_run_share(child->executable);
+    }
 }
 
 /* What is plain data. Pending signals, times and timers begin anew. */

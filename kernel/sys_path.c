@@ -353,6 +353,8 @@ long sys_truncate64(vaddr_t user_path, uint64_t size) {
         return error;
     if (S_ISDIR(vnode->mode))
         error = -EISDIR;
+    else if (vnode->running > 0)
+        error = -ETXTBSY;
     else
         error = !vnode->has_pages || (int64_t)size < 0 ? -EINVAL : vnode_truncate(vnode, size);
     vnode_unref(vnode);

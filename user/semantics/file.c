@@ -255,6 +255,14 @@ static void direct(void) {
     fact_call("direct write from read-only memory", pwrite(past, buffer, PAGE, 0));
 }
 
+static void running_program(void) {
+    static const char self[] = "/proc/self/exe";
+    fact_call("a program that runs, opened for writing", open(self, O_RDWR));
+    fact_call("opened to be emptied", open(self, O_WRONLY | O_TRUNC));
+    fact_call("truncated", truncate(self, 0));
+    fact_true("opened for reading", open(self, O_RDONLY) >= 0);
+}
+
 static const struct group groups[] = {
     {"one cache", one_cache},
     {"private mappings", private_view},
@@ -271,5 +279,6 @@ static const struct group groups[] = {
     {"moving", moving},
     {"other processes", other_processes},
     {"O_DIRECT", direct},
+    {"programs that run", running_program},
 };
 THEME(file, "mapped files: one cache, the end, truncation, names, O_DIRECT", groups);
