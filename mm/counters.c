@@ -20,6 +20,7 @@
 
 #include "mm/anon.h"
 #include "mm/frame.h"
+#include "mm/heap.h"
 #include "mm/object.h"
 #include "mm/swap.h"
 
@@ -44,6 +45,7 @@ void counters_for_each(void (*emit)(const char *name, uint32_t value, void *data
     emit("nr_pageable", frames_pageable(), data);
     emit("nr_file_pages", object_pages_resident, data);
     emit("nr_anons", anon_count, data);
+    emit("nr_heap_bytes", heap_bytes, data);
     emit("nr_swap_total", swap_total(), data);
     emit("nr_swap_free", swap_free_slots(), data);
     emit("nr_swap_peak", swap_peak(), data);

@@ -30,6 +30,8 @@ struct free_block {
     uint8_t poison[];
 };
 
+size_t heap_bytes;
+
 static struct list partial[CLASSES]; /* frames with a free block, by `siblings` */
 
 void heap_init(void) {
@@ -122,12 +124,14 @@ static void *block_alloc(unsigned class) {
     if (vm_options.check)
         check_poison(block, class_bytes[class]);
     memset(block, 0, class_bytes[class]);
+    heap_bytes += class_bytes[class];
     return block;
 }
 
 static void block_free(struct frame *frame, void *freed) {
     struct free_block *block = freed;
 
+    heap_bytes -= class_bytes[frame->index];
     ASSERT(frame->index < CLASSES && frame->pins > 0);
     ASSERT(((uintptr_t)freed & PAGE_MASK) % class_bytes[frame->index] == 0);
     if (frame->heap_free == NULL)

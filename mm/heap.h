@@ -21,6 +21,9 @@ void *kpage_alloc(void);
 void *kpage_alloc_try(void);
 void kpage_free(void *page); /* NULL is allowed */
 
+/* Bytes in blocks that are in use; whole pages are KERNEL frames and counted as such. */
+extern size_t heap_bytes;
+
 void heap_init(void);
 
 #endif
