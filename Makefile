@@ -97,7 +97,8 @@ kernel_objects := $(patsubst %.c,build/obj/%.o,$(filter %.c,$(kernel_sources))) 
 user_c      := $(patsubst user/%.c,%,$(sort $(wildcard user/*.c)))
 user_asm    := $(patsubst user/%.asm,%,$(sort $(wildcard user/*.asm)))
 user_lib    := $(patsubst %.c,build/obj/%.o,$(sort $(wildcard user/lib/*.c)))
-semantics   := $(patsubst %.c,build/obj/%.o,$(sort $(wildcard user/semantics/*.c)))
+many_files  := semantics fuzz
+pieces      := $(patsubst %.c,build/obj/%.o,$(sort $(wildcard $(many_files:%=user/%/*.c))))
 programs    := $(addprefix build/user/,$(user_c) $(user_asm))
 unit_tests  := $(patsubst %.c,build/%,$(sort $(wildcard tests/unit/test_*.c)))
 guest_tests := $(if $(wildcard tests/guest/*.c),build/tests/guest-tests)
@@ -161,12 +162,12 @@ build/obj/user/lib/%.o: user/lib/%.c build/user.flags
 	@$(CC) $(USER_CFLAGS) $(DEPEND) -c $< -o $@
 
 # A program of several files has the others in a directory of its name.
-build/obj/user/semantics/%.o: user/semantics/%.c build/user.flags
+$(pieces): build/obj/%.o: %.c build/user.flags
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(CC) $(USER_CFLAGS) $(DEPEND) -c $< -o $@
 
-build/user/semantics: $(semantics)
+$(foreach name,$(many_files),$(eval build/user/$(name): $(filter build/obj/user/$(name)/%,$(pieces))))
 
 # One that can be loaded anywhere.
 build/user/pie: private USER_LDFLAGS := -m32 -static-pie
@@ -360,7 +361,7 @@ lint-cppcheck:
 format: ## Lay out the C files as .clang-format says
 	@clang-format -i $(own_c_code)
 
--include $(kernel_objects:.o=.d) $(user_lib:.o=.d) $(semantics:.o=.d) $(programs:build/%=build/obj/%.d) $(guest_test_objects:.o=.d) \
+-include $(kernel_objects:.o=.d) $(user_lib:.o=.d) $(pieces:.o=.d) $(programs:build/%=build/obj/%.d) $(guest_test_objects:.o=.d) \
 	$(real_test_objects:.o=.d)
 -include $(pagesim_objects:.o=.d)
 -include $(wildcard build/unit/*/*.d build/unit/*/*/*.d build/unit/*/*/*/*.d)

@@ -26,5 +26,6 @@ int main(int argc, char **argv) {
     add_replacement_cases(suite);
     add_fault_cases(suite);
     add_shared_cases(suite);
+    add_fuzz_cases(suite);
     return guest_main(suite, argc, argv);
 }
