@@ -250,6 +250,10 @@ static void ext2_put(struct object *object, struct frame **frames, unsigned coun
     block_unplug();
 }
 
+static int ext2_sync_object(struct object *object) {
+    return ext2_sync_inode(vnode_of_object(object));
+}
+
 const struct pager ext2_pager = {
     .name = "ext2",
     .of_files = true,
@@ -259,4 +263,5 @@ const struct pager ext2_pager = {
     .ready = ext2_ready,
     .unused = ext2_unused,
     .release = ext2_release,
+    .sync = ext2_sync_object,
 };

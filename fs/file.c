@@ -170,6 +170,11 @@ int file_open_vnode(struct vnode *vnode, unsigned flags, struct file **made) {
         return -ENOMEM;
     file->refs = 1;
     file->vnode = vnode;
+    file->errors = NULL;
+    if (vnode->has_pages && !(file->errors = error_cursor_create(&vnode->object))) {
+        kfree(file);
+        return -ENOMEM;
+    }
     file->flags = flags & ~(unsigned)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC);
     if (vnode->operations->opened && !(flags & O_PATH))
         vnode->operations->opened(vnode, may_read(flags), may_write(flags));
@@ -192,8 +197,18 @@ void file_unref(struct file *file) {
         vnode->operations->closed(vnode, may_read(file->flags), may_write(file->flags));
     if (may_write(file->flags))
         vnode->writing_files--;
+    error_cursor_unref(file->errors);
     kfree(file);
     vnode_unref(vnode);
+}
+
+int file_sync(struct file *file) {
+    struct vnode *vnode = file->vnode;
+    if (!vnode->has_pages && !S_ISDIR(vnode->mode) && !vnode->operations->sync)
+        return -EINVAL;
+    int error = vnode_fsync(vnode);
+    int untold = object_tell_errors(&vnode->object, file->errors);
+    return error ? error : untold;
 }
 
 /* --- transfers --- */
@@ -238,6 +253,12 @@ static long append(struct file *file, vaddr_t buffer, size_t bytes) {
     return result;
 }
 
+/* O_SYNC and O_DSYNC: what has been written is on the medium before the call returns. */
+static long written_through(struct file *file, long written) {
+    int error = written > 0 && file->flags & O_DSYNC && file->vnode->has_pages ? file_sync(file) : 0;
+    return error ? error : written;
+}
+
 static long read_or_write(struct file *file, bool write, vaddr_t buffer, size_t bytes,
                           const uint64_t *position) {
     if (!(write ? may_write(file->flags) : may_read(file->flags)))
@@ -260,7 +281,7 @@ long file_read(struct file *file, vaddr_t buffer, size_t bytes, const uint64_t *
 }
 
 long file_write(struct file *file, vaddr_t buffer, size_t bytes, const uint64_t *position) {
-    return read_or_write(file, true, buffer, bytes, position);
+    return written_through(file, read_or_write(file, true, buffer, bytes, position));
 }
 
 long long file_seek(struct file *file, long long offset, int whence) {

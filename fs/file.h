@@ -10,6 +10,7 @@ struct file {
     unsigned flags; /* Linux's O_* */
     uint64_t position;
     uint64_t directory_position;
+    struct error_cursor *errors; /* which failed writes it has been told of; NULL where there are no pages */
 };
 
 /* open(2): handles O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_DIRECTORY, O_NOFOLLOW. refs 1. */
@@ -22,6 +23,11 @@ void file_unref(struct file *file);
 /* position NULL: the file's own, which moves. Bytes, or errno. */
 long file_read(struct file *file, vaddr_t buffer, size_t bytes, const uint64_t *position);
 long file_write(struct file *file, vaddr_t buffer, size_t bytes, const uint64_t *position);
+/*
+ * fsync(2): data, then what leads to them, on the medium. 0; -EIO or -ENOSPC for a write that has failed since
+ * this open file was last told; -EINVAL. May sleep.
+ */
+int file_sync(struct file *file);
 long long file_seek(struct file *file, long long offset, int whence);
 
 #endif

@@ -176,7 +176,5 @@ int vnode_fsync(struct vnode *vnode) {
     if (vnode->has_pages)
         error = object_flush(object, 0, (pgoff_t)(PAGE_UP(object->size) >> PAGE_SHIFT));
     int second = vnode->operations->sync ? vnode->operations->sync(vnode) : 0;
-    int earlier = object->write_error;
-    object->write_error = 0;
-    return error ? error : earlier ? earlier : second;
+    return error ? error : second;
 }

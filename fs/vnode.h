@@ -198,7 +198,7 @@ int vnode_truncate(struct vnode *vnode, uint64_t size);
 /* What the operations say, with fields that every file has filled in. */
 int vnode_get_attributes(struct vnode *vnode, struct vnode_attributes *attributes);
 int vnode_set_attributes(struct vnode *vnode, const struct vnode_attributes *attributes, unsigned which);
-/* Data, then metadata, on the medium. Reports an earlier failed write-back once (-EIO). */
+/* Data, then metadata, on the medium: 0, or what failed of it. Earlier failures: file_sync(). */
 int vnode_fsync(struct vnode *vnode);
 
 /* Reads or writes through the object's pages; kernel buffer. Bytes, or errno if none. */

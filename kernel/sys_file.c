@@ -182,7 +182,7 @@ long sys_fsync(int fd) {
     struct file *file = descriptor_file(fd);
     if (!file)
         return -EBADF;
-    return file->vnode->has_pages || S_ISDIR(file->vnode->mode) ? vnode_fsync(file->vnode) : -EINVAL;
+    return file_sync(file);
 }
 
 long sys_sync(void) {

@@ -55,6 +55,8 @@ static int request_file(struct map_request *request, int fd) {
     else if (request->flags & AREA_WRITE)
         return -EACCES;
     request->object = &file->vnode->object;
+    if (request->flags & AREA_SHARED)
+        request->errors = file->errors;
     return 0;
 }
 

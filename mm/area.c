@@ -76,7 +76,14 @@ void area_destroy(struct space *space, struct area *area) {
             object_write_unmapped(object, area->object_offset, area->pages);
         object_unref(object);
     }
+    error_cursor_unref(area->errors);
     kfree(area);
+}
+
+void area_ref_object(struct area *area) {
+    if (area->object != NULL)
+        object_ref(area->object);
+    error_cursor_ref(area->errors);
 }
 
 /* --- splitting --- */
@@ -95,8 +102,7 @@ static int area_split(struct area *area, vaddr_t address) {
     upper->amap_offset += lower;
     if (area->amap != NULL)
         amap_ref(area->amap);
-    if (upper->object != NULL)
-        object_ref(upper->object);
+    area_ref_object(upper);
     if (upper->flags & AREA_GROWSDOWN)
         upper->flags &= ~(unsigned)AREA_GROWSDOWN; /* only the lowest piece of a stack grows */
     area->pages = lower;
@@ -129,7 +135,7 @@ int area_split_for_range(struct space *space, vaddr_t start, vaddr_t end) {
 static bool alike(const struct area *lower, const struct area *upper) {
     if (area_end(lower) != upper->start || lower->flags != upper->flags || (lower->flags & AREA_GROWSDOWN))
         return false;
-    if (lower->object != upper->object || lower->advice != upper->advice)
+    if (lower->object != upper->object || lower->errors != upper->errors || lower->advice != upper->advice)
         return false;
     return lower->object == NULL || lower->object_offset + lower->pages == upper->object_offset;
 }
@@ -159,6 +165,7 @@ static bool merge(struct space *space, struct area *lower, struct area *upper) {
     area_take_out(space, upper);
     if (upper->amap != NULL)
         amap_unref(upper->amap);
+    error_cursor_unref(upper->errors);
     if (upper->object != NULL)
         object_unref(upper->object); /* never the last: lower has one */
     kfree(upper);
@@ -362,9 +369,9 @@ int space_map(struct space *space, const struct map_request *request, vaddr_t *r
                           .pages = pages,
                           .flags = request->flags | (space->lock_future ? AREA_LOCKED : 0),
                           .object = request->object,
+                          .errors = request->errors,
                           .object_offset = request->object_offset};
-    if (area->object != NULL)
-        object_ref(area->object);
+    area_ref_object(area);
     if (area->object != NULL && area->object->amap != NULL && (area->flags & AREA_SHARED)) {
         area->amap = area->object->amap;
         area->amap_offset = area->object_offset;
@@ -553,8 +560,7 @@ static int map_once_more(struct space *space, vaddr_t old, vaddr_t bytes, vaddr_
     }
     if (copy->amap != NULL)
         amap_ref(copy->amap);
-    if (copy->object != NULL)
-        object_ref(copy->object);
+    area_ref_object(copy);
     area_insert(space, copy);
     *result = place;
     return 0;
@@ -595,6 +601,21 @@ int space_remap(struct space *space, vaddr_t old, size_t old_length, size_t new_
 
 /* --- msync, madvise, mincore --- */
 
+/* Pages [first, first + pages) of a shared map's object: written, and what has failed is told. */
+static int sync_object(struct object *object, struct error_cursor *errors, pgoff_t first, pgoff_t pages) {
+    int error, second = 0, untold;
+
+    object_ref(object); /* another thread may unmap it meanwhile */
+    error_cursor_ref(errors);
+    error = object_flush(object, first, pages);
+    if (object->pager->sync != NULL)
+        second = object->pager->sync(object);
+    untold = object_tell_errors(object, errors);
+    error_cursor_unref(errors);
+    object_unref(object);
+    return error != 0 ? error : untold != 0 ? untold : second;
+}
+
 int space_sync(struct space *space, vaddr_t address, size_t length, bool wait) {
     vaddr_t end;
     int error = area_range_check(address, length, &end), worst = 0;
@@ -604,19 +625,14 @@ int space_sync(struct space *space, vaddr_t address, size_t length, bool wait) {
         return error;
     while (address < end) {
         struct area *area = space_find(space, address);
-        struct object *object;
         vaddr_t stop;
 
         if (area == NULL)
             return -ENOMEM;
         stop = MIN(end, area_end(area));
-        object = area->object;
-        if (wait && object != NULL && (area->flags & AREA_SHARED)) {
-            pgoff_t first = area->object_offset + area_page(area, address);
-
-            object_ref(object);
-            error = object_flush(object, first, (pgoff_t)((stop - address) >> PAGE_SHIFT));
-            object_unref(object);
+        if (wait && area->object != NULL && (area->flags & AREA_SHARED)) {
+            error = sync_object(area->object, area->errors, area->object_offset + area_page(area, address),
+                                (pgoff_t)((stop - address) >> PAGE_SHIFT));
             worst = worst != 0 ? worst : error;
         }
         address = stop;

@@ -13,6 +13,9 @@ void area_insert(struct space *space, struct area *area);
  */
 void area_destroy(struct space *space, struct area *area);
 
+/* For a copy of an area: it has its own references to what the area shows. Never sleeps. */
+void area_ref_object(struct area *area);
+
 /* Makes @start and @end borders of areas, waiting for memory if need be: 0 or -ENOMEM. May sleep. */
 int area_split_for_range(struct space *space, vaddr_t start, vaddr_t end);
 

@@ -400,7 +400,7 @@ static void frame_written(struct frame *frame, int error) {
     } else if (frame->owner == OWNER_ANON) {
         anon_write_failed(frame->anon);
     } else {
-        frame->object->write_error = error;
+        object_write_failed(frame->object, error);
     }
     if (frame->resume || error != 0)
         frame_activate(frame, frame->set);

@@ -66,6 +66,12 @@ struct pager {
      * Does not sleep. NULL: the object is never freed.
      */
     void (*release)(struct object *object);
+
+    /*
+     * For msync, after the pages have been written: what leads to them (an inode, block maps) goes to the
+     * medium. 0 or -EIO. May sleep. NULL: nothing leads to them.
+     */
+    int (*sync)(struct object *object);
 };
 
 struct object {
@@ -77,7 +83,9 @@ struct object {
     struct list link;        /* on the list of all objects, for sync and the checker */
     unsigned read_errors;    /* failed reads so far … */
     pgoff_t read_error_page; /* … and the page of the last: whoever waited for it compares */
-    int write_error;         /* -EIO or -ENOSPC since last reported by fsync */
+    int write_error;         /* -EIO or -ENOSPC: of the last failed write, … */
+    uint32_t write_errors;   /* … how many there have been, … */
+    bool write_error_told;   /* … and whether anybody has been told of the last (mm/write_error.c) */
     bool device;             /* a block device's own pages: modified sectors are tracked */
     pgoff_t reserved;        /* memory object: pages promised to it, whether they exist yet or not */
     struct amap *amap;       /* memory object: its pages are this amap's anons (mm/memobject.c); else NULL */
@@ -100,6 +108,7 @@ void object_hash_init(pfn_t frames);
 void object_lose_page(struct frame *frame);
 void object_read_failed(struct frame *frame);
 void object_page_arrived(struct frame *frame);
+void object_write_failed(struct object *object, int error);
 
 /* Makes @frame (BUSY, no owner) the object's page @index. */
 void object_add_page(struct object *object, pgoff_t index, struct frame *frame);
@@ -141,8 +150,24 @@ void page_put_modified(struct frame *frame, unsigned from, unsigned to);
 void object_truncate(struct object *object, uint64_t size);
 
 /*
- * Writes modified pages [first, first + count) and waits: 0, or the first error. Mapped pages are unmapped
- * before they are written and stay in memory. May sleep.
+ * Who knows of which failed writes: one for each open file description, shared with the mappings made from
+ * it. Never sleeps; NULL is a cursor that is told nothing.
+ */
+struct error_cursor {
+    unsigned refs; /* the open file and areas */
+    uint32_t told; /* failures of the object that this one has been told of */
+};
+/* A cursor for a file that is being opened, or NULL: no memory. */
+struct error_cursor *error_cursor_create(const struct object *object);
+void error_cursor_ref(struct error_cursor *cursor);
+void error_cursor_unref(struct error_cursor *cursor);
+/* The last failure if it is new to @cursor, which knows it from now on; else 0. */
+int object_tell_errors(struct object *object, struct error_cursor *cursor);
+
+/*
+ * Writes modified pages [first, first + count) and waits: 0, or the last error of a write that ended meanwhile
+ * (it is told to cursors all the same). Mapped pages are unmapped before they are written and stay in memory.
+ * May sleep.
  */
 int object_flush(struct object *object, pgoff_t first, pgoff_t count);
 /*
@@ -150,8 +175,8 @@ int object_flush(struct object *object, pgoff_t first, pgoff_t count);
  * last user of a shared file map has gone. May sleep for metadata.
  */
 void object_write_unmapped(struct object *object, pgoff_t first, pgoff_t count);
-/* Sleeps until no page of the object is being written: 0, or the error since the last report. */
-int object_wait_writes(struct object *object);
+/* Sleeps until no page of the object is being written. */
+void object_wait_writes(struct object *object);
 /* Starts writing @total unmapped or mapped, ordered frames; mapped ones are unmapped first. May sleep. */
 void object_put_frames(struct object *object, struct frame **frames, unsigned total);
 int object_flush_all(void); /* of all objects: sync */

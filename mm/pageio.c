@@ -111,7 +111,7 @@ void object_put_frames(struct object *object, struct frame **frames, unsigned to
 int object_flush(struct object *object, pgoff_t first, pgoff_t pages) {
     pgoff_t end = first + pages < first ? ~(pgoff_t)0 : first + pages;
     struct frame *batch[FLUSH_BATCH];
-    int error;
+    uint32_t errors = object->write_errors;
 
     may_sleep();
     while (first < end) {
@@ -128,8 +128,8 @@ int object_flush(struct object *object, pgoff_t first, pgoff_t pages) {
             break;
         }
     }
-    error = object_wait_writes(object);
-    return error;
+    object_wait_writes(object);
+    return object->write_errors != errors ? object->write_error : 0;
 }
 
 void object_write_unmapped(struct object *object, pgoff_t first, pgoff_t pages) {
@@ -143,9 +143,7 @@ void object_write_unmapped(struct object *object, pgoff_t first, pgoff_t pages) 
     }
 }
 
-int object_wait_writes(struct object *object) {
-    int error;
-
+void object_wait_writes(struct object *object) {
     for (bool again = true; again;) {
         again = false;
         list_for_each (frame, &object->pages, struct frame, siblings) {
@@ -156,9 +154,6 @@ int object_wait_writes(struct object *object) {
             }
         }
     }
-    error = object->write_error;
-    object->write_error = 0;
-    return error;
 }
 
 int object_flush_all(void) {

@@ -202,8 +202,7 @@ static int fork_area(struct space *parent, struct space *child, struct area *are
         kfree(copy);
         return -ENOMEM;
     }
-    if (copy->object != NULL)
-        object_ref(copy->object);
+    area_ref_object(copy);
     area_insert(child, copy);
     return 0;
 }

@@ -37,9 +37,10 @@ struct area {
     vaddr_t start;    /* page aligned */
     pgoff_t pages;
     unsigned flags;
-    struct object *object; /* or NULL: zero-fill */
-    pgoff_t object_offset; /* page of the object at `start` */
-    struct amap *amap;     /* or NULL: no page touched yet */
+    struct object *object;       /* or NULL: zero-fill */
+    struct error_cursor *errors; /* of the open file it was made from; NULL where msync has nothing to tell */
+    pgoff_t object_offset;       /* page of the object at `start` */
+    struct amap *amap;           /* or NULL: no page touched yet */
     pgoff_t amap_offset;
     enum { ADVICE_NORMAL, ADVICE_SEQUENTIAL, ADVICE_RANDOM } advice; /* of madvise, for read-ahead */
     struct readahead_stream streams[READAHEAD_STREAMS];
@@ -82,8 +83,9 @@ struct map_request {
     unsigned flags;  /* AREA_* */
     bool fixed;      /* replaces what is there */
     bool populate;
-    struct object *object; /* a reference is taken; NULL: anonymous */
-    pgoff_t object_offset; /* pages */
+    struct object *object;       /* a reference is taken; NULL: anonymous */
+    struct error_cursor *errors; /* the open file's, for a shared map: a reference is taken; or NULL */
+    pgoff_t object_offset;       /* pages */
 };
 
 /*
@@ -99,8 +101,9 @@ int space_protect(struct space *space, vaddr_t address, size_t length, unsigned 
 int space_remap(struct space *space, vaddr_t old, size_t old_length, size_t new_length, unsigned flags,
                 vaddr_t new_place, vaddr_t *result);
 /*
- * msync: writes modified shared file pages of the range and waits; without @wait only looks whether all of it
- * is mapped, as the daemon writes them in time anyway. -ENOMEM where it is not, -EIO.
+ * msync: writes modified shared file pages of the range, and what leads to them, and waits; without @wait only
+ * looks whether all of it is mapped, as the daemon writes them in time anyway. -ENOMEM where it is not, -EIO
+ * for a write that has failed since the open file was last told.
  */
 int space_sync(struct space *space, vaddr_t address, size_t length, bool wait);
 /*

@@ -429,21 +429,48 @@ END_TEST
 
 START_TEST(a_write_error_is_reported_once_and_the_page_kept) {
     struct frame *frame = modify(5, 0, 0xC5);
+    struct error_cursor *early = error_cursor_create(&file.object);
+    struct error_cursor *other = error_cursor_create(&file.object);
 
     modify(4, 0, 0xC4);
     modify(6, 0, 0xC6);
     failing = (8 + 5) * SECTORS_PER_PAGE;
     fake_disk_fails = page_fails;
     ck_assert_int_eq(object_flush(&file.object, 0, PAGES), -EIO);
-    ck_assert_int_eq(file.object.write_error, 0); /* reported */
-    ck_assert_uint_eq(file.put_pages, 3);         /* and not tried again and again */
+    ck_assert_int_eq(object_tell_errors(&file.object, early), -EIO);
+    ck_assert_int_eq(object_tell_errors(&file.object, early), 0);    /* told once … */
+    ck_assert_int_eq(object_tell_errors(&file.object, other), -EIO); /* … to each */
+    ck_assert_uint_eq(file.put_pages, 3);                            /* and not tried again and again */
     ck_assert(frame->modified);
     ck_assert_uint_eq(frame->state, FRAME_ACTIVE);
     ck_assert_uint_eq(on_disk(6)[0], 0xC6);
-    ck_assert_int_eq(object_wait_writes(&file.object), 0);
+    object_wait_writes(&file.object);
     fake_disk_fails = NULL;
     ck_assert_int_eq(object_flush(&file.object, 0, PAGES), 0); /* tried again */
     ck_assert_uint_eq(on_disk(5)[0], 0xC5);
+    ck_assert_int_eq(object_tell_errors(&file.object, early), 0);
+    error_cursor_unref(early);
+    error_cursor_unref(other);
+}
+END_TEST
+
+START_TEST(a_write_error_that_nobody_knows_of_is_told_to_whoever_opens_next) {
+    struct error_cursor *cursor[3];
+
+    object_write_failed(&file.object, -EIO);
+    object_write_failed(&file.object, -ENOSPC);
+    cursor[0] = error_cursor_create(&file.object);
+    cursor[1] = error_cursor_create(&file.object);
+    ck_assert_int_eq(object_tell_errors(&file.object, cursor[0]), -ENOSPC);
+    cursor[2] = error_cursor_create(&file.object); /* it is known now */
+    ck_assert_int_eq(object_tell_errors(&file.object, cursor[1]), -ENOSPC);
+    ck_assert_int_eq(object_tell_errors(&file.object, cursor[2]), 0);
+    object_write_failed(&file.object, -EIO);
+    for (unsigned i = 0; i < 3; i++)
+        ck_assert_int_eq(object_tell_errors(&file.object, cursor[i]), -EIO);
+    for (unsigned i = 0; i < 3; i++)
+        error_cursor_unref(cursor[i]);
+    ck_assert_int_eq(object_tell_errors(&file.object, NULL), 0);
 }
 END_TEST
 
@@ -611,6 +638,7 @@ static Suite *object_suite(void) {
     tcase_add_test(tests, a_read_error_is_reported_and_leaves_nothing);
     tcase_add_test(tests, everybody_who_waits_for_a_failed_read_hears_of_it);
     tcase_add_test(tests, a_write_error_is_reported_once_and_the_page_kept);
+    tcase_add_test(tests, a_write_error_that_nobody_knows_of_is_told_to_whoever_opens_next);
     tcase_add_test(tests, readahead_reads_what_is_absent_in_one_request);
     tcase_add_test(tests, readahead_ends_with_the_object);
     tcase_add_test(tests, readahead_does_not_sleep);

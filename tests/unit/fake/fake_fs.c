@@ -237,7 +237,7 @@ void frame_io_end(struct frame *frame, int error) {
         frame->modified = error != 0;
         frame->sectors = error ? frame->sectors : 0;
         if (error)
-            object->write_error = error;
+            object_write_failed(object, error);
     } else if (error) {
         page_remove(frame);
         object->read_errors++;
@@ -413,13 +413,12 @@ void object_truncate(struct object *object, uint64_t size) {
 
 int object_flush(struct object *object, pgoff_t first, pgoff_t count) {
     ASSERT(locks == 0);
+    uint32_t errors = object->write_errors;
     list_for_each (frame, &object->pages, struct frame, siblings) {
         if (frame->index - first < count && frame->modified)
             write_page(frame);
     }
-    int error = object->write_error;
-    object->write_error = 0;
-    return error;
+    return object->write_errors != errors ? object->write_error : 0;
 }
 
 int object_flush_all(void) {
