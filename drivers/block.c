@@ -111,6 +111,7 @@ void block_complete(struct block_device *disk, struct block_request *request, in
     trace(TRACE_COMMAND_DONE, request->write | request->flush << 1, TRACE_NO_FRAME, request->sector,
           request->sectors, (uint32_t)-error);
     if (error != 0 && several(&request->bios)) {
+        count(COUNT_BLK_SPLITS);
         block_queue_put_back(queue, request);
     } else {
         if (error != 0)

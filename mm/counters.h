@@ -50,9 +50,12 @@
     X(BLK_WRITES, "blk_write_requests")                                                                      \
     X(BLK_READ_SECTORS, "blk_read_sectors")                                                                  \
     X(BLK_WRITE_SECTORS, "blk_write_sectors")                                                                \
-    X(BLK_MERGES, "blk_merges") /* bios that joined another's command */                                     \
-    X(BLK_ERRORS, "blk_errors") /* commands that failed for good */                                          \
-    X(BLK_RETRIES, "blk_retries")                                                                            \
+    X(BLK_MERGES, "blk_merges")     /* bios that joined another's command */                                 \
+    X(BLK_ERRORS, "blk_errors")     /* commands that failed for good */                                      \
+    X(BLK_RETRIES, "blk_retries")   /* commands given once more */                                           \
+    X(BLK_SPLITS, "blk_splits")     /* merged commands that failed, whose bios were then tried alone */      \
+    X(BLK_TIMEOUTS, "blk_timeouts") /* commands that did not end in time */                                  \
+    X(BLK_RESETS, "blk_resets")     /* resets of a channel */                                                \
     X(BLK_INTERRUPTS, "blk_interrupts")                                                                      \
     X(BLK_FILE_IN, "blk_file_pages_in") /* bios by cause and direction */                                    \
     X(BLK_FILE_OUT, "blk_file_pages_out")                                                                    \

@@ -211,12 +211,6 @@ void ata_finish(struct ata_channel *channel, int error) {
     struct ata_drive *drive = channel->active;
     struct block_request *request = drive->request;
 
-    if (error != 0)
-        klog("ata: %s: %s at %u given up after %u tries", drive->disk.name,
-             request->flush   ? "flush"
-             : request->write ? "write"
-                              : "read",
-             (unsigned)request->sector, request->tries);
     channel->active = NULL;
     drive->request = NULL;
     channel_next(channel);
@@ -228,14 +222,14 @@ static void flush_interrupt(struct ata_channel *channel, uint8_t status) {
 
     /* A drive that does not know the command has no cache to flush. */
     if (failed && channel->active->can_flush)
-        ata_fail(channel, status, NULL);
+        ata_refused(channel, status);
     else
         ata_finish(channel, 0);
 }
 
 static void dma_interrupt(struct ata_channel *channel, uint8_t status, bool engine_good) {
     if ((status & (ATA_FAILED | ATA_FAULT)) != 0)
-        ata_fail(channel, status, NULL);
+        ata_refused(channel, status);
     else if (!engine_good || (status & ATA_REQUEST) != 0)
         ata_fail(channel, status, "bus master failed");
     else
@@ -247,7 +241,7 @@ static void pio_interrupt(struct ata_channel *channel, uint8_t status) {
     bool write = channel->active->request->write;
 
     if ((status & (ATA_FAILED | ATA_FAULT)) != 0) {
-        ata_fail(channel, status, NULL);
+        ata_refused(channel, status);
         return;
     }
     if (channel->sectors_left > 0) {

@@ -5,7 +5,7 @@
  *     ata.c        commands: start, interrupt, end
  *     dma.c        the bus master: scatter/gather transfers without the processor
  *     pio.c        READ and WRITE MULTIPLE: transfers by the processor, a block an interrupt
- *     recover.c    errors and time-outs: reset, restore, try again or give up
+ *     recover.c    errors and time-outs: try again or give up; reset, restore
  *     identify.c   which drives there are and what they can do
  *
  * All functions below run with interrupts disabled, unless they say otherwise.
@@ -171,8 +171,14 @@ void ata_finish(struct ata_channel *channel, int error);
 
 /* --- recover.c --- */
 
-/* The active command failed with @status (and the error register where that says so): starts recovery. */
+/* The active command is in disorder, or has not ended: @cause, or what @status says. Starts recovery. */
 void ata_fail(struct ata_channel *channel, uint8_t status, const char *cause);
+
+/*
+ * The drive has ended the active command with an error: tries again at once, or gives up. In the interrupt
+ * handler only, as it may complete the request.
+ */
+void ata_refused(struct ata_channel *channel, uint8_t status);
 
 /* Once a timer tick: time limits, and the next step of a recovery under way. */
 void ata_channel_tick(struct ata_channel *channel);

@@ -1,12 +1,19 @@
 /*
- * When a command fails or does not end: reset the channel, give the drives their settings back, try again,
- * at most ATA_MAX_TRIES times in all; then the block layer gets -EIO.
+ * When a command fails or does not end: try again, at most ATA_MAX_TRIES times in all; then the block layer
+ * gets -EIO.
+ *
+ * A drive that says "error" has ended the command in order and takes the next one: nothing needs a reset. Nor
+ * is a request of several bios tried again as it is: the block layer gives each to the drive alone, so a bad
+ * sector among good ones costs its own bio three tries and the others one.
+ *
+ * A drive that says nothing in time, or that wants data moved when it should not, or a bus master that failed,
+ * needs a reset of the channel, after which the drives get their settings back.
  *
  * A reset takes from milliseconds to half a minute (a disk that spins up), and nobody may wait that long
  * with interrupts disabled, so recovery is a state machine whose clock is the timer tick: each tick does one
  * short step and looks whether the drive is ready for the next.
  *
- *     RUNNING --failed, or the deadline has passed--> ASSERT_RESET -> RELEASE_RESET -> AWAIT_READY --+
+ *     RUNNING --disorder, or the deadline has passed--> ASSERT_RESET -> RELEASE_RESET -> AWAIT_READY --+
  *        ^                                                                                           |
  *        +---- try again, or give up <---- RESTORE: SET MULTIPLE MODE, each drive <------------------+
  *
@@ -57,9 +64,49 @@ void ata_fail(struct ata_channel *channel, uint8_t status, const char *cause) {
     channel->state = ATA_ASSERT_RESET;
 }
 
+static void give_up(struct ata_channel *channel) {
+    const struct ata_drive *drive = channel->active;
+    const struct block_request *request = drive->request;
+
+    klog("ata: %s: %s of %u sectors at %u given up after %u tries", drive->disk.name,
+         request->flush   ? "flush"
+         : request->write ? "write"
+                          : "read",
+         request->sectors, (unsigned)request->sector, request->tries);
+    ata_finish(channel, -EIO);
+}
+
+static bool may_try_again(const struct ata_drive *drive) {
+    return !drive->dead && drive->request->tries < ATA_MAX_TRIES;
+}
+
+/* More than one bio: the block layer will try each alone. */
+static bool can_be_split(const struct block_request *request) {
+    return request->bios.next != request->bios.prev;
+}
+
+void ata_refused(struct ata_channel *channel, uint8_t status) {
+    struct ata_drive *drive = channel->active;
+
+    if ((status & (ATA_BUSY | ATA_REQUEST)) != 0) {
+        ata_fail(channel, status, NULL);
+        return;
+    }
+    log_failure(drive, status, NULL);
+    if (can_be_split(drive->request)) {
+        ata_finish(channel, -EIO);
+    } else if (may_try_again(drive)) {
+        count(COUNT_BLK_RETRIES);
+        ata_start_command(channel);
+    } else {
+        give_up(channel);
+    }
+}
+
 static void assert_reset(struct ata_channel *channel) {
     if (channel->bus_base != 0)
         dma_stop(channel);
+    count(COUNT_BLK_RESETS);
     port_out8(channel->control, ATA_SOFT_RESET);
     channel->state = ATA_RELEASE_RESET;
 }
@@ -72,15 +119,13 @@ static void release_reset(struct ata_channel *channel) {
 
 /* The settings are back: the active request again, unless it has had its tries. */
 static void resume(struct ata_channel *channel) {
-    struct ata_drive *drive = channel->active;
-
     channel->state = ATA_RUNNING;
-    if (!drive->dead && drive->request->tries < ATA_MAX_TRIES) {
+    if (may_try_again(channel->active)) {
         count(COUNT_BLK_RETRIES);
         ata_start_command(channel);
-        return;
+    } else {
+        give_up(channel);
     }
-    ata_finish(channel, -EIO);
 }
 
 static void declare_dead(struct ata_drive *drive) {
@@ -142,8 +187,10 @@ static void restore(struct ata_channel *channel) {
 }
 
 static void check_deadline(struct ata_channel *channel) {
-    if (channel->active != NULL && time_ticks() >= channel->deadline)
-        ata_fail(channel, ata_alternate_status(channel), "timed out");
+    if (channel->active == NULL || time_ticks() < channel->deadline)
+        return;
+    count(COUNT_BLK_TIMEOUTS);
+    ata_fail(channel, ata_alternate_status(channel), "timed out");
 }
 
 void ata_channel_tick(struct ata_channel *channel) {

@@ -16,6 +16,8 @@ import sys
 import threading
 import time
 
+from . import places
+from .disk import tool_environment
 from .outcome import Outcome, Trouble, QEMU_KERNEL_DONE, QEMU_KERNEL_PANIC
 from .trace import Drain, SharedMemory, size_in_bytes
 from .words import boot_words, kernel_line
@@ -71,24 +73,27 @@ def keep_kernel(root: pathlib.Path, work: pathlib.Path) -> pathlib.Path:
     return own
 
 
-FAULT = re.compile(r"(read|write):(\d+)(?:-(\d+))?(?::(\d+)%)?(:once)?")
+FAULT = re.compile(r"(read|write):((?:\w+:)?[^:]+)(?::(\d+)%)?(?::(once|x\d+))?")
 FAULT_STEP = 8  # sectors: one rule a page, as QEMU looks through all of them at each transfer
 
 
-def fault_rules(faults: list[str]) -> str:
+def fault_rules(faults: list[str], image: pathlib.Path) -> str:
     """QEMU's blkdebug rules for --disk-fault: every transfer that covers one of the sectors fails (EIO)."""
     rules = []
     for fault in faults:
         match = FAULT.fullmatch(fault)
         if not match:
-            raise Trouble(f"--disk-fault {fault}: not read|write:SECTOR[-LAST][:N%][:once]")
-        kind, first, last, percent, once = match.groups()
-        sectors = range(int(first), int(last or first) + 1, FAULT_STEP)
+            raise Trouble(f"--disk-fault {fault}: not read|write:PLACE[:N%][:once|:xN]")
+        kind, place, percent, times = match.groups()
+        sectors = places.sectors(place, image, tool_environment())[::FAULT_STEP]
         if percent:  # the same ones in every run
             sectors = random.Random(fault).sample(sectors, max(1, len(sectors) * int(percent) // 100))
+        if not sectors:
+            raise Trouble(f"--disk-fault {fault}: there is no such sector")
+        count = int((times or "once").removeprefix("x").replace("once", "1"))
         for sector in sectors:
-            rules.append(f'[inject-error]\nevent = "none"\niotype = "{kind}"\nerrno = "5"\n'
-                         f'sector = "{sector}"\n' + ('once = "on"\n' if once else ""))
+            rules += [f'[inject-error]\nevent = "none"\niotype = "{kind}"\nerrno = "5"\n'
+                      f'sector = "{sector}"\n' + ('once = "on"\n' if times else "")] * count
     return "\n".join(rules)
 
 
@@ -128,6 +133,8 @@ class Machine:
             ram = pathlib.Path(options.ram).absolute() if options.ram else None
             self.memory = SharedMemory(size_in_bytes(options.mem), ram)
         self.kernel = keep_kernel(root, work)
+        self.console_text = b""
+        self.connection: Qmp | None = None
 
     def command(self) -> list[str]:
         """The whole of QEMU's command line."""
@@ -137,7 +144,7 @@ class Machine:
         file = comma(self.image)
         if options.disk_fault:
             rules = self.work / "faults.cfg"
-            rules.write_text(fault_rules(options.disk_fault), encoding="utf-8")
+            rules.write_text(fault_rules(options.disk_fault, self.image), encoding="utf-8")
             # Without these two QEMU would stop the machine instead of telling it.
             file = f"blkdebug:{comma(rules)}:{comma(self.image)},werror=report,rerror=report"
         drive = f"file={file},format=raw,if=ide,index=0,media=disk,cache=unsafe"
@@ -184,6 +191,7 @@ class Machine:
         return outcome
 
     def _run(self, command: list[str]) -> Outcome:
+        self.log.unlink(missing_ok=True)  # what an earlier run said is not waited for
         with open(self.errors, "wb") as errors:
             started = time.monotonic()
             if self.options.interactive:
@@ -220,6 +228,8 @@ class Machine:
             command, stdin=stdin, stdout=subprocess.PIPE, stderr=errors
         ) as qemu:
             follower = LogFollower(self.log) if self.options.verbose else None
+            if self.options.when:
+                threading.Thread(target=self._watch, daemon=True).start()
             try:
                 if self.options.stdin:
                     threading.Thread(target=self._feed, args=(qemu.stdin,), daemon=True).start()
@@ -230,6 +240,30 @@ class Machine:
                 qemu.kill()
                 if follower:
                     follower.stop()
+
+    def _watch(self) -> None:
+        """For --when: as each text appears on the console or in the log, the monitor gets its command."""
+        waiting = list(self.options.when)
+        while waiting:
+            time.sleep(0.01)
+            for text, command in [pair for pair in waiting if self._said(pair[0])]:
+                waiting.remove((text, command))
+                try:
+                    answer = self._qmp().monitor(command)
+                except (OSError, ValueError) as error:
+                    answer = f"QEMU does not answer: {error}"
+                if answer:
+                    sys.stderr.write(f"guest: --when {text}={command}: {answer.strip()}\n")
+
+    def _qmp(self) -> Qmp:
+        """The one connection that QEMU takes."""
+        if self.connection is None:
+            self.connection = Qmp(self.work / "qmp")
+        return self.connection
+
+    def _said(self, text: str) -> bool:
+        needle = text.encode()
+        return needle in self.console_text or (self.log.exists() and needle in self.log.read_bytes())
 
     def _feed(self, console) -> None:
         """Passes our standard input to the console until either ends.
@@ -258,6 +292,8 @@ class Machine:
                     data = os.read(qemu.stdout.fileno(), 65536)
                     if not data:
                         return True
+                    if self.options.when:
+                        self.console_text += data
                     write_all(1, data)
 
     def _log_has(self, *needles: bytes) -> bool:
@@ -284,7 +320,7 @@ class Machine:
         """The time is over: registers and a backtrace of what runs, and of every thread if gdb is here."""
         outcome = Outcome("hang", text=f"nothing ended within {self.options.timeout:g} s")
         try:
-            monitor = Qmp(self.work / "qmp")
+            monitor = self._qmp()
             monitor.monitor("stop")
             text = monitor.monitor("info registers")
             outcome.registers = re.findall(r"\b(E[A-Z]{2}|CR[0-4])=([0-9a-f]{8})\b", text)
