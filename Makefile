@@ -253,7 +253,7 @@ endif
 endif
 
 gdb: all ## Boot under gdb, stopped at reset, with the kernel's symbols and the commands of tools/gdb
-	@tools/gdb/run $(guest_options) $(if $(CMD),-- $(CMD))
+	@tools/gdb/run $(if $(ATTACH),--attach $(ATTACH),$(guest_options) $(if $(CMD),-- $(CMD)))
 
 # ---- Tests --------------------------------------------------------------------------------------------
 

@@ -164,14 +164,26 @@ class Machine:
         command += ["-chardev", f"file,id=log,path={comma(self.log)}", "-serial", "chardev:log"]
         if options.direct:
             command += ["-kernel", str(self.kernel), "-append", kernel_line(boot_words(options))]
-        if options.gdb:
-            stub = comma(pathlib.Path(options.gdb).absolute())
-            command += ["-S", "-gdb", f"unix:{stub},server=on,wait=off"]
+        if options.gdb or options.stub:
+            command += (["-S"] if options.gdb else []) + ["-gdb", self._stub()]
         for arguments in options.qemu_args:
             command += shlex.split(arguments)
         if shutil.which("setpriv"):  # a killed runner takes its QEMU along
             command = ["setpriv", "--pdeathsig", "KILL", *command]
         return command
+
+    def _stub(self) -> str:
+        """The stub's socket for gdb, and beside it, in SOCKET.json, what tools/gdb must know of this guest."""
+        stub = pathlib.Path(self.options.gdb or self.options.stub).absolute()
+        programs = {}
+        for host, guest in self.options.additions:
+            files = [path for path in host.rglob("*") if path.is_file()] if host.is_dir() else [host]
+            for path in files:
+                inside = path.relative_to(host).as_posix() if host.is_dir() else ""
+                programs["/".join(filter(None, (guest.rstrip("/"), inside)))] = str(path.absolute())
+        about = {"kernel": str(self.kernel), "log": str(self.log), "disk": str(self.image), "programs": programs}
+        pathlib.Path(f"{stub}.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
+        return f"unix:{comma(stub)},server=on,wait=off"
 
     def run(self) -> Outcome:
         """Starts QEMU and stays until it ends or the time is over."""
