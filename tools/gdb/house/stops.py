@@ -25,7 +25,7 @@ FAULT_WRITE = 1
 
 def argument(index: int) -> int:
     """An argument of the function whose first instruction is next."""
-    return memory.word(memory.register("esp") + 4 + 4 * index)
+    return memory.peek(memory.register("esp") + 4 + 4 * index)
 
 
 class FunctionStop(gdb.Breakpoint):
@@ -253,10 +253,9 @@ The program need not run yet, nor the page be in memory."""
 
 # --- one page ---------------------------------------------------------------------------------------------
 
-WATCHED = {  # function: position of the frame among its arguments
-    "frame_map": 0, "frame_unmap_one": 0, "frame_unmap_all": 0, "frame_start_io": 0, "frame_activate": 0,
-    "frame_to_pool": 0, "mm/frame.c:frame_steal": 0,
-}
+# Functions that change a page; the first argument of each is its frame.
+WATCHED = ("frame_map", "frame_unmap_one", "frame_unmap_all", "frame_start_io", "frame_activate", "frame_done",
+           "mm/frame.c:frame_steal")
 
 
 class PageWatch:
@@ -265,8 +264,8 @@ class PageWatch:
     def __init__(self, space: View, address: int):
         self.space, self.address = space, address & ~(PAGE_SIZE - 1)
         self.pid = space["owner_pid"]
-        self.last = ""
         page = Page(space, address)
+        self.identity = (page.anon or page.owner or space).address  # whose page it is: quickly compared
         self.armed = page.present() and not page.pte & memory.PTE_DIRTY
         self.stops = [PageStop(self, function) for function in WATCHED]
         self.store = StoreStop(self)
@@ -288,7 +287,6 @@ class PageWatch:
 
     def happened(self, event: str, detail: str = "") -> bool:
         """Tells of an event, which is a reason to stop."""
-        self.last = event
         gdb.set_convenience_variable("page_event", event)
         print(f"page {self.address:#010x} of pid {self.pid}: {event}{detail}")
         return True
@@ -302,10 +300,13 @@ class PageWatch:
             if function == "frame_unmap_one":
                 return self.unmapped(frame)
             bits = argument(3)
+            self.identity = frame["anon"]
             self.armed = not bits & PMAP_MODIFIED
             return self.happened("mapped", f" in frame {kernel.frame_number(frame)}, " +
                                  ("writable" if bits & 2 else "read-only") +
                                  (", for a store" if bits & PMAP_MODIFIED else ""))
+        if memory.peek(frame.place("anon")) != self.identity:
+            return False
         if function == "frame_unmap_all":
             found = any(self.mine(m["space"], m["address"]) for m in kernel.mappings(frame))
             return found and self.unmapped(frame)
@@ -324,10 +325,11 @@ class PageWatch:
             return bool(argument(1)) and self.happened("laundered", f": the write of frame {number_} begins")
         if function == "frame_activate" and state in ("dirty", "clean"):
             return self.happened("reclaimed", f" from the pool, frame {number_}")
-        if state == "busy" and not frame["io_write"]:
-            return self.happened("read", f": frame {number_} is filled")
-        if function == "frame_to_pool" and state == "busy":
-            return self.happened("written", f": frame {number_} is clean")
+        if function == "frame_done":
+            if argument(1):
+                return self.happened("failed", f": the transfer of frame {number_}, error {argument(1) - (1 << 32)}")
+            done = ("written", "clean") if frame["io_write"] else ("read", "filled")
+            return self.happened(done[0], f": frame {number_} is {done[1]}")
         return function.endswith("frame_steal") and self.happened("stolen", f": frame {number_} gets another page")
 
 
@@ -355,10 +357,10 @@ class StoreStop(gdb.Breakpoint):
     def stop(self) -> bool:
         memory.forget()
         try:
-            thread = kernel.current_thread()
-            if not thread or kernel.space_of(thread) != self.watch.space:
+            directory = kernel.directory_of(self.watch.space)
+            if not self.watch.armed or memory.register("cr3") != directory:
                 return False
-            if not Page(self.watch.space, self.watch.address).pte & memory.PTE_DIRTY or not self.watch.armed:
+            if not memory.entry_of(directory, self.watch.address)[2] & memory.PTE_DIRTY:
                 return False
         except Absent:
             return False
