@@ -257,7 +257,7 @@ gdb: all ## Boot under gdb, stopped at reset, with the kernel's symbols and the 
 
 # ---- Tests --------------------------------------------------------------------------------------------
 
-tests: $(unit_tests) $(guest_tests) pagesim ## Build the tests without running them
+tests: $(unit_tests) $(guest_tests) pagesim trace ## Build the tests without running them
 
 test: all tests ## Run all tests
 	@tests/run $(addprefix --unit ,$(unit_tests)) $(addprefix --guest ,$(guest_tests))
@@ -265,7 +265,7 @@ test: all tests ## Run all tests
 test-unit: $(unit_tests) ## Run the unit tests, on this machine
 	@tests/run $(addprefix --unit ,$(unit_tests))
 
-test-guest: all $(guest_tests) pagesim ## Run the tests in the guest; CASE='one two' names test cases
+test-guest: all $(guest_tests) pagesim trace ## Run the tests in the guest; CASE='one two' names test cases
 	@tests/run $(addprefix --guest ,$(guest_tests)) $(addprefix --case ,$(CASE))
 
 build/unit/%.o: %.c build/unit.flags

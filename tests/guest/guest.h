@@ -98,5 +98,6 @@ void add_replacement_cases(Suite *suite);
 void add_fault_cases(Suite *suite);
 void add_shared_cases(Suite *suite);
 void add_fuzz_cases(Suite *suite);
+void add_trace_cases(Suite *suite);
 
 #endif

@@ -27,5 +27,6 @@ int main(int argc, char **argv) {
     add_fault_cases(suite);
     add_shared_cases(suite);
     add_fuzz_cases(suite);
+    add_trace_cases(suite);
     return guest_main(suite, argc, argv);
 }
