@@ -143,6 +143,7 @@ void process_doom(struct process *process, int wait_status) {
         return;
     process->dying = true;
     process->exit_status = wait_status;
+    signal_attend(process);
     signal_wake_doomed(process);
 }
 
@@ -157,6 +158,7 @@ void process_end_other_threads(void) {
     if (alone(self))
         return;
     process->survivor = self;
+    signal_attend(process);
     signal_wake_doomed(process);
     while (!alone(self))
         wait_on(&process->child_event);

@@ -164,7 +164,23 @@ void signal_send_group(int group, int signal);
 bool signal_pending(void); /* a deliverable one, for the running thread */
 /* Before the return to user mode: runs default actions, enters handlers, restarts system calls. */
 void signal_deliver(struct trap_frame *frame);
-bool signal_work_pending(void); /* signal_deliver() has something to do */
+/* What has been sent to @thread, or to its process, and is not blocked. */
+static inline uint64_t signal_deliverable(const struct thread *thread) {
+    return (thread->signals_pending | thread->process->signals_pending) & ~thread->signals_blocked;
+}
+
+/*
+ * Something has changed that signal_work_pending() depends on: every thread of @process looks again before it
+ * returns to user mode. Any context.
+ */
+void signal_attend(struct process *process);
+
+/* signal_deliver() has something to do for the running thread, which is one of a process. */
+static inline bool signal_work_pending(void) {
+    const struct thread *self = thread_current;
+    return thread_doomed(self) || self->process->stopped || self->restart || self->restore_mask ||
+           signal_deliverable(self) != 0;
+}
 void signal_set_mask(uint64_t mask);
 void signal_reset_for_exec(struct process *process);
 /* Forgets a pending signal that would now be ignored. */

@@ -39,7 +39,7 @@ struct thread *thread_current = &boot_thread;
 static struct list woken = LIST_INITIALIZER(woken);
 static struct list ready = LIST_INITIALIZER(ready);
 static struct list sleepers = LIST_INITIALIZER(sleepers); /* with a time limit; earliest first */
-static bool preempt_wanted;
+bool sched_wants_preempt;
 
 void sched_init(void) {
     boot_thread.name = "idle";
@@ -74,7 +74,7 @@ static void switch_to_next(void) {
     ASSERT(!irq_enabled());
     struct thread *previous = thread_current;
     struct thread *next = take_next();
-    preempt_wanted = false;
+    sched_wants_preempt = false;
     next->state = THREAD_RUNNING;
     if (next == previous)
         return;
@@ -93,7 +93,7 @@ void thread_ready(struct thread *thread) {
     thread->state = THREAD_READY;
     if (thread->slice > 0) {
         list_add_tail(&woken, &thread->link);
-        preempt_wanted = true;
+        sched_wants_preempt = true;
     } else {
         thread->slice = SLICE_TICKS;
         list_add_tail(&ready, &thread->link);
@@ -122,10 +122,6 @@ void thread_yield(void) {
     may_sleep();
     deferred_run();
     give_way(false);
-}
-
-bool sched_preempt_wanted(void) {
-    return preempt_wanted;
 }
 
 void sched_preempt(void) {
@@ -211,9 +207,10 @@ uint64_t sched_ticks(enum sched_time which) {
 
 void kernel_tick(bool user) {
     struct thread *self = thread_current;
+    ASSERT(!user || self->attention || !signal_work_pending()); /* else a signal would be late */
     account(self, user);
     if (self->slice > 0 && --self->slice == 0)
-        preempt_wanted = true;
+        sched_wants_preempt = true;
     wake_sleepers(time_ticks());
     timers_tick(time_ticks());
     block_tick();

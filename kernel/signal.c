@@ -88,6 +88,11 @@ void signal_wake_doomed(struct process *process) {
     }
 }
 
+void signal_attend(struct process *process) {
+    list_for_each (thread, &process->threads, struct thread, siblings)
+        thread->attention = true;
+}
+
 /* A real-time signal that is pending already: its information waits in line. */
 struct queued_signal {
     struct list link;
@@ -115,6 +120,7 @@ static void dequeue(struct process *process, int signal) {
             continue;
         process->info[signal] = queued->info;
         process->signals_pending |= BIT(signal);
+        signal_attend(process);
         list_remove(&queued->link);
         kfree(queued);
         return;
@@ -137,6 +143,7 @@ static void make_pending(struct process *process, struct thread *thread, int sig
     }
     *pending |= BIT(signal);
     process->info[signal] = *info;
+    signal_attend(process);
 }
 
 void signal_send_info(struct process *process, struct thread *thread, int signal,
@@ -173,23 +180,13 @@ void signal_send_group(int group, int signal) {
 
 /* --- what is pending --- */
 
-static uint64_t deliverable(const struct thread *thread) {
-    return (thread->signals_pending | thread->process->signals_pending) & ~thread->signals_blocked;
-}
-
 bool signal_pending(void) {
-    return thread_current->process && deliverable(thread_current) != 0;
-}
-
-bool signal_work_pending(void) {
-    struct thread *self = thread_current;
-    return thread_doomed(self) || self->process->stopped || deliverable(self) || self->restart ||
-           self->restore_mask;
+    return thread_current->process && signal_deliverable(thread_current) != 0;
 }
 
 void signal_retarget(struct process *process) {
     list_for_each (thread, &process->threads, struct thread, siblings) {
-        if (thread != thread_current && thread->interruptible && deliverable(thread))
+        if (thread != thread_current && thread->interruptible && signal_deliverable(thread))
             sched_wake(thread, -EINTR);
     }
 }
@@ -199,10 +196,11 @@ void signal_set_mask(uint64_t mask) {
     struct process *process = self->process;
     uint64_t newly_blocked = mask & ~self->signals_blocked;
     self->signals_blocked = mask & ~NEVER_BLOCKED;
+    self->attention = true;
     if (process->signals_pending & newly_blocked)
         signal_retarget(process);
     /* What was pending may have become fatal: a sleep must not outlast it. */
-    uint64_t pending = deliverable(self);
+    uint64_t pending = signal_deliverable(self);
     for (int signal = 1; pending && signal <= SIGNALS; signal++) {
         if ((pending & BIT(signal)) && is_fatal(process, signal))
             process_doom(process, signal);
@@ -252,6 +250,7 @@ int signal_take(uint64_t set, struct signal_info *info) {
 /* Starts the stop; each thread then sleeps in wait_while_stopped(). */
 static void stop(struct process *process, int signal) {
     process->stopped = true;
+    signal_attend(process);
     process->continued = false;
     process->stop_signal = signal;
     process_notify_parent(process, CLD_STOPPED, signal);

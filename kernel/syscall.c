@@ -108,7 +108,7 @@ const char *syscall_name(uint32_t number) {
 }
 
 /* One line for each number, however often it is asked for. */
-static long refuse(uint32_t number) {
+static __attribute__((noinline)) long refuse(uint32_t number) {
     static uint32_t logged[(ARRAY_SIZE(syscalls) + 31) / 32];
     static bool logged_beyond;
     const struct process *process = process_current();
@@ -130,15 +130,17 @@ static long refuse(uint32_t number) {
 
 void kernel_syscall(struct trap_frame *frame) {
     struct thread *self = thread_current;
-    uint32_t number = abi_syscall_number(frame), a[SYSCALL_ARGUMENTS];
+    uint32_t number = abi_syscall_number(frame);
     const struct syscall *call = find(number);
     count(COUNT_SYSCALLS);
     self->trap = frame;
-    abi_syscall_arguments(frame, a);
-    long result =
-        call && call->function ? call->function(a[0], a[1], a[2], a[3], a[4], a[5]) : refuse(number);
-    descriptor_release_held();
+    long result = call && call->function ? call->function(ABI_SYSCALL_ARGUMENTS(frame)) : refuse(number);
+    if (self->held_count > 0)
+        descriptor_release_held();
     abi_set_result(frame, (uint32_t)result);
     self->syscall_number = (long)number;
-    self->restart = result == -EINTR ? call->restart : RESTART_NEVER;
+    if (result == -EINTR) {
+        self->restart = call->restart;
+        self->attention = true;
+    }
 }

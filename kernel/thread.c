@@ -28,6 +28,7 @@ struct thread *thread_create(void) {
         return NULL;
     }
     thread->state = THREAD_ASLEEP;
+    thread->attention = true; /* its process may have something pending */
     list_init(&thread->link);
     list_init(&thread->timed);
     list_init(&thread->siblings);

@@ -53,8 +53,9 @@ struct thread {
     uint64_t signals_pending; /* sent to this thread alone */
     uint64_t signals_saved;   /* mask to put back after sigsuspend */
     bool restore_mask;
-    uint8_t restart;                  /* enum restart of the system call that ends, see kernel/syscall.h */
-    long syscall_number;              /* of that call */
+    bool attention;      /* signal_work_pending() may have become true since it was last seen to be false */
+    uint8_t restart;     /* enum restart of the system call that ends, see kernel/syscall.h */
+    long syscall_number; /* of that call */
     vaddr_t alternate_stack;          /* sigaltstack */
     size_t alternate_size;            /* 0: none */
     uint32_t trap_vector, trap_error; /* last exception, for signal frames */
@@ -113,7 +114,10 @@ int sched_sleep(enum sleep_kind kind, uint64_t until);
 bool sched_wake(struct thread *thread, int result);
 
 /* True when the running thread should give way before it returns to user mode; sched_preempt() does. */
-bool sched_preempt_wanted(void);
+extern bool sched_wants_preempt; /* the scheduler's; for sched_preempt_wanted() alone */
+static inline bool sched_preempt_wanted(void) {
+    return sched_wants_preempt;
+}
 void sched_preempt(void);
 
 /* The last step of a thread that is THREAD_DEAD. Interrupts disabled. */

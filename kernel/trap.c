@@ -131,16 +131,26 @@ void kernel_user_exception(struct trap_frame *frame, int signal, int code, vaddr
 
 /* --- on the way back --- */
 
+static bool work_before_return(void) {
+    return deferred_pending() || sched_preempt_wanted() || thread_current->attention;
+}
+
+/* Apart from its caller, so that the way back without work saves no registers. */
+static __attribute__((noinline)) void do_work(struct trap_frame *frame) {
+    while (work_before_return()) {
+        thread_current->attention = false; /* before it is looked: what comes meanwhile sets it again */
+        deferred_run();
+        if (signal_work_pending()) {
+            thread_current->attention = true; /* there may be more */
+            signal_deliver(frame);
+        } else if (sched_preempt_wanted()) {
+            sched_preempt();
+        }
+    }
+}
+
 void kernel_return_to_user(struct trap_frame *frame) {
     thread_current->trap = frame;
-    for (;;) {
-        if (deferred_pending())
-            deferred_run();
-        if (signal_work_pending())
-            signal_deliver(frame);
-        else if (sched_preempt_wanted())
-            sched_preempt();
-        else
-            return;
-    }
+    if (work_before_return())
+        do_work(frame);
 }

@@ -9,7 +9,7 @@
 
 #include "arch/x86/irq.h"
 
-static struct deferred *volatile first; /* read without a lock by deferred_pending() */
+struct deferred *volatile deferred_first;
 static struct deferred *last;
 
 void deferred_queue(struct deferred *work) {
@@ -17,10 +17,10 @@ void deferred_queue(struct deferred *work) {
     if (!work->queued) {
         work->queued = true;
         work->next = NULL;
-        if (first)
+        if (deferred_first)
             last->next = work;
         else
-            first = work;
+            deferred_first = work;
         last = work;
     }
     irq_restore(state);
@@ -29,9 +29,9 @@ void deferred_queue(struct deferred *work) {
 /* Unlinks the oldest work. It counts as not queued from here on, so that it may be queued while it runs. */
 static struct deferred *take(void) {
     unsigned state = irq_save();
-    struct deferred *work = first;
+    struct deferred *work = deferred_first;
     if (work) {
-        first = work->next;
+        deferred_first = work->next;
         work->queued = false;
     }
     irq_restore(state);
@@ -42,8 +42,4 @@ void deferred_run(void) {
     struct deferred *work;
     while ((work = take()) != NULL)
         work->function();
-}
-
-bool deferred_pending(void) {
-    return first != NULL;
 }

@@ -22,6 +22,10 @@ void deferred_queue(struct deferred *work);
 /* Runs what is queued; called by the scheduler and the trap return path. */
 void deferred_run(void);
 
-bool deferred_pending(void);
+extern struct deferred *volatile deferred_first; /* the oldest; for deferred_pending() alone */
+
+static inline bool deferred_pending(void) {
+    return deferred_first != NULL;
+}
 
 #endif

@@ -15,15 +15,9 @@ static inline uint32_t abi_syscall_number(const struct trap_frame *frame) {
     return frame->eax;
 }
 
-static inline void abi_syscall_arguments(const struct trap_frame *frame,
-                                         uint32_t arguments[SYSCALL_ARGUMENTS]) {
-    arguments[0] = frame->ebx;
-    arguments[1] = frame->ecx;
-    arguments[2] = frame->edx;
-    arguments[3] = frame->esi;
-    arguments[4] = frame->edi;
-    arguments[5] = frame->ebp;
-}
+/* All six, for a call's parentheses. */
+#define ABI_SYSCALL_ARGUMENTS(frame)                                                                         \
+    (frame)->ebx, (frame)->ecx, (frame)->edx, (frame)->esi, (frame)->edi, (frame)->ebp
 
 static inline uint32_t abi_result(const struct trap_frame *frame) {
     return frame->eax;

@@ -13,8 +13,6 @@
 #include "lib/log.h"
 
 enum {
-    EFLAGS_INTERRUPT = 1 << 9,
-
     MASTER = 0x20, /* command ports; the data port is the next one */
     SLAVE = 0xA0,
     DATA = 1,
@@ -34,36 +32,6 @@ struct irq_line {
 static struct irq_line lines[IRQ_LINES];
 static uint16_t enabled_lines = 1 << CASCADE_LINE;
 static unsigned handler_depth;
-
-unsigned irq_save(void) {
-    unsigned flags;
-    asm volatile("pushf\n\tpop %0\n\tcli" : "=r"(flags) : : "memory");
-    return flags & EFLAGS_INTERRUPT;
-}
-
-void irq_restore(unsigned state) {
-    if (state)
-        irq_enable();
-}
-
-bool irq_enabled(void) {
-    unsigned flags;
-    asm volatile("pushf\n\tpop %0" : "=r"(flags));
-    return flags & EFLAGS_INTERRUPT;
-}
-
-void irq_enable(void) {
-    asm volatile("sti" : : : "memory");
-}
-
-void irq_disable(void) {
-    asm volatile("cli" : : : "memory");
-}
-
-/* STI takes effect after the next instruction, so an interrupt that is pending already ends the HLT. */
-void irq_enable_and_halt(void) {
-    asm volatile("sti\n\thlt" : : : "memory");
-}
 
 bool irq_in_handler(void) {
     return handler_depth > 0;

@@ -4,15 +4,41 @@
 
 #include "lib/types.h"
 
-/* Disables interrupts and returns the state before, for irq_restore(). They nest. */
-unsigned irq_save(void);
-void irq_restore(unsigned state);
-bool irq_enabled(void);
-void irq_enable(void);
-void irq_disable(void);
+#define IRQ_EFLAGS_ENABLED (1u << 9) /* the processor's interrupt flag */
 
-/* Enables interrupts and halts until one has been served; no interrupt is lost between the two. */
-void irq_enable_and_halt(void);
+static inline void irq_enable(void) {
+    asm volatile("sti" : : : "memory");
+}
+
+static inline void irq_disable(void) {
+    asm volatile("cli" : : : "memory");
+}
+
+static inline bool irq_enabled(void) {
+    unsigned flags;
+    asm volatile("pushf\n\tpop %0" : "=r"(flags));
+    return flags & IRQ_EFLAGS_ENABLED;
+}
+
+/* Disables interrupts and returns the state before, for irq_restore(). They nest. */
+static inline unsigned irq_save(void) {
+    unsigned flags;
+    asm volatile("pushf\n\tpop %0\n\tcli" : "=r"(flags) : : "memory");
+    return flags & IRQ_EFLAGS_ENABLED;
+}
+
+static inline void irq_restore(unsigned state) {
+    if (state)
+        irq_enable();
+}
+
+/*
+ * Enables interrupts and halts until one has been served. STI takes effect after the next instruction, so an
+ * interrupt that is pending already ends the HLT, and none is lost between the two.
+ */
+static inline void irq_enable_and_halt(void) {
+    asm volatile("sti\n\thlt" : : : "memory");
+}
 
 /* True inside an interrupt handler (not in a system call or a fault). */
 bool irq_in_handler(void);

@@ -214,7 +214,7 @@ static void user_exception(struct trap_frame *frame, const struct exception *exc
     kernel_user_exception(frame, exception->signal, code, exception->at_instruction ? frame->eip : 0);
 }
 
-static void trap_exception(struct trap_frame *frame) {
+static __attribute__((noinline)) void trap_exception(struct trap_frame *frame) {
     if (frame->vector == VECTOR_NMI) {
         set_crash_frame(frame);
         panic("non-maskable interrupt (asked for from outside, or bad hardware), eip 0x%08x", frame->eip);
@@ -234,10 +234,10 @@ static void trap_exception(struct trap_frame *frame) {
 
 /* Called by trap_save (vectors.asm). Interrupts are disabled, but for system calls. */
 void trap_dispatch(struct trap_frame *frame) {
-    if (frame->vector == VECTOR_PAGE_FAULT)
-        trap_page_fault(frame);
-    else if (frame->vector == VECTOR_SYSTEM_CALL)
+    if (frame->vector == VECTOR_SYSTEM_CALL)
         kernel_syscall(frame);
+    else if (frame->vector == VECTOR_PAGE_FAULT)
+        trap_page_fault(frame);
     else if (frame->vector >= VECTOR_IRQ && frame->vector < VECTOR_IRQ + IRQ_LINES)
         irq_dispatch(frame->vector - VECTOR_IRQ, trap_from_user(frame));
     else

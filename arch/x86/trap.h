@@ -31,7 +31,6 @@ void trap_frame_init_user(struct trap_frame *frame, vaddr_t entry, vaddr_t stack
 NORETURN void trap_enter_user(struct trap_frame *frame);
 
 /* System call register convention of Linux i386: number in eax, arguments ebx ecx edx esi edi ebp. */
-#define SYSCALL_ARGUMENTS 6
 
 /* --- provided by kernel/ and called by the dispatcher, in thread context, interrupts enabled --- */
 

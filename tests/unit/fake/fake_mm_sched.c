@@ -59,7 +59,7 @@ static struct list ready = LIST_INITIALIZER(ready);
 static struct list dead = LIST_INITIALIZER(dead);
 static struct list everybody = LIST_INITIALIZER(everybody);
 static uint64_t ticks = 1;
-static struct deferred *deferred_first;
+struct deferred *volatile deferred_first;
 
 /* --- the clock and deferred work --- */
 
@@ -73,10 +73,6 @@ void deferred_queue(struct deferred *work) {
     work->queued = true;
     work->next = deferred_first;
     deferred_first = work;
-}
-
-bool deferred_pending(void) {
-    return deferred_first != NULL;
 }
 
 void deferred_run(void) {
