@@ -105,8 +105,8 @@ static void trace_state(const struct frame *frame, unsigned from) {
     uint32_t flags; /* owner, modified, io_write, prefetched */
 
     __builtin_memcpy(&flags, &frame->owner, sizeof(flags)); /* in line, which freestanding memcpy is not */
-    trace_put(TRACE_FRAME | (from | (unsigned)frame->state << 4) << 8, frame_number(frame), frame->index,
-              (uint32_t)(uintptr_t)frame->anon, flags);
+    trace_put_untimed(TRACE_FRAME | (from | (unsigned)frame->state << 4) << 8, frame_number(frame),
+                      frame->index, (uint32_t)(uintptr_t)frame->anon, flags);
 }
 
 static void state_change(struct frame *frame, enum frame_state state) {
