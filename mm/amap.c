@@ -45,6 +45,8 @@ static int section_create(struct amap_section *section, pgoff_t chunks) {
 }
 
 static void section_destroy(struct amap_section *section) {
+    if (section->chunks == NULL)
+        return;
     kfree(section->chunks);
     kfree(section->homes);
 }
@@ -113,8 +115,8 @@ void amap_unref(struct amap *amap) {
     if (--amap->refs > 0)
         return;
     amap_clear(amap, 0, amap->pages);
-    for (unsigned i = 0; i < AMAP_SECTIONS; i++)
-        section_destroy(&amap->sections[i]);
+    for (pgoff_t start = 0; start < amap->pages; start += AMAP_CHUNK * AMAP_SECTION)
+        section_destroy(section_of(amap, start));
     kfree(amap);
 }
 
@@ -181,7 +183,7 @@ static void free_chunk_if_empty(struct amap *amap, pgoff_t index) {
     struct anon ***chunk = chunk_of(amap, index);
     slot_t run = amap_home_run(amap, index / AMAP_CHUNK);
 
-    for (unsigned i = 0; i < AMAP_CHUNK; i++)
+    for (unsigned i = 0; amap->used > 0 && i < AMAP_CHUNK; i++)
         if ((*chunk)[i] != NULL)
             return;
     kfree(*chunk);
@@ -205,17 +207,34 @@ static pgoff_t next_with_chunk(const struct amap *amap, pgoff_t index, pgoff_t e
     return end;
 }
 
+/* Drops the entries [first, stop) of one chunk; @entries is the chunk's. */
+static void clear_entries(struct amap *amap, struct anon **entries, pgoff_t first, pgoff_t stop) {
+    bool homes = section_of(amap, first)->homes != NULL;
+
+    for (; first < stop && amap->used > 0; first++) {
+        struct anon **entry = &entries[first % AMAP_CHUNK], *old = *entry;
+
+        if (old == NULL)
+            continue;
+        if (homes) {
+            amap_set(amap, first, NULL);
+            continue;
+        }
+        *entry = NULL;
+        amap->used--;
+        anon_unref(old);
+    }
+}
+
 void amap_clear(struct amap *amap, pgoff_t first, pgoff_t count) {
     pgoff_t end = MIN(first + count, amap->pages);
 
     while ((first = next_with_chunk(amap, first, end)) < end) {
-        struct anon **entries = *chunk_of(amap, first);
-        pgoff_t start = first, stop = MIN(end, (first / AMAP_CHUNK + 1) * AMAP_CHUNK);
+        pgoff_t stop = MIN(end, (first / AMAP_CHUNK + 1) * AMAP_CHUNK);
 
-        for (; first < stop; first++)
-            if (entries[first % AMAP_CHUNK] != NULL)
-                amap_set(amap, first, NULL);
-        free_chunk_if_empty(amap, start);
+        clear_entries(amap, *chunk_of(amap, first), first, stop);
+        free_chunk_if_empty(amap, first);
+        first = stop;
     }
 }
 
@@ -232,21 +251,46 @@ pgoff_t amap_next(const struct amap *amap, pgoff_t index, pgoff_t end) {
     return end;
 }
 
+/*
+ * Copies entries [from, stop), all in one chunk, to @to and on, where nothing is. Fork spends most of its time
+ * here. An anon that is named twice has no home to be given, so storing it is all there is to do. 0 or -ENOMEM.
+ */
+static int copy_entries(struct amap *copy, pgoff_t to, const struct amap *amap, pgoff_t from, pgoff_t stop) {
+    struct anon **source = *chunk_of(amap, from), **target = NULL;
+    pgoff_t prepared = copy->pages; /* chunk that @target is; none yet */
+
+    for (; from < stop; from++, to++) {
+        struct anon *anon = source[from % AMAP_CHUNK];
+
+        if (anon == NULL)
+            continue;
+        if (to / AMAP_CHUNK != prepared) {
+            if (amap_prepare(copy, to) != 0)
+                return -ENOMEM;
+            prepared = to / AMAP_CHUNK;
+            target = *chunk_of(copy, to);
+        }
+        anon->refs++;
+        target[to % AMAP_CHUNK] = anon;
+        copy->used++;
+    }
+    return 0;
+}
+
 struct amap *amap_copy(const struct amap *amap, pgoff_t first, pgoff_t count, pgoff_t to, pgoff_t pages) {
     struct amap *copy = amap_create(pages);
-    pgoff_t end = first + count;
+    pgoff_t end = MIN(first + count, amap->pages), start = first;
 
     if (copy == NULL)
         return NULL;
-    for (pgoff_t i = amap_next(amap, first, end); i < end; i = amap_next(amap, i + 1, end)) {
-        struct anon *anon = amap_get(amap, i);
+    while ((start = next_with_chunk(amap, start, end)) < end) {
+        pgoff_t stop = MIN(end, (start / AMAP_CHUNK + 1) * AMAP_CHUNK);
 
-        if (amap_prepare(copy, to + i - first) != 0) {
+        if (copy_entries(copy, to + start - first, amap, start, stop) != 0) {
             amap_unref(copy);
             return NULL;
         }
-        anon->refs++;
-        amap_set(copy, to + i - first, anon);
+        start = stop;
     }
     return copy;
 }

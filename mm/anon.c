@@ -36,10 +36,8 @@ static void detach_frame(struct anon *anon) {
     frame->anon = NULL;
 }
 
-void anon_unref(struct anon *anon) {
-    ASSERT(anon->refs > 0);
-    if (--anon->refs > 0)
-        return;
+void anon_unused(struct anon *anon) {
+    ASSERT(anon->refs == 0);
     if (anon->frame != NULL && (anon->frame->state == FRAME_BUSY || anon->frame->pins > 0))
         return; /* frame_done() or frame_unpin() destroys it: the disk still uses frame and slot */
     anon_destroy(anon);

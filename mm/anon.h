@@ -33,8 +33,14 @@ struct anon {
 /* A new page in @frame (BUSY, no owner), which becomes its frame: refs 1. NULL: no memory. Never sleeps. */
 struct anon *anon_create(struct frame *frame);
 
+/* refs has become 0: anon_unref()'s other half. */
+void anon_unused(struct anon *anon);
+
 /* One amap entry less; the last one frees frame and slot, or leaves that to the end of a transfer. */
-void anon_unref(struct anon *anon);
+static inline void anon_unref(struct anon *anon) {
+    if (--anon->refs == 0)
+        anon_unused(anon);
+}
 
 /* refs is 0 and no transfer is under way: frame, slot and anon go. */
 void anon_destroy(struct anon *anon);

@@ -40,25 +40,18 @@ static void area_take_out(struct space *space, struct area *area) {
 }
 
 void area_unmap_pages(struct space *space, vaddr_t start, vaddr_t end) {
-    pmap_batch_begin(&space->pmap);
-    for (vaddr_t at = pmap_next_present(&space->pmap, start, end); at < end;
-         at = pmap_next_present(&space->pmap, at + PAGE_SIZE, end)) {
-        pfn_t pfn;
+    unsigned bits;
+    pfn_t pfn;
 
-        pmap_query(&space->pmap, at, &pfn);
-        frame_unmap_one(&frame_table[pfn], space, at);
-    }
+    pmap_batch_begin(&space->pmap);
+    for (vaddr_t at = start; (bits = pmap_remove_next(&space->pmap, &at, end, &pfn)) != 0; at += PAGE_SIZE)
+        frame_unmapped(&frame_table[pfn], space, at, bits);
     pmap_batch_end(&space->pmap);
 }
 
 void area_write_protect(struct space *space, struct area *area) {
-    vaddr_t end = area_end(area);
-
     pmap_batch_begin(&space->pmap);
-    for (vaddr_t at = pmap_next_present(&space->pmap, area->start, end); at < end;
-         at = pmap_next_present(&space->pmap, at + PAGE_SIZE, end))
-        if (pmap_query(&space->pmap, at, NULL) & PMAP_WRITABLE)
-            pmap_set_writable(&space->pmap, at, false);
+    pmap_write_protect(&space->pmap, area->start, area_end(area));
     pmap_batch_end(&space->pmap);
 }
 

@@ -190,6 +190,8 @@ int frame_map(struct frame *frame, struct space *space, vaddr_t address, unsigne
 /* The mapping just made holds the frame in place until it is removed (mlock). */
 void frame_lock_mapping(struct frame *frame, struct space *space, vaddr_t address);
 void frame_unmap_one(struct frame *frame, struct space *space, vaddr_t address);
+/* The same where the entry, which said @bits, has been removed from the page tables already. */
+void frame_unmapped(struct frame *frame, struct space *space, vaddr_t address, unsigned bits);
 void frame_unmap_all(struct frame *frame); /* folds Accessed and Dirty into the frame */
 bool frame_mapped(const struct frame *frame);
 bool frame_test_referenced(struct frame *frame); /* and clears: the policies' question */

@@ -28,10 +28,8 @@ static void fold(struct frame *frame, unsigned bits) {
         frame->modified = true;
 }
 
-/* Removes the entry of a mapping, which stays in the list. */
-static void remove_entry(struct frame *frame, struct space *space, vaddr_t address) {
-    unsigned bits = pmap_remove(&space->pmap, address);
-
+/* The entry of a mapping, which stays in the list, has been removed and said @bits. */
+static void entry_removed(struct frame *frame, struct space *space, vaddr_t address, unsigned bits) {
     fold(frame, bits);
     trace(TRACE_UNMAP, bits, frame_number(frame), address, (uint32_t)space->owner_pid, 0);
 }
@@ -89,10 +87,10 @@ static void drop_first(struct frame *frame) {
     }
 }
 
-void frame_unmap_one(struct frame *frame, struct space *space, vaddr_t address) {
+void frame_unmapped(struct frame *frame, struct space *space, vaddr_t address, unsigned bits) {
     struct mapping *mapping = &frame->map;
 
-    remove_entry(frame, space, address);
+    entry_removed(frame, space, address, bits);
     if (mapping->space == space && mapping->address == address) {
         drop_first(frame);
         return;
@@ -111,9 +109,15 @@ void frame_unmap_one(struct frame *frame, struct space *space, vaddr_t address) 
     panic("frame %u: no mapping at %p", (unsigned)frame_number(frame), (void *)address);
 }
 
+void frame_unmap_one(struct frame *frame, struct space *space, vaddr_t address) {
+    frame_unmapped(frame, space, address, pmap_remove(&space->pmap, address));
+}
+
 void frame_unmap_all(struct frame *frame) {
     while (frame_mapped(frame)) {
-        remove_entry(frame, frame->map.space, frame->map.address);
+        struct mapping *first = &frame->map;
+
+        entry_removed(frame, first->space, first->address, pmap_remove(&first->space->pmap, first->address));
         drop_first(frame);
     }
 }

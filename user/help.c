@@ -10,6 +10,7 @@ static const char programs[] =
     "  cowtest forkload manyproc    many processes; copy-on-write\n"
     "  eatmem reclaim overlap       memory's end; pages found again; paging while another computes\n"
     "  badaccess efault restart     accesses that must fail, and instructions that must restart\n"
+    "  onefault                     one page fault of the kind you like, for `make tour`\n"
     "  filetest directtest          files: read, mapped, and past the cache (O_DIRECT)\n"
     "  semantics                    what is promised about memory, signals, threads, line by line\n"
     "  shmtest pagemap              shared memory; which frame or slot a page is in\n"

@@ -94,9 +94,9 @@ void pmap_destroy(struct pmap *pmap) {
     if (is_loaded(pmap))
         load(pointer_to_phys(kernel_directory));
     pte_t *directory = phys_to_pointer(pmap->directory);
-    for (unsigned i = 0; i < DIRECTORY_USER; i++)
-        if (directory[i] & PTE_PRESENT)
-            kpage_free(phys_to_pointer(pte_address(directory[i])));
+    for (unsigned i = 0; i < DIRECTORY_USER; i += 32)
+        for (uint32_t bits = pmap->present[i / 32]; bits != 0; bits &= bits - 1)
+            kpage_free(phys_to_pointer(pte_address(directory[i + (unsigned)__builtin_ctz(bits)])));
     kpage_free(directory);
     *pmap = (struct pmap){0};
 }
@@ -115,8 +115,10 @@ int pmap_prepare(struct pmap *pmap, vaddr_t address) {
     if (!table)
         return -ENOMEM;
     pte_t *directory = phys_to_pointer(pmap->directory);
-    directory[directory_index(address)] =
-        pointer_to_phys(table) | PTE_PRESENT | PTE_WRITABLE | PTE_USER; /* entries decide the rights */
+    unsigned index = directory_index(address);
+    directory[index] =
+        pointer_to_phys(table) | PTE_PRESENT | PTE_WRITABLE | PTE_USER; /* entries decide rights */
+    pmap->present[index / 32] |= 1u << index % 32;
     pmap->tables++;
     return 0;
 }
@@ -192,19 +194,60 @@ void pmap_batch_end(struct pmap *pmap) {
 
 /* --- all pages --------------------------------------------------------------------------------------- */
 
-vaddr_t pmap_next_present(const struct pmap *pmap, vaddr_t from, vaddr_t end) {
-    ASSERT(end <= USER_TOP);
-    vaddr_t address = PAGE_DOWN(from);
-    while (address < end) {
-        const pte_t *entry = find_entry(pmap, address);
-        if (!entry)
-            address = (directory_index(address) + 1) * TABLE_BYTES;
-        else if (*entry & PTE_PRESENT)
-            return MAX(address, from);
-        else
-            address += PAGE_SIZE;
+/*
+ * How many pages from @address to @end one table covers; *@entries: the entries of these, or NULL where there is
+ * no table. What goes over many pages looks a table up once.
+ */
+static unsigned pages_of_table(const struct pmap *pmap, vaddr_t address, vaddr_t end, pte_t **entries) {
+    vaddr_t table_end = (directory_index(address) + 1) * TABLE_BYTES;
+    *entries = find_entry(pmap, address);
+    return (MIN(end, table_end) - address) / PAGE_SIZE;
+}
+
+/* The first present entry for an address >= *@address (of a page) and < @end, with *@address its own; or NULL. */
+static pte_t *next_present(const struct pmap *pmap, vaddr_t *address, vaddr_t end) {
+    vaddr_t at = *address;
+    ASSERT(end <= USER_TOP && end % PAGE_SIZE == 0);
+    while (at < end) {
+        pte_t *entries;
+        unsigned pages = pages_of_table(pmap, at, end, &entries);
+        for (unsigned i = 0; entries && i < pages; i++) {
+            if (entries[i] & PTE_PRESENT) {
+                *address = at + i * PAGE_SIZE;
+                return &entries[i];
+            }
+        }
+        at += pages * PAGE_SIZE;
     }
-    return end;
+    return NULL;
+}
+
+vaddr_t pmap_next_present(const struct pmap *pmap, vaddr_t from, vaddr_t end) {
+    vaddr_t address = PAGE_DOWN(from);
+    return next_present(pmap, &address, end) ? MAX(address, from) : end;
+}
+
+unsigned pmap_remove_next(struct pmap *pmap, vaddr_t *address, vaddr_t end, pfn_t *pfn) {
+    pte_t *entry = next_present(pmap, address, end);
+    if (!entry)
+        return 0;
+    unsigned bits = entry_bits(*entry);
+    *pfn = *entry >> PAGE_SHIFT;
+    change_entry(pmap, *address, entry, 0);
+    pmap->resident--;
+    return bits;
+}
+
+void pmap_write_protect(struct pmap *pmap, vaddr_t start, vaddr_t end) {
+    pte_t *entries;
+    unsigned pages;
+    ASSERT(end <= USER_TOP && end % PAGE_SIZE == 0);
+    for (vaddr_t at = start; at < end; at += pages * PAGE_SIZE) {
+        pages = pages_of_table(pmap, at, end, &entries);
+        for (unsigned i = 0; entries && i < pages; i++)
+            if ((entries[i] & (PTE_PRESENT | PTE_WRITABLE)) == (PTE_PRESENT | PTE_WRITABLE))
+                change_entry(pmap, at + i * PAGE_SIZE, &entries[i], entries[i] & ~(pte_t)PTE_WRITABLE);
+    }
 }
 
 void pmap_walk(const struct pmap *pmap, void (*visit)(vaddr_t address, pfn_t pfn, unsigned bits, void *data),

@@ -12,10 +12,11 @@
 
 /* The page tables of one address space. */
 struct pmap {
-    paddr_t directory; /* physical address of the page directory, what CR3 is loaded with */
-    unsigned tables;   /* page tables allocated for the user half */
-    unsigned resident; /* user entries present */
-    unsigned batches;  /* pmap_batch_begin() without its end */
+    paddr_t directory;    /* physical address of the page directory, what CR3 is loaded with */
+    unsigned tables;      /* page tables allocated for the user half */
+    unsigned resident;    /* user entries present */
+    unsigned batches;     /* pmap_batch_begin() without its end */
+    uint32_t present[24]; /* bit set: this entry of the directory's user half names a table */
 };
 
 /* What an entry says, in machine-independent bits. */
@@ -56,6 +57,15 @@ unsigned pmap_query(const struct pmap *pmap, vaddr_t address, pfn_t *pfn);
 
 /* The first address >= @from and < @end with a present entry, or @end. Skips absent tables at once. */
 vaddr_t pmap_next_present(const struct pmap *pmap, vaddr_t from, vaddr_t end);
+
+/*
+ * Removes the first present entry for an address >= *@address (of a page) and < @end: what it said, with
+ * *@address its address and *@pfn its frame. 0: there is none.
+ */
+unsigned pmap_remove_next(struct pmap *pmap, vaddr_t *address, vaddr_t end, pfn_t *pfn);
+
+/* Makes the present entries of [@start, @end) read-only. */
+void pmap_write_protect(struct pmap *pmap, vaddr_t start, vaddr_t end);
 
 /* Clears @bits (PMAP_REFERENCED and/or PMAP_MODIFIED), flushes where they were set; returns those set. */
 unsigned pmap_clear(struct pmap *pmap, vaddr_t address, unsigned bits);

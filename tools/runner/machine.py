@@ -73,7 +73,7 @@ def keep_kernel(root: pathlib.Path, work: pathlib.Path) -> pathlib.Path:
     return own
 
 
-FAULT = re.compile(r"(read|write):((?:\w+:)?[^:]+)(?::(\d+)%)?(?::(once|x\d+))?")
+FAULT = re.compile(r"(read|write):((?:(?:inode|map):)?[^:]+)(?::(\d+)%)?(?::(once|x\d+))?")
 FAULT_STEP = 8  # sectors: one rule a page, as QEMU looks through all of them at each transfer
 
 

@@ -1,0 +1,99 @@
+/*
+ * onefault: makes page faults of one kind, each by one call of one_access(). The debugger's tours (`make tour`)
+ * follow one of them through the kernel.
+ */
+#include "user/lib/program.h"
+
+#include "user/lib/pattern.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+static const char usage[] = "onefault zero|file FILE|copy|bad|pressure [SIZE [TOUCHES]]\n"
+                            "  zero: the first store to a page of no file; file: a load from a page of FILE; "
+                            "copy: a store to a page\n"
+                            "  shared with a child; bad: a store where nothing is mapped; pressure: TOUCHES "
+                            "(4000) stores to pages of\n"
+                            "  SIZE bytes (standard 1M) chosen at random: more than there are frames";
+
+/* The access. Not inlined: the tours find it by its name, and its arguments on the stack. */
+__attribute__((noinline)) char one_access(volatile char *address, bool store) {
+    if (store)
+        *address = 42;
+    return *address;
+}
+
+static void zero(void) {
+    char *page = allocate_pages(PAGE);
+
+    if (one_access(page, true) != 42 || page[1] != 0)
+        fail("the page is not zero, or the store is lost");
+}
+
+static void file(const char *name) {
+    enum { PAGE_WANTED = 2, PAGES = 3 };
+    int descriptor = open(name, O_RDONLY);
+    char byte;
+
+    if (descriptor < 0)
+        fail_errno("%s", name);
+    char *pages = mmap(NULL, PAGES * PAGE, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    if (pages == MAP_FAILED)
+        fail_errno("mmap");
+    char seen = one_access(pages + PAGE_WANTED * PAGE, false);
+    if (pread(descriptor, &byte, 1, PAGE_WANTED * PAGE) != 1 || seen != byte)
+        fail("the page of the file is wrong");
+}
+
+/* The child waits in read() until its parent has written, and looks at what it still has. */
+static void copy(void) {
+    char *page = allocate_pages(PAGE);
+    int pipe_ends[2], status;
+    char byte;
+
+    page[0] = 1;
+    if (pipe(pipe_ends) != 0)
+        fail_errno("pipe");
+    pid_t child = fork();
+    if (child == 0) {
+        close(pipe_ends[1]);
+        if (read(pipe_ends[0], &byte, 1) != 0)
+            _exit(1);
+        _exit(page[0] == 1 ? 0 : 1);
+    }
+    one_access(page, true);
+    close(pipe_ends[1]);
+    if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
+        fail("the child's page has changed");
+}
+
+static void pressure(size_t size, unsigned touches) {
+    char *pages = allocate_pages(size);
+    struct generator g = generator_start(1);
+
+    memset(pages, 1, size);
+    for (unsigned i = 0; i < touches; i++)
+        one_access(pages + generator_below(&g, size / PAGE) * PAGE, true);
+}
+
+int main(int argc, char **argv) {
+    program_start(argc, argv, "onefault", usage);
+    const char *kind = argc > 1 ? argv[1] : "";
+
+    if (strcmp(kind, "zero") == 0)
+        zero();
+    else if (strcmp(kind, "file") == 0 && argc > 2)
+        file(argv[2]);
+    else if (strcmp(kind, "copy") == 0)
+        copy();
+    else if (strcmp(kind, "bad") == 0)
+        one_access((volatile char *)PAGE, true);
+    else if (strcmp(kind, "pressure") == 0)
+        pressure(size_argument(argc, argv, 2, "SIZE", 1u << 20, PAGE, 1u << 30),
+                 number_argument(argc, argv, 3, "TOUCHES", 4000, 1, 1000000));
+    else
+        usage_error("which kind?");
+    printf("onefault: %s\n", kind);
+    return 0;
+}
