@@ -65,11 +65,11 @@ long sys_mkdir(vaddr_t user_path, unsigned mode) {
 }
 
 long sys_mknodat(int directory_fd, vaddr_t user_path, unsigned mode, unsigned device) {
-    if ((mode & S_IFMT) == 0)
-        mode |= S_IFREG;
-    if (S_ISDIR(mode) || S_ISLNK(mode))
-        return -EINVAL;
-    unsigned type = mode & S_IFMT;
+    unsigned type = mode & S_IFMT ? mode & S_IFMT : S_IFREG;
+    if (S_ISDIR(type))
+        return -EPERM;
+    if (!S_ISREG(type) && !S_ISCHR(type) && !S_ISBLK(type) && !S_ISFIFO(type) && !S_ISSOCK(type))
+        return -EINVAL; /* a type that there is not would be damage, once it is on the disk */
     return create_node(directory_fd, user_path, type | (mode & 07777 & ~process_current()->umask), device);
 }
 

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <sys/ipc.h>
 #include <sys/shm.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #define ANONYMOUS (MAP_PRIVATE | MAP_ANONYMOUS)
@@ -178,6 +179,13 @@ static long attach(int id, void *place, int flags) {
     return (long)shmat(id, place, flags) == -1 ? -1 : 0;
 }
 
+static void mknod_arguments(void) {
+    static const unsigned types[] = {S_IFDIR, S_IFLNK, S_IFMT, 0030000, 0050000, 0110000, 0130000, 0150000};
+    for (unsigned i = 0; i < COUNT_OF(types); i++)
+        fact_call("mknod of a type that it does not make", mknod("semantics.node", types[i] | 0600, 0));
+    fact_call("of which nothing is left", access("semantics.node", F_OK));
+}
+
 static void shm_arguments(void) {
     char *page = some_pages(1);
     struct shmid_ds status;
@@ -201,16 +209,11 @@ static void shm_arguments(void) {
 }
 
 static const struct group groups[] = {
-    {"mmap", mmap_arguments},
-    {"mmap of files", mmap_files},
-    {"munmap", munmap_arguments},
-    {"mprotect", mprotect_arguments},
-    {"mremap", mremap_arguments},
-    {"msync", msync_arguments},
-    {"madvise", madvise_arguments},
-    {"mincore", mincore_arguments},
-    {"mlock", mlock_arguments},
-    {"brk", brk_arguments},
-    {"shared memory segments", shm_arguments},
+    {"mmap", mmap_arguments},       {"mmap of files", mmap_files},
+    {"munmap", munmap_arguments},   {"mprotect", mprotect_arguments},
+    {"mremap", mremap_arguments},   {"msync", msync_arguments},
+    {"madvise", madvise_arguments}, {"mincore", mincore_arguments},
+    {"mlock", mlock_arguments},     {"brk", brk_arguments},
+    {"mknod", mknod_arguments},     {"shared memory segments", shm_arguments},
 };
 THEME(misuse, "calls that are refused, and by which error", groups);
