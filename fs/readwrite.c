@@ -25,6 +25,9 @@
 
 #define READAHEAD_FIRST 4u /* pages of the first window */
 
+/* A page's number has 32 bits: from here on no file has bytes, and the numbers would begin anew at 0. */
+#define POSITION_LIMIT ((uint64_t)UINT32_MAX << PAGE_SHIFT)
+
 static pgoff_t page_of(uint64_t position) {
     return (pgoff_t)(position >> PAGE_SHIFT);
 }
@@ -258,7 +261,11 @@ static long write_in_turn(struct vnode *vnode, vaddr_t buffer, size_t bytes, uin
         return error;
     if (append)
         *position = vnode->object.size;
-    long result = write_pages(vnode, buffer, bytes, *position);
+    long result = -EFBIG;
+    if (*position < POSITION_LIMIT) {
+        bytes = (size_t)MIN((uint64_t)bytes, POSITION_LIMIT - *position);
+        result = write_pages(vnode, buffer, bytes, *position);
+    }
     vnode_write_end(vnode);
     return result;
 }

@@ -125,6 +125,8 @@ static int bring_in(struct anon *anon) {
 int memobject_attempt(struct object *object, pgoff_t index, struct frame **found) {
     struct anon *anon;
 
+    if (index >= MEMOBJECT_PAGES_MAX)
+        return -EFBIG;
     if (index >= object->amap->pages) {
         int error = memobject_extend(object, index + 1);
         return error == 0 ? 1 : error;

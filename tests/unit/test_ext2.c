@@ -664,6 +664,10 @@ START_TEST(test_triple_indirect) {
     for (unsigned i = 0; i < ARRAY_SIZE(places); i++)
         ck_assert_int_eq(write_at("/far", places[i], "hello", 5), 5);
     ck_assert_int_eq(write_at("/far", 18000000000ull, "x", 1), -EFBIG);
+    /* Pages have 32-bit numbers: these are not page 0 and the last one. */
+    ck_assert_int_eq(write_at("/far", 1ull << 44, "x", 1), -EFBIG);
+    ck_assert_int_eq(write_at("/far", (1ull << 44) - 1, "x", 1), -EFBIG);
+    ck_assert_int_eq(write_at("/far", INT64_MAX - 1, "x", 1), -EFBIG);
     remount_checked();
     for (unsigned i = 0; i < ARRAY_SIZE(places); i++) {
         ck_assert_int_eq(read_at("/far", places[i], scratch, 5), 5);
