@@ -97,7 +97,7 @@ kernel_objects := $(patsubst %.c,build/obj/%.o,$(filter %.c,$(kernel_sources))) 
 user_c      := $(patsubst user/%.c,%,$(sort $(wildcard user/*.c)))
 user_asm    := $(patsubst user/%.asm,%,$(sort $(wildcard user/*.asm)))
 user_lib    := $(patsubst %.c,build/obj/%.o,$(sort $(wildcard user/lib/*.c)))
-many_files  := semantics fuzz
+many_files  := semantics fuzz secrets
 pieces      := $(patsubst %.c,build/obj/%.o,$(sort $(wildcard $(many_files:%=user/%/*.c))))
 programs    := $(addprefix build/user/,$(user_c) $(user_asm))
 unit_tests  := $(patsubst %.c,build/%,$(sort $(wildcard tests/unit/test_*.c)))

@@ -65,6 +65,21 @@ START_TEST(random_calls_without_swap) {
 }
 END_TEST
 
+/* --- nobody else's bytes -------------------------------------------------------------------------- */
+
+/*
+ * A victim leaves more than all frames full of its secret, most of it on swap, and files; whoever comes
+ * after finds nothing. Here and on this machine the same lines: nothing is missing from the list.
+ */
+START_TEST(nobody_is_given_anothers_bytes) {
+    struct guest machine = {.frames = 400, .check = 25, .options = {"--swap-size=16M"}};
+    struct run run = guest_like_host(&machine, COMMAND("secrets", "900", "2"));
+    ck_assert_int_eq(run.status, 0);
+    ck_assert_int_ge(counter(&run, "pswpout"), 3000);
+    ck_assert_int_ge(counter(&run, "pgsteal"), 3000);
+}
+END_TEST
+
 /* The next call of the kernel's table, from @at on: its name, in static storage; NULL: no more. */
 static const char *next_call(const char **at) {
     static char name[64];
@@ -101,4 +116,6 @@ void add_fuzz_cases(Suite *suite) {
     tcase_add_test(calls, random_calls_in_a_small_machine);
     tcase_add_test(calls, random_calls_without_swap);
     tcase_add_test(calls, every_call_of_the_kernel_is_tried);
+    TCase *secrets = guest_case(suite, "secrets", 10);
+    tcase_add_test(secrets, nobody_is_given_anothers_bytes);
 }
