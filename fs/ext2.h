@@ -6,6 +6,7 @@
  *   ext2_inode.c   in-core inodes: which vnode is which file
  *   ext2_map.c     block map: which disk block holds block n of a file
  *   ext2_alloc.c   bitmaps: free blocks and inodes
+ *   ext2_order.c   sync of metadata; what must be on the disk before what
  *   ext2_dir.c     directories: the records in them
  *   ext2_names.c   names: create, link, unlink, rename, …
  *   ext2_pager.c   pages: between the frames of a file and its blocks
@@ -138,6 +139,17 @@ struct ext2_fs {
     uint64_t max_size; /* of a file, bytes */
     uint16_t state_at_mount;
 
+    /* ext2_order.c's */
+    struct mutex syncing; /* one sync of metadata at a time; taken before lock */
+    struct ext2_held {
+        uint32_t *blocks; /* a bit each */
+        uint32_t count;
+    } held[2];           /* freed blocks: since the last sync began, and before */
+    unsigned holding;    /* which of the two is "since" */
+    struct list doomed;  /* unlinked files without users, still on the disk … */
+    struct list leaving; /* … and those whose names are gone when the sync under way has ended */
+    uint32_t doomed_count, doomed_blocks; /* of both lists */
+
     struct list inodes[EXT2_INODE_BUCKETS]; /* in-core inodes by number */
     struct list unused;                     /* those without references, least recently used first */
     unsigned unused_count;
@@ -149,7 +161,7 @@ struct ext2_inode {
     uint32_t number;
     struct ext2_disk_inode disk;     /* same as in the inode table, except while it is changed */
     struct list bucket;              /* of fs->inodes */
-    struct list unused;              /* of fs->unused, or unlinked */
+    struct list unused;              /* of fs->unused, fs->doomed or fs->leaving, or unlinked */
     uint32_t parent;                 /* directory where it was found last; a hint for path_of() */
     uint32_t last_index, last_block; /* the block allocated last: sequential writes go on behind it */
     uint32_t allocated_end;          /* block after the highest that the write under way has allocated */
@@ -165,8 +177,8 @@ static inline struct ext2_inode *ext2_inode_of(struct vnode *vnode) {
 int ext2_damaged(struct ext2_fs *fs, const char *format, ...) PRINTF_LIKE(2, 3);
 /* 0, or -EROFS. Before any change. */
 int ext2_writable(struct ext2_fs *fs);
-/* Superblock, descriptors and everything else that is metadata to the medium. */
-int ext2_sync_metadata(struct ext2_fs *fs);
+/* The working copies of superblock and descriptors go into the partition's pages. Locked. 0 or -EIO. */
+int ext2_store_super(struct ext2_fs *fs);
 /* True when @block can belong to a file: it exists and is no bitmap, inode table or superblock. */
 bool ext2_block_valid(struct ext2_fs *fs, uint32_t block);
 uint32_t ext2_now(void); /* seconds since 1970 */
@@ -205,10 +217,42 @@ int ext2_inode_claim(struct ext2_fs *fs, uint32_t parent, bool directory, struct
 void ext2_inode_take(struct ext2_fs *fs, struct ext2_claim *claim, bool directory);
 void ext2_claim_drop(struct ext2_claim *claim);
 
-/* @metadata: the block's sectors in the partition's pages must never be written any more. */
+/*
+ * Frees a block, in two steps: it is held until the next sync, then free. @metadata: its sectors in the
+ * partition's pages must never be written any more.
+ */
 int ext2_block_free(struct ext2_fs *fs, uint32_t block, bool metadata);
 int ext2_inode_free(struct ext2_fs *fs, uint32_t number, bool directory);
 uint32_t ext2_group_first_block(struct ext2_fs *fs, uint32_t group);
+
+/* The second half of freeing: the bit is cleared. */
+int ext2_block_release(struct ext2_fs *fs, uint32_t block);
+
+/* --- ext2_order.c --- */
+
+int ext2_order_init(struct ext2_fs *fs); /* at mount: 0 or -ENOMEM */
+void ext2_order_end(struct ext2_fs *fs);
+/*
+ * Superblock, descriptors and everything else that is metadata to the medium; then what has become free by that
+ * is freed. Not locked. 0 or -EIO. May sleep.
+ */
+int ext2_sync_metadata(struct ext2_fs *fs);
+/* All modified metadata to the medium, and nothing else. Locked or not. 0 or -EIO. */
+int ext2_flush_metadata(struct ext2_fs *fs);
+/* Whether blocks or inodes are on their way to be free; how many blocks. */
+bool ext2_pending(const struct ext2_fs *fs);
+uint32_t ext2_pending_blocks(const struct ext2_fs *fs);
+/* After -ENOSPC, not locked: true when something has been freed by a sync, so that another try is worth it. */
+bool ext2_reclaim(struct ext2_fs *fs);
+/* Before a change, not locked: a sync, if many unlinked files wait for one. */
+void ext2_limit_doomed(struct ext2_fs *fs);
+/* Nobody uses the unlinked file any more: it is freed by a sync. May sleep. */
+void ext2_doom(struct ext2_inode *inode);
+/* Freed, and not yet to be used. Locked. */
+void ext2_block_hold(struct ext2_fs *fs, uint32_t block);
+bool ext2_block_held(const struct ext2_fs *fs, uint32_t block);
+/* Zeros on the disk, at once. 0 or -EIO. May sleep. */
+int ext2_block_zero_on_disk(struct ext2_fs *fs, uint32_t block);
 
 /* --- ext2_map.c --- */
 
@@ -249,6 +293,8 @@ int ext2_set_attributes(struct vnode *vnode, const struct vnode_attributes *attr
 int ext2_end_write(struct vnode *vnode);
 int ext2_sync_inode(struct vnode *vnode);
 bool ext2_fast_symlink(const struct ext2_inode *inode);
+/* Gives blocks and number of a doomed file back. Not locked. May sleep. */
+void ext2_free_unlinked(struct ext2_inode *inode);
 
 /* --- ext2_dir.c; all locked --- */
 

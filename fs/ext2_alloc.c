@@ -132,6 +132,18 @@ void ext2_block_take(struct ext2_fs *fs, struct ext2_claim *claim) {
 int ext2_block_free(struct ext2_fs *fs, uint32_t block, bool metadata) {
     if (!ext2_block_valid(fs, block))
         return ext2_damaged(fs, "block %u to be freed is none of a file's", block);
+    if (ext2_block_held(fs, block))
+        return ext2_damaged(fs, "block %u is freed twice", block);
+    if (metadata) { /* a late write of its page would overwrite the next owner's data */
+        uint64_t byte = (uint64_t)block << fs->block_shift;
+        unsigned from = (unsigned)byte & PAGE_MASK;
+        object_forget(fs->metadata, (pgoff_t)(byte >> PAGE_SHIFT), from, from + fs->block_size);
+    }
+    ext2_block_hold(fs, block);
+    return 0;
+}
+
+int ext2_block_release(struct ext2_fs *fs, uint32_t block) {
     uint32_t group = (block - fs->super.first_data_block) / fs->super.blocks_per_group;
     uint32_t bit = (block - fs->super.first_data_block) % fs->super.blocks_per_group;
     struct ext2_block bitmap;
@@ -141,11 +153,6 @@ int ext2_block_free(struct ext2_fs *fs, uint32_t block, bool metadata) {
     if (!bit_test(bitmap.data, bit)) {
         ext2_block_put(&bitmap);
         return ext2_damaged(fs, "block %u is freed twice", block);
-    }
-    if (metadata) { /* a late write of its page would overwrite the next owner's data */
-        uint64_t byte = (uint64_t)block << fs->block_shift;
-        unsigned from = (unsigned)byte & PAGE_MASK;
-        object_forget(fs->metadata, (pgoff_t)(byte >> PAGE_SHIFT), from, from + fs->block_size);
     }
     bit_clear(bitmap.data, bit);
     ext2_block_put_modified(fs, &bitmap);

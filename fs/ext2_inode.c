@@ -7,7 +7,8 @@
  *                                 ^                            |
  *                                 +------ext2_inode_get--------+
  *
- * An unlinked file (links 0) is truncated and freed when its last reference is given up. The in-core copy is
+ * An unlinked file (links 0) loses its pages when its last reference is given up, and is freed by a sync after
+ * that (ext2_order.c). The in-core copy is
  * stored into the inode table's page at every change, so it is never the only copy: forgetting it is free.
  *
  * Source: the in-core inode table of Bach, "The Design of the UNIX Operating System", ch. 4.
@@ -49,6 +50,8 @@ int ext2_inode_store(struct ext2_inode *inode) {
     if (error)
         return error;
     *raw = inode->disk;
+    if (raw->links == 0 && raw->dtime == 0)
+        raw->links = 1; /* its name may still be on the disk: see ext2_order.c */
     ext2_block_put_modified(inode->fs, &block);
     return 0;
 }
@@ -252,11 +255,10 @@ static bool has_blocks(const struct ext2_inode *inode) {
     return S_ISREG(mode) || S_ISDIR(mode) || (S_ISLNK(mode) && !ext2_fast_symlink(inode));
 }
 
-/* Gives blocks and number of an unlinked file back. What cannot be freed is lost until e2fsck. */
-static void free_unlinked(struct ext2_inode *inode) {
+/* What cannot be freed is lost until e2fsck. */
+void ext2_free_unlinked(struct ext2_inode *inode) {
     struct ext2_fs *fs = inode->fs;
     bool directory = S_ISDIR(inode->vnode.mode);
-    object_truncate(&inode->vnode.object, 0);
     mutex_lock(&fs->lock);
     int error = 0;
     if (!ext2_writable(fs)) {
@@ -291,7 +293,7 @@ void ext2_unused(struct object *object) {
     struct ext2_inode *inode = ext2_inode_of(vnode_of_object(object));
     if (inode->disk.links == 0) {
         if (!list_empty(&inode->bucket))
-            free_unlinked(inode);
+            ext2_doom(inode);
         return;
     }
     take_from_unused(inode);

@@ -96,6 +96,11 @@ int ext2_map(struct ext2_inode *inode, uint32_t index, uint32_t *block) {
 
 /* --- allocating --- */
 
+/* Only regular files' data is not metadata. */
+static bool leaf_is_metadata(const struct ext2_inode *inode) {
+    return !inode->vnode.has_pages;
+}
+
 /* The word that names the next block of a path: in the inode, or in a pinned indirect block. */
 struct holder {
     struct ext2_block block; /* frame NULL: the inode */
@@ -128,7 +133,7 @@ static uint32_t choose_goal(struct ext2_inode *inode, const struct holder *holde
 
 /*
  * Gives the empty word @slot of @holder a block. Find, prepare, commit: when a step fails nothing has been
- * changed. An indirect block is cleared in its page first, which is left pinned in @cleared.
+ * changed. A block of metadata is cleared first, on the disk and in its page, which is left pinned in @cleared.
  */
 static int fill_slot(struct ext2_inode *inode, struct holder *holder, unsigned slot, uint32_t index,
                      struct ext2_block *cleared) {
@@ -138,7 +143,9 @@ static int fill_slot(struct ext2_inode *inode, struct holder *holder, unsigned s
     if (error)
         return error;
     if (cleared) {
-        error = ext2_block_get(fs, claim.number, cleared);
+        error = ext2_block_zero_on_disk(fs, claim.number);
+        if (!error)
+            error = ext2_block_get(fs, claim.number, cleared);
         if (error) {
             ext2_claim_drop(&claim);
             return error;
@@ -187,7 +194,11 @@ int ext2_map_allocate(struct ext2_inode *inode, uint32_t index, uint32_t *block,
         error = descend(inode, &holder, path.slot[level], index);
     unsigned last = path.slot[path.levels - 1];
     if (!error && holder.words[last] == 0) {
-        error = fill_slot(inode, &holder, last, index, NULL);
+        struct ext2_block cleared;
+        bool metadata = leaf_is_metadata(inode);
+        error = fill_slot(inode, &holder, last, index, metadata ? &cleared : NULL);
+        if (!error && metadata)
+            ext2_block_put(&cleared);
         *fresh = !error;
     }
     if (!error) {
@@ -204,11 +215,6 @@ int ext2_map_allocate(struct ext2_inode *inode, uint32_t index, uint32_t *block,
 static void account_freed(struct ext2_inode *inode) {
     uint32_t sectors = inode->fs->block_size / SECTOR_SIZE;
     inode->disk.sectors -= MIN(sectors, inode->disk.sectors);
-}
-
-/* Only regular files' data is not metadata. */
-static bool leaf_is_metadata(const struct ext2_inode *inode) {
-    return !inode->vnode.has_pages;
 }
 
 static bool all_zero(const uint32_t *words, unsigned count) {

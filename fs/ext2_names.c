@@ -15,6 +15,7 @@
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/string.h"
+#include "mm/frame.h"
 #include "mm/heap.h"
 
 #define LINKS_MAX    32000u
@@ -27,6 +28,7 @@ static bool is_directory(const struct ext2_inode *inode) {
 
 /* Begins a change of a directory: locks, and checks that it may be changed and has not been removed. */
 static int begin_change(struct ext2_inode *directory) {
+    ext2_limit_doomed(directory->fs);
     mutex_lock(&directory->fs->lock);
     int error = ext2_writable(directory->fs);
     if (!error && directory->disk.links == 0)
@@ -103,8 +105,8 @@ static int finish_new(struct ext2_inode *directory, struct ext2_place *room, con
     return error;
 }
 
-static int ext2_create(struct vnode *vnode, const char *name, size_t length, unsigned mode, uint64_t rdevice,
-                       struct vnode **made) {
+static int try_create(struct vnode *vnode, const char *name, size_t length, unsigned mode, uint64_t rdevice,
+                      struct vnode **made) {
     struct ext2_inode *directory = ext2_inode_of(vnode), *child = NULL;
     int error = begin_change(directory);
     if (error)
@@ -147,7 +149,7 @@ static int write_symlink(struct ext2_inode *link, const char *target, size_t len
     return 0;
 }
 
-static int ext2_symlink(struct vnode *vnode, const char *name, size_t length, const char *target) {
+static int try_symlink(struct vnode *vnode, const char *name, size_t length, const char *target) {
     struct ext2_inode *directory = ext2_inode_of(vnode), *child = NULL;
     size_t target_length = strlen(target);
     if (target_length == 0)
@@ -172,7 +174,7 @@ static int ext2_symlink(struct vnode *vnode, const char *name, size_t length, co
     return error;
 }
 
-static int ext2_link(struct vnode *vnode, const char *name, size_t length, struct vnode *target_vnode) {
+static int try_link(struct vnode *vnode, const char *name, size_t length, struct vnode *target_vnode) {
     struct ext2_inode *directory = ext2_inode_of(vnode);
     if (target_vnode->mount != vnode->mount)
         return -EXDEV;
@@ -196,6 +198,33 @@ static int ext2_link(struct vnode *vnode, const char *name, size_t length, struc
         error = store_two(target, directory);
     }
     mutex_unlock(&directory->fs->lock);
+    return error;
+}
+
+/* What is full may not be full any more after a sync. */
+
+static int ext2_create(struct vnode *vnode, const char *name, size_t length, unsigned mode, uint64_t rdevice,
+                       struct vnode **made) {
+    int error;
+    do
+        error = try_create(vnode, name, length, mode, rdevice, made);
+    while (error == -ENOSPC && ext2_reclaim(ext2_inode_of(vnode)->fs));
+    return error;
+}
+
+static int ext2_symlink(struct vnode *vnode, const char *name, size_t length, const char *target) {
+    int error;
+    do
+        error = try_symlink(vnode, name, length, target);
+    while (error == -ENOSPC && ext2_reclaim(ext2_inode_of(vnode)->fs));
+    return error;
+}
+
+static int ext2_link(struct vnode *vnode, const char *name, size_t length, struct vnode *target) {
+    int error;
+    do
+        error = try_link(vnode, name, length, target);
+    while (error == -ENOSPC && ext2_reclaim(ext2_inode_of(vnode)->fs));
     return error;
 }
 
@@ -323,9 +352,28 @@ static int rename_prepare(struct rename *r) {
     return error;
 }
 
+/* Byte of the partition at which a block begins. */
+static uint64_t position_of(const struct ext2_block *block) {
+    return ((uint64_t)block->frame->index << PAGE_SHIFT) + block->offset;
+}
+
+/*
+ * Finds the old record, and if it is in another block than the new one, sees to it that the new one, and all
+ * that leads to it, is on the disk before the old one goes. Locked. -EIO.
+ */
+static int rename_find_old(struct rename *r, uint64_t new_place, struct ext2_place *old) {
+    int error = ext2_dir_find(r->from, r->old_name, r->old_length, old);
+    if (error || position_of(&old->block) == new_place)
+        return error;
+    ext2_block_put(&old->block);
+    error = ext2_flush_metadata(r->from->fs);
+    return error ? error : ext2_dir_find(r->from, r->old_name, r->old_length, old);
+}
+
 /* The new name first, so that at no time the file has none. Locked. */
 static int rename_commit(struct rename *r) {
     struct ext2_inode *moved = r->moved;
+    uint64_t new_place = position_of(&r->place.block);
     int error = 0;
     if (r->replaced) {
         ext2_dir_replace(r->to, &r->place, moved->number, moved->vnode.mode);
@@ -340,7 +388,7 @@ static int rename_commit(struct rename *r) {
             r->from->disk.links--;
     }
     struct ext2_place old; /* looked for only now: adding the new name may have split its record */
-    int second = ext2_dir_find(r->from, r->old_name, r->old_length, &old);
+    int second = rename_find_old(r, new_place, &old);
     if (second == 0)
         ext2_dir_remove(r->from, &old);
     else
@@ -352,8 +400,8 @@ static int rename_commit(struct rename *r) {
     return error ? error : second ? second : third ? third : fourth;
 }
 
-static int ext2_rename(struct vnode *from, const char *old_name, size_t old_length, struct vnode *to,
-                       const char *new_name, size_t new_length) {
+static int try_rename(struct vnode *from, const char *old_name, size_t old_length, struct vnode *to,
+                      const char *new_name, size_t new_length) {
     struct rename r = {.from = ext2_inode_of(from),
                        .to = ext2_inode_of(to),
                        .old_name = old_name,
@@ -376,6 +424,15 @@ static int ext2_rename(struct vnode *from, const char *old_name, size_t old_leng
     if (r.moved)
         vnode_unref(&r.moved->vnode);
     return error < 0 ? error : 0;
+}
+
+static int ext2_rename(struct vnode *from, const char *old_name, size_t old_length, struct vnode *to,
+                       const char *new_name, size_t new_length) {
+    int error;
+    do
+        error = try_rename(from, old_name, old_length, to, new_name, new_length);
+    while (error == -ENOSPC && ext2_reclaim(ext2_inode_of(from)->fs));
+    return error;
 }
 
 /* --- looking --- */

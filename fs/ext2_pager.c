@@ -92,10 +92,13 @@ int ext2_prepare_write(struct vnode *vnode, struct frame *frame, pgoff_t index, 
     while (error == 1);
     if (error || !holes || !frame)
         return error ? error : holes;
-    mutex_lock(&fs->lock);
-    error = allocate_page(inode, frame, index, from, to);
-    int second = ext2_inode_store(inode);
-    mutex_unlock(&fs->lock);
+    int second;
+    do {
+        mutex_lock(&fs->lock);
+        error = allocate_page(inode, frame, index, from, to);
+        second = ext2_inode_store(inode);
+        mutex_unlock(&fs->lock);
+    } while (error == -ENOSPC && ext2_reclaim(fs));
     return error ? error : second;
 }
 
@@ -108,11 +111,14 @@ static int fill_holes(struct ext2_inode *inode, pgoff_t index) {
     int error = page_get(object, index, PAGE_READ, &frame);
     if (error)
         return error;
-    mutex_lock(&inode->fs->lock);
-    error = allocate_page(inode, frame, index, 0, bytes_in_file(object, index));
-    inode->disk.mtime = inode->disk.ctime = ext2_now();
-    int second = ext2_inode_store(inode);
-    mutex_unlock(&inode->fs->lock);
+    int second;
+    do {
+        mutex_lock(&inode->fs->lock);
+        error = allocate_page(inode, frame, index, 0, bytes_in_file(object, index));
+        inode->disk.mtime = inode->disk.ctime = ext2_now();
+        second = ext2_inode_store(inode);
+        mutex_unlock(&inode->fs->lock);
+    } while (error == -ENOSPC && ext2_reclaim(inode->fs));
     page_put(frame);
     return error ? error : second ? second : 1;
 }

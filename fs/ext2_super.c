@@ -19,6 +19,7 @@
 #include "mm/frame.h"
 #include "mm/heap.h"
 
+#define SYNC_PASSES    3u  /* of sync(2): names, then what they free, then the bitmaps */
 #define COMPLAINTS_MAX 20u /* log lines about one damaged file system */
 
 _Static_assert(sizeof(struct ext2_super) == EXT2_SUPER_BYTES, "superblock layout");
@@ -145,8 +146,7 @@ static uint64_t descriptor_position(const struct ext2_fs *fs) {
     return (uint64_t)(fs->super.first_data_block + 1) << fs->block_shift;
 }
 
-/* The working copies go into the partition's pages. */
-static int store_super(struct ext2_fs *fs) {
+int ext2_store_super(struct ext2_fs *fs) {
     fs->super.free_blocks = fs->free_blocks;
     fs->super.free_inodes = fs->free_inodes;
     fs->super.write_time = ext2_now();
@@ -161,23 +161,14 @@ static int store_super(struct ext2_fs *fs) {
     return error ? error : second;
 }
 
-int ext2_sync_metadata(struct ext2_fs *fs) {
-    if (fs->read_only)
-        return 0;
-    mutex_lock(&fs->lock);
-    int error = store_super(fs);
-    mutex_unlock(&fs->lock);
-    int second = object_flush(fs->metadata, 0, (pgoff_t)(PAGE_UP(fs->metadata->size) >> PAGE_SHIFT));
-    int third = block_flush(fs->device);
-    return error ? error : second ? second : third;
-}
-
 /* --- mount operations --- */
 
 static int ext2_sync(struct mount *mount) {
     struct ext2_fs *fs = mount->data;
     int error = object_flush_all();
     int second = ext2_sync_metadata(fs);
+    for (unsigned i = 0; i < SYNC_PASSES && !second && ext2_pending(fs); i++)
+        second = ext2_sync_metadata(fs);
     return error ? error : second;
 }
 
@@ -204,10 +195,13 @@ static int ext2_unmount(struct mount *mount) {
     struct ext2_fs *fs = mount->data;
     vnode_unref(mount->root);
     int error = object_flush_all();
+    while (ext2_reclaim(fs))
+        ;
     fs->super.state = fs->state_at_mount;
     int second = ext2_sync_metadata(fs);
     drop_unused(fs);
     if (!any_in_core(fs)) {
+        ext2_order_end(fs);
         kfree(fs->groups);
         kfree(fs);
     }
@@ -219,7 +213,7 @@ static int ext2_statfs(struct mount *mount, uint32_t *block_size, uint64_t *bloc
     struct ext2_fs *fs = mount->data;
     *block_size = fs->block_size;
     *blocks = fs->super.blocks;
-    *free = fs->free_blocks;
+    *free = fs->free_blocks + ext2_pending_blocks(fs);
     *files = fs->super.inodes;
     *files_free = fs->free_inodes;
     return 0;
@@ -399,6 +393,8 @@ int ext2_mount(struct block_device *device, bool read_only, struct mount **mount
         return -ENOMEM;
     init_fs(fs, device, read_only);
     int error = read_super(fs);
+    if (!error)
+        error = ext2_order_init(fs);
     if (!error) {
         fs->max_size = ext2_map_max_blocks(fs) << fs->block_shift;
         error = get_root(fs);
@@ -406,6 +402,7 @@ int ext2_mount(struct block_device *device, bool read_only, struct mount **mount
     if (!error)
         error = mark_in_use(fs);
     if (error) {
+        ext2_order_end(fs);
         kfree(fs->groups);
         kfree(fs);
         return error;

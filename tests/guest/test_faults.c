@@ -208,6 +208,26 @@ START_TEST(a_hung_command_is_recovered) {
 }
 END_TEST
 
+/* --- slices of the long tests (tests/faults) ----------------------------------------------------- */
+
+/* Runs a script of tests/faults; a failure shows what it said. */
+static void run_script(const char *const *command) {
+    int status = host_tool(command);
+
+    ck_assert_msg(status == 0, "%s: status %d:\n%s", command[0], status,
+                  read_file(test_path("tool.out"), NULL));
+}
+
+START_TEST(ten_power_cuts) {
+    run_script(COMMAND("tests/faults/powercut", "--runs", "10", "--seed", "11", "--jobs", "1"));
+}
+END_TEST
+
+START_TEST(a_slice_of_the_matrix) {
+    run_script(COMMAND("tests/faults/matrix", "--runs", "8", "--seed", "1", "--jobs", "1"));
+}
+END_TEST
+
 void add_fault_cases(Suite *suite) {
     TCase *faults = guest_case(suite, "disk-faults", 110);
 
@@ -219,6 +239,10 @@ void add_fault_cases(Suite *suite) {
     tcase_add_loop_test(faults, a_failed_write_is_told_by_fsync_and_msync, 0, 2);
     tcase_add_loop_test(faults, metadata_that_cannot_be_read_gives_an_error, 0, 2);
     tcase_add_loop_test(faults, metadata_that_cannot_be_written_is_told_and_written_later, 0, 2);
+
+    TCase *slices = guest_case(suite, "damage", 40);
+    tcase_add_test(slices, ten_power_cuts);
+    tcase_add_test(slices, a_slice_of_the_matrix);
 
     /* Each waits ten seconds for the disk; with DISK_HANGS=all each way of transfer. */
     TCase *hangs = guest_case(suite, "disk-hangs", 26);

@@ -119,6 +119,11 @@ static int transfer(sector_t sector, unsigned sectors, void *memory, bool write)
     return 0;
 }
 
+int block_transfer(struct block_device *device, sector_t sector, unsigned sectors, void *buffer, bool write) {
+    ASSERT(device == &disk);
+    return transfer(sector, sectors, buffer, write);
+}
+
 /* --- frames and objects --- */
 
 struct page {
@@ -412,7 +417,7 @@ void object_truncate(struct object *object, uint64_t size) {
 }
 
 int object_flush(struct object *object, pgoff_t first, pgoff_t count) {
-    ASSERT(locks == 0);
+    ASSERT(locks == 0 || object->device); /* a file's pages may want the lock that is held */
     uint32_t errors = object->write_errors;
     list_for_each (frame, &object->pages, struct frame, siblings) {
         if (frame->index - first < count && frame->modified)
