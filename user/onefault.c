@@ -10,12 +10,13 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-static const char usage[] = "onefault zero|file FILE|copy|bad|pressure [SIZE [TOUCHES]]\n"
-                            "  zero: the first store to a page of no file; file: a load from a page of FILE; "
-                            "copy: a store to a page\n"
-                            "  shared with a child; bad: a store where nothing is mapped; pressure: TOUCHES "
-                            "(4000) stores to pages of\n"
-                            "  SIZE bytes (standard 1M) chosen at random: more than there are frames";
+static const char usage[] = "onefault zero|file FILE|copy|bad|dirty|pressure [SIZE [TOUCHES]]\n"
+                            "  zero      the first store to a page of no file\n"
+                            "  file      a load from a page of FILE\n"
+                            "  copy      a store to a page that is shared with a child\n"
+                            "  bad       a store where nothing is mapped\n"
+                            "  dirty     a load, and later a store that needs no fault any more\n"
+                            "  pressure  TOUCHES (4000) stores at random to SIZE bytes (standard 1M)";
 
 /* The access. Not inlined: the tours find it by its name, and its arguments on the stack. */
 __attribute__((noinline)) char one_access(volatile char *address, bool store) {
@@ -68,6 +69,25 @@ static void copy(void) {
         fail("the child's page has changed");
 }
 
+/* The page is mapped, writable and clean: this sets its Dirty bit, and nobody is told. */
+__attribute__((noinline)) void first_store(volatile char *page) {
+    page[100] = 1;
+}
+
+__attribute__((noinline)) void later_store(volatile char *page, unsigned offset) {
+    page[offset] = 2;
+}
+
+static void dirty(void) {
+    volatile char *page = allocate_pages(PAGE);
+
+    if (one_access(page, false) != 0)
+        fail("the page is not zero");
+    first_store(page);
+    for (unsigned offset = 0; offset < PAGE; offset++)
+        later_store(page, offset);
+}
+
 static void pressure(size_t size, unsigned touches) {
     char *pages = allocate_pages(size);
     struct generator g = generator_start(1);
@@ -89,6 +109,8 @@ int main(int argc, char **argv) {
         copy();
     else if (strcmp(kind, "bad") == 0)
         one_access((volatile char *)PAGE, true);
+    else if (strcmp(kind, "dirty") == 0)
+        dirty();
     else if (strcmp(kind, "pressure") == 0)
         pressure(size_argument(argc, argv, 2, "SIZE", 1u << 20, PAGE, 1u << 30),
                  number_argument(argc, argv, 3, "TOUCHES", 4000, 1, 1000000));

@@ -21,10 +21,10 @@ import gdb
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from house import check, command, machine, pages, session, stops, threads, tour  # noqa: E402
+from house import backwards, check, command, machine, pages, session, stops, threads, tour  # noqa: E402
 
 command.Vm()
-for _module in (pages, machine, threads, check, session, stops, tour):
+for _module in (pages, machine, threads, check, session, stops, tour, backwards):
     for _made in vars(_module).values():
         if isinstance(_made, type) and issubclass(_made, gdb.Command) and _made.__module__ == _module.__name__:
             if getattr(_made, "name", "-"):

@@ -19,6 +19,7 @@ import time
 from . import places
 from .disk import tool_environment
 from .outcome import Outcome, Trouble, QEMU_KERNEL_DONE, QEMU_KERNEL_PANIC
+from .recording import KERNEL, Recording, link_or_copy
 from .trace import Drain, SharedMemory, size_in_bytes
 from .words import boot_words, kernel_line
 
@@ -42,7 +43,7 @@ def choose_accelerator(root: pathlib.Path) -> str:
     verdict = root / "build/cache/accelerator"
     if verdict.exists():
         return verdict.read_text(encoding="ascii").strip()
-    trial = [str(root / "tools/guest"), "--accel", "kvm", "--timeout", str(TRIAL_SECONDS), "--", "true"]
+    trial = [str(root / "tools/guest"), "--accel", "kvm", "--timeout", str(TRIAL_SECONDS), "--", "echo"]
     if subprocess.run(trial, capture_output=True, stdin=subprocess.DEVNULL, check=False).returncode == 0:
         choice = "kvm"
     else:
@@ -132,7 +133,15 @@ class Machine:
         if options.trace or options.ram:
             ram = pathlib.Path(options.ram).absolute() if options.ram else None
             self.memory = SharedMemory(size_in_bytes(options.mem), ram)
-        self.kernel = keep_kernel(root, work)
+        self.recording: Recording | None = options.recording
+        if self.recording and self.recording.replay:
+            self.kernel = work / KERNEL
+            link_or_copy(self.recording.place / KERNEL, self.kernel)
+        else:
+            self.kernel = keep_kernel(root, work)
+        if self.recording and not self.recording.replay:
+            link_or_copy(self.kernel, self.recording.place / KERNEL)
+            self.recording.take_disk(image)
         self.console_text = b""
         self.connection: Qmp | None = None
 
@@ -140,6 +149,7 @@ class Machine:
         """The whole of QEMU's command line."""
         options = self.options
         accelerator = choose_accelerator(self.root) if options.accel == "auto" else options.accel
+        accelerator = "tcg" if self.recording else accelerator
         display = options.display or (choose_display() if options.interactive else "none")
         file = comma(self.image)
         if options.disk_fault:
@@ -154,7 +164,8 @@ class Machine:
         command = ["qemu-system-i386", "-machine", machine, "-accel", accelerator, "-cpu", options.cpu]
         command += self.memory.arguments() if self.memory else []
         command += ["-m", options.mem, "-display", display, "-nic", "none", "-no-reboot"]
-        command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-drive", drive]
+        command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
+        command += self.recording.arguments() if self.recording else ["-drive", drive]
         command += ["-qmp", f"unix:{comma(self.work / 'qmp')},server=on,wait=off"]
         if options.interactive:
             command += ["-serial", "mon:stdio"]
@@ -163,7 +174,8 @@ class Machine:
             command += ["-serial", "chardev:console"]
         command += ["-chardev", f"file,id=log,path={comma(self.log)}", "-serial", "chardev:log"]
         if options.direct:
-            command += ["-kernel", str(self.kernel), "-append", kernel_line(boot_words(options))]
+            kernel = KERNEL if self.recording else str(self.kernel)
+            command += ["-kernel", kernel, "-append", kernel_line(boot_words(options))]
         if options.gdb or options.stub:
             command += (["-S"] if options.gdb else []) + ["-gdb", self._stub()]
         for arguments in options.qemu_args:
@@ -175,7 +187,7 @@ class Machine:
     def _stub(self) -> str:
         """The stub's socket for gdb, and beside it, in SOCKET.json, what tools/gdb must know of this guest."""
         stub = pathlib.Path(self.options.gdb or self.options.stub).absolute()
-        programs = {}
+        programs = self.recording.programs() if self.recording else {}
         for host, guest in self.options.additions:
             files = [path for path in host.rglob("*") if path.is_file()] if host.is_dir() else [host]
             for path in files:
@@ -213,11 +225,15 @@ class Machine:
         outcome.seconds = time.monotonic() - started
         return outcome
 
+    def _directory(self) -> pathlib.Path | None:
+        """Where QEMU runs: a recording names its files without directories."""
+        return self.recording.place if self.recording else None
+
     def _session(self, command: list[str]) -> Outcome:
         """A terminal session: QEMU has our terminal, and puts it right again when it ends."""
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            with subprocess.Popen(command) as qemu:
+            with subprocess.Popen(command, cwd=self._directory()) as qemu:
                 try:
                     status = qemu.wait(self.options.timeout or None)
                 except subprocess.TimeoutExpired:
@@ -237,7 +253,7 @@ class Machine:
         """A command: its output is passed on as it comes."""
         stdin = subprocess.PIPE if self.options.stdin else subprocess.DEVNULL
         with subprocess.Popen(
-            command, stdin=stdin, stdout=subprocess.PIPE, stderr=errors
+            command, stdin=stdin, stdout=subprocess.PIPE, stderr=errors, cwd=self._directory()
         ) as qemu:
             follower = LogFollower(self.log) if self.options.verbose else None
             if self.options.when:
@@ -249,6 +265,8 @@ class Machine:
                     return self._look_inside()
                 return self._ended(qemu.wait())
             finally:
+                if self.recording:
+                    end_gently(qemu)
                 qemu.kill()
                 if follower:
                     follower.stop()
@@ -379,6 +397,15 @@ def walk(monitor: Qmp, registers: dict[str, str]) -> list[int]:
             break
         pointer = int(words[0], 16)
     return frames
+
+
+def end_gently(qemu: subprocess.Popen) -> None:
+    """Lets QEMU write the end of its recording; after a hang it has not ended by itself."""
+    qemu.terminate()
+    try:
+        qemu.wait(10)
+    except subprocess.TimeoutExpired:
+        pass
 
 
 def write_all(descriptor: int, data: bytes) -> None:

@@ -30,10 +30,12 @@ def description() -> dict:
 
 
 def file_of(guest_path: str) -> pathlib.Path | None:
-    """The file here that was put on the guest's disk at @guest_path."""
-    added = description().get("programs", {}).get(guest_path)
-    name = pathlib.PurePosixPath(guest_path).name
-    candidates = [pathlib.Path(added)] if added else []
+    """The file here that was put on the guest's disk at @guest_path, or under that name."""
+    added, name = description().get("programs", {}), pathlib.PurePosixPath(guest_path).name
+    known = [added[guest_path]] if guest_path in added else []
+    if "/" not in guest_path:  # a name alone: wherever it lies
+        known += [path for place, path in added.items() if pathlib.PurePosixPath(place).name == name]
+    candidates = [pathlib.Path(path) for path in known]
     candidates += [ROOT / place / name for place in PLACES]
     return next((path for path in candidates if path.is_file()), None)
 

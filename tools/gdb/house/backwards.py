@@ -1,0 +1,195 @@
+"""Backwards in a recording: who-dirtied, who-freed.
+
+QEMU counts instructions, so a replay can stand at any of them. Going backwards means: from the snapshot of the
+start forward once more, to the last place before here where a watchpoint or breakpoint was hit. Each such step
+costs a replay or two; a search for the one store among millions must need few of them.
+
+Nobody writes a Dirty bit: the processor's page walk sets it. What is written, by the kernel, is the entry
+itself, clean (or already "modified" when the fault was a store). So who-dirtied goes back to the last write
+that made the entry present, and from there forward to the first access after which the Dirty bit is set.
+"""
+
+import json
+import re
+
+import gdb
+
+from . import kernel, memory
+from .command import number, space_for
+from .memory import DIRECT_MAP, PAGE_SIZE, Absent
+from .threads import Stack, stack_lines
+
+MOST_STEPS = 30
+FREE = 0  # enum frame_state
+
+
+class Past(Exception):
+    """The question has no answer here."""
+
+
+def instruction_count() -> int:
+    """Where the replay stands: instructions since the recording began."""
+    said = gdb.execute("monitor info replay", False, True)
+    match = re.search(r"Replaying.*= (\d+)", said)
+    if not match:
+        raise Past("only in the replay of a recording (make record, make replay)")
+    return int(match.group(1))
+
+
+class Quiet(gdb.Breakpoint):
+    """An internal breakpoint that says nothing. @test: stops only where that is true."""
+
+    def __init__(self, spec: str, kind: int = gdb.BP_BREAKPOINT, access: int = gdb.WP_WRITE, test=None):
+        if kind == gdb.BP_WATCHPOINT:
+            super().__init__(spec, kind, access, True)
+        else:
+            super().__init__(spec, internal=True)
+        self.silent, self.test = True, test
+
+    def stop(self) -> bool:
+        memory.forget()
+        try:
+            return self.test is None or bool(self.test())
+        except Absent:
+            return False
+
+
+class Alone:
+    """While it lasts, no breakpoints but our own: others would be places to stop at, too."""
+
+    def __enter__(self):
+        self.disabled = [point for point in gdb.breakpoints() if point.enabled]
+        for point in self.disabled:
+            point.enabled = False
+        return self
+
+    def __exit__(self, *_unused):
+        for point in self.disabled:
+            if point.is_valid():
+                point.enabled = True
+
+
+def back_to_write(spec: str, wanted) -> None:
+    """Backwards to the last write to @spec (a C lvalue) after which wanted() is true."""
+    watch = Quiet(spec, gdb.BP_WATCHPOINT)
+    try:
+        for _ in range(MOST_STEPS):
+            gdb.execute("reverse-continue", False, True)
+            memory.forget()
+            if instruction_count() == 0:
+                break
+            try:
+                if wanted():
+                    return
+            except Absent:
+                break
+    except gdb.error as error:
+        raise Past(f"backwards: {error}") from None
+    finally:
+        watch.delete()
+    raise Past("not since the recording began")
+
+
+def report(as_json: bool, what: str, record: dict) -> None:
+    """The answer: where the machine stands now, and how it came there."""
+    thread = kernel.current_thread()
+    stack = Stack(thread).record()
+    first = stack["frames"][0]
+    record.update(pc=first["pc"], function=first["function"], where=first["where"], user=first["user"],
+                  name=stack["name"], pid=stack["pid"], instruction=instruction_count(), stack=stack["frames"])
+    if as_json:
+        print(json.dumps(record))
+        return
+    print(what)
+    print("\n".join(stack_lines(stack)))
+    print(f"The replay stands there, at instruction {record['instruction']}; it can go on in both directions.")
+
+
+def who_dirtied(address: int, space) -> dict:
+    """Goes to the store that dirtied the page, as it is now or was when it was mapped last."""
+    directory, here = kernel.directory_of(space), instruction_count()
+    pid, page = space["owner_pid"], address & ~(PAGE_SIZE - 1)
+    entry = memory.entry_of(directory, page)
+    if entry[1] is None:
+        raise Past(f"{page:#010x} has no page table: it was never mapped")
+    if entry[2] & memory.PTE_PRESENT and not entry[2] & memory.PTE_DIRTY:
+        raise Past(f"{page:#010x} is mapped and clean: nobody has, since")
+    eip, place = memory.register("eip"), entry[1]
+    with Alone():
+        back_to_write(f"*(unsigned *){DIRECT_MAP + place:#x}",
+                      lambda: memory.word_physical(place) & memory.PTE_PRESENT)
+        mapped = instruction_count()
+        for_store = bool(memory.word_physical(place) & memory.PTE_DIRTY)
+
+        def dirty() -> bool:
+            return memory.register("cr3") == directory and bool(memory.word_physical(place) & memory.PTE_DIRTY)
+
+        store = Quiet(f"*(char(*)[{PAGE_SIZE}]){page:#x}", gdb.BP_WATCHPOINT, gdb.WP_ACCESS, dirty)
+        guard = Quiet(f"*{eip:#x}", test=lambda: instruction_count() >= here)
+        try:
+            gdb.execute("continue", False, True)
+            memory.forget()
+            if instruction_count() >= here:
+                raise Past(f"{page:#010x} was not written to while it was mapped last")
+        finally:
+            store.delete()
+            guard.delete()
+        gdb.execute("reverse-stepi", False, True)  # a watchpoint stops behind the instruction
+        memory.forget()
+    return {"address": page, "owner": pid, "mapped_at": mapped, "mapped_for_store": for_store}
+
+
+def who_freed(frame: int) -> dict:
+    """Goes to the moment when the frame became FREE last."""
+    place = kernel.frame(frame).place("state")
+    instruction_count()
+    with Alone():
+        back_to_write(f"*(unsigned char *){place:#x}", lambda: memory.read(place, 1)[0] == FREE)
+    return {"frame": frame}
+
+
+class Backwards(gdb.Command):
+    """Base: arguments, and errors of one line."""
+
+    name = ""
+    most = 1
+
+    def __init__(self):
+        super().__init__(self.name, gdb.COMMAND_RUNNING, gdb.COMPLETE_EXPRESSION)
+
+    def invoke(self, argument: str, from_tty: bool):
+        words = gdb.string_to_argv(argument)
+        as_json = words[:1] == ["-json"]
+        words = words[1:] if as_json else words
+        if not 1 <= len(words) <= self.most:
+            raise gdb.GdbError((self.__doc__ or "").splitlines()[0])
+        memory.forget()
+        try:
+            self.answer(as_json, words)
+        except (Past, Absent) as problem:
+            raise gdb.GdbError(f"{self.name}: {problem}") from None
+
+    def answer(self, as_json: bool, words: list[str]) -> None:
+        """The command itself."""
+        raise NotImplementedError
+
+
+class WhoDirtied(Backwards):
+    """who-dirtied [-json] ADDR [PID]: in a replay, goes back to the store that set the page's Dirty bit."""
+
+    name = "who-dirtied"
+    most = 2
+
+    def answer(self, as_json: bool, words: list[str]) -> None:
+        record = who_dirtied(number(words[0]), space_for(words[1:]))
+        report(as_json, f"page {record['address']:#010x} of pid {record['owner']} was dirtied by:", record)
+
+
+class WhoFreed(Backwards):
+    """who-freed [-json] FRAME: in a replay, goes back to where the frame became FREE last."""
+
+    name = "who-freed"
+
+    def answer(self, as_json: bool, words: list[str]) -> None:
+        record = who_freed(number(words[0]))
+        report(as_json, f"frame {record['frame']} was freed by:", record)
