@@ -18,12 +18,12 @@ static void check_nothing_is_missing(const struct run *run, const struct run *id
                       counter(run, totals[i]), counter(idle, totals[i]));
 }
 
-/* The number behind "fuzz NAME " in the output. */
-static long fuzz_value(const struct run *run, const char *name) {
+/* The number behind "NAME " at the beginning of a line of the output. */
+static long value(const struct run *run, const char *name) {
     char line[64];
-    snprintf(line, sizeof(line), "fuzz %s ", name);
+    snprintf(line, sizeof(line), "\n%s ", name);
     const char *at = strstr(run->output, line);
-    ck_assert_msg(at != NULL, "no line \"%s\" in the output", line);
+    ck_assert_msg(at != NULL, "no line \"%s\" in the output", name);
     return strtol(at + strlen(line), NULL, 10);
 }
 
@@ -39,11 +39,11 @@ static void fuzz(const struct guest *machine, const char *seed, const char *call
     struct run run = guest_run(machine, COMMAND("fuzz", seed, calls));
     skip_noise(&run);
     ck_assert_int_eq(run.status, 0);
-    ck_assert_int_ge(fuzz_value(&run, "total calls"), strtol(calls, NULL, 10));
-    ck_assert_int_eq(fuzz_value(&run, "total strange"), 0);
+    ck_assert_int_ge(value(&run, "fuzz total calls"), strtol(calls, NULL, 10));
+    ck_assert_int_eq(value(&run, "fuzz total strange"), 0);
     /* Most calls must get somewhere, and bad pointers must have been seen through, or this is no test. */
-    ck_assert_int_ge(fuzz_value(&run, "result ok"), strtol(calls, NULL, 10) / 5);
-    ck_assert_int_ge(fuzz_value(&run, "result EFAULT"), strtol(calls, NULL, 10) / 20);
+    ck_assert_int_ge(value(&run, "fuzz result ok"), strtol(calls, NULL, 10) / 5);
+    ck_assert_int_ge(value(&run, "fuzz result EFAULT"), strtol(calls, NULL, 10) / 20);
     ck_assert_int_ge(counter(&run, "vm_checks"), 3);
     check_nothing_is_missing(&run, &idle);
 }
@@ -62,6 +62,30 @@ END_TEST
 START_TEST(random_calls_without_swap) {
     fuzz(&(struct guest){.mem = "16M", .frames = 512, .check = 10, .pio = true, .options = {"--swap-size=0"}},
          "3", "4000");
+}
+END_TEST
+
+/* --- programs that are none ----------------------------------------------------------------------- */
+
+static void run_damaged_programs(const char *words, const char *seed) {
+    struct guest machine = {.frames = 400, .check = 10, .append = words, .options = {"--swap-size=16M"}};
+    struct run idle = guest_run(&machine, COMMAND("echo"));
+    struct run run = guest_run(&machine, COMMAND("elffuzz", seed, "400"));
+    ck_assert_int_eq(run.status, 0);
+    ck_assert_int_ge(value(&run, "elffuzz result ENOEXEC"), 100);
+    ck_assert_int_ge(value(&run, "elffuzz end exit"), 50); /* the damage was where it does no harm */
+    ck_assert_int_ge(value(&run, "elffuzz end signal-11"), 1);
+    ck_assert_ptr_null(strstr(run.output, "strange"));
+    check_nothing_is_missing(&run, &idle);
+}
+
+START_TEST(damaged_programs) {
+    run_damaged_programs("load=file", "1");
+}
+END_TEST
+
+START_TEST(damaged_programs_copied_to_swap) {
+    run_damaged_programs("load=swap prepage=8", "2");
 }
 END_TEST
 
@@ -116,6 +140,9 @@ void add_fuzz_cases(Suite *suite) {
     tcase_add_test(calls, random_calls_in_a_small_machine);
     tcase_add_test(calls, random_calls_without_swap);
     tcase_add_test(calls, every_call_of_the_kernel_is_tried);
+    TCase *programs = guest_case(suite, "fuzz-programs", 5);
+    tcase_add_test(programs, damaged_programs);
+    tcase_add_test(programs, damaged_programs_copied_to_swap);
     TCase *secrets = guest_case(suite, "secrets", 10);
     tcase_add_test(secrets, nobody_is_given_anothers_bytes);
 }
