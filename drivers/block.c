@@ -39,6 +39,8 @@ enum { BIOS = 128, DISKS_MAX = 4 };
 static struct bio pool[BIOS];
 static struct list pool_free = LIST_INITIALIZER(pool_free);
 static struct waitq pool_waiters;
+static unsigned
+    bio_waiters; /* threads in bio_alloc(), also those that have been woken and have not run yet */
 
 static struct list devices =
     LIST_INITIALIZER(devices); /* disks and partitions, in the order of registration */
@@ -156,8 +158,10 @@ void block_tick(void) {
 
 struct bio *bio_alloc(void) {
     may_sleep();
+    bio_waiters++;
     while (list_empty(&pool_free))
         wait_on(&pool_waiters);
+    bio_waiters--;
     struct bio *bio = list_first(&pool_free, struct bio, link);
 
     list_remove(&bio->link);
@@ -167,9 +171,20 @@ struct bio *bio_alloc(void) {
 }
 
 void bio_free(struct bio *bio) {
-    ASSERT(bio >= pool && bio < pool + BIOS);
+    ASSERT(bio >= pool && bio < pool + BIOS && bio->done != NULL);
+    bio->done = NULL;
     list_add_head(&pool_free, &bio->link);
     wake_one(&pool_waiters);
+}
+
+void block_for_each_bio(void (*visit)(const struct bio *bio, void *data), void *data) {
+    for (unsigned i = 0; i < BIOS; i++)
+        if (pool[i].done != NULL)
+            visit(&pool[i], data);
+}
+
+unsigned block_bio_waiters(void) {
+    return bio_waiters;
 }
 
 static bool in_range(const struct bio *bio) {

@@ -46,6 +46,10 @@ void bio_free(struct bio *bio);
 /* Queues the transfer. Thread context (done() included). Out of range of the device: done(-EIO). */
 void bio_submit(struct bio *bio);
 
+/* For the checker: every bio submitted whose done() has not been called; who waits in bio_alloc(). */
+void block_for_each_bio(void (*visit)(const struct bio *bio, void *data), void *data);
+unsigned block_bio_waiters(void);
+
 /*
  * Between the two, bios for an idle disk collect without being started, so that they can merge. Nests, per
  * machine. A sleep between them starts what has collected.

@@ -69,8 +69,10 @@ static void emit_exit(int wait_status) {
 NORETURN void machine_finish(int wait_status) {
     terminal_drain();
     mounts_unmount_all();
-    if (vm_options.check)
+    if (vm_options.check) {
         vm_check();
+        vm_check_end();
+    }
     counters_for_each(emit_stat, NULL);
     emit_times();
     const char *broken = counters_check();

@@ -4,10 +4,14 @@
  *
  * Each function below is one or two invariants of the design, written as the code that recounts it. It runs
  * at safe points only (no thread is in the middle of mm, except asleep), so every invariant holds whole.
+ * What is under way and who waits for it is in mm/check_io.c, what pages contain in mm/check_contents.c.
  *
  * Source of the idea: Plan 9's checkpagerefs; 4.4BSD's INVARIANTS.
  */
+#include "mm/check.h"
+
 #include "arch/x86/pmap.h"
+#include "arch/x86/time.h"
 #include "lib/log.h"
 #include "mm/amap.h"
 #include "mm/anon.h"
@@ -19,24 +23,14 @@
 #include "mm/swap.h"
 #include "mm/vm.h"
 
-#define CHECK(condition, what, ...)                                                                          \
-    do {                                                                                                     \
-        if (!(condition))                                                                                    \
-            panic("vm_check: " what, __VA_ARGS__);                                                           \
-    } while (0)
-
-static unsigned number(const struct frame *frame) {
-    return (unsigned)frame_number(frame);
-}
-
 /* --- frames: states and lists --- */
 
 static void check_list(struct list *head, enum frame_state state, pfn_t *found) {
     list_for_each (frame, head, struct frame, link) {
-        CHECK(frame->state == state, "frame %u is in state %u on the list of state %u", number(frame),
+        CHECK(frame->state == state, "frame %u is in state %u on the list of state %u", check_number(frame),
               frame->state, state);
         CHECK(frame->link.next->prev == &frame->link, "list of state %u is torn at frame %u", state,
-              number(frame));
+              check_number(frame));
         ++*found;
         CHECK(*found <= frame_total, "the list of state %u has no end", state);
     }
@@ -57,17 +51,19 @@ static void check_sets(pfn_t *listed) {
               (unsigned)set->count, (unsigned)set->hot_count, (unsigned)(*listed - before), (unsigned)hot);
         if (set->hand != NULL)
             CHECK(set->hand->state == FRAME_ACTIVE && set->hand->set == set,
-                  "the hand is on frame %u, which is not ACTIVE in its set", number(set->hand));
+                  "the hand is on frame %u, which is not ACTIVE in its set", check_number(set->hand));
     }
 }
 
 /* Every frame is in exactly one state, on exactly that state's list, the counts summing to the total. */
 static void check_states(void) {
-    pfn_t by_state[FRAME_STATES] = {0}, sum = 0;
+    pfn_t by_state[FRAME_STATES] = {0}, sum = 0, available = 0;
 
     for (pfn_t n = 0; n < frame_total; n++) {
         CHECK(frame_table[n].state < FRAME_STATES, "frame %u is in no state", (unsigned)n);
         by_state[frame_table[n].state]++;
+        available += frame_table[n].pageable &&
+                     (frame_table[n].state == FRAME_FREE || frame_table[n].state == FRAME_CLEAN);
     }
     for (unsigned s = 0; s < FRAME_STATES; s++) {
         pfn_t listed = 0;
@@ -84,20 +80,26 @@ static void check_states(void) {
         sum += listed;
     }
     CHECK(sum == frame_total, "%u frames of %u have a state", (unsigned)sum, (unsigned)frame_total);
+    CHECK(available == frames_available(), "%u frames are available, %u counted", (unsigned)available,
+          (unsigned)frames_available());
 }
 
 /* The owner points back. */
 static void check_owner(struct frame *frame) {
     if (frame->owner == OWNER_ANON)
-        CHECK(frame->anon->frame == frame, "frame %u: its anon has another frame", number(frame));
+        CHECK(frame->anon->frame == frame, "frame %u: its anon has another frame", check_number(frame));
     else if (frame->owner == OWNER_OBJECT)
         CHECK(object_lookup(frame->object, frame->index) == frame,
-              "frame %u: its object has another page %u there", number(frame), (unsigned)frame->index);
+              "frame %u: its object has another page %u there", check_number(frame), (unsigned)frame->index);
+}
+
+static void check_pool(const struct frame *frame, bool mapped) {
+    CHECK(frame->owner != OWNER_NONE && !mapped, "pool frame %u is mapped or nobody's", check_number(frame));
 }
 
 /*
- * FREE: nobody's. Pool: owned, unmapped; CLEAN: unmodified and, if an anon's, with a slot of the same
- * bytes.
+ * FREE: nobody's. Pool: owned, unmapped; CLEAN: unmodified and, if an anon's, with a slot; DIRTY: modified.
+ * Pins and transfers are where the state says so and nowhere else.
  */
 static void check_one_state(struct frame *frame) {
     bool mapped = frame_mapped(frame);
@@ -105,35 +107,41 @@ static void check_one_state(struct frame *frame) {
     switch (frame->state) {
     case FRAME_FREE:
         CHECK(frame->owner == OWNER_NONE && !mapped && frame->pins == 0, "FREE frame %u is in use",
-              number(frame));
+              check_number(frame));
+        CHECK(!frame->modified && !frame->prefetched && frame->sectors == 0,
+              "FREE frame %u keeps its last owner's bits", check_number(frame));
         break;
     case FRAME_CLEAN:
-        CHECK(!frame->modified, "CLEAN frame %u is modified", number(frame));
+        CHECK(!frame->modified, "CLEAN frame %u is modified", check_number(frame));
         if (frame->owner == OWNER_ANON) {
             CHECK(frame->anon->slot != 0 || frame->anon->lazily_free, "CLEAN frame %u: its anon has no slot",
-                  number(frame));
-            CHECK(frame->anon->slot == 0 || swap_checksum_matches(frame->anon->slot, frame),
-                  "CLEAN frame %u differs from slot %u", number(frame), (unsigned)frame->anon->slot);
+                  check_number(frame));
         }
-        /* fall through */
+        check_pool(frame, mapped);
+        break;
     case FRAME_DIRTY:
-        CHECK(frame->owner != OWNER_NONE && !mapped, "pool frame %u is mapped or nobody's", number(frame));
+        CHECK(frame->modified, "DIRTY frame %u is not modified", check_number(frame));
+        check_pool(frame, mapped);
         break;
     case FRAME_BUSY:
-        CHECK(!mapped, "BUSY frame %u is mapped", number(frame));
+        CHECK(!mapped, "BUSY frame %u is mapped", check_number(frame));
         break;
     case FRAME_ACTIVE:
-        CHECK(frame->owner != OWNER_NONE && frame->set != NULL, "ACTIVE frame %u is nobody's", number(frame));
+        CHECK(frame->owner != OWNER_NONE && frame->set != NULL, "ACTIVE frame %u is nobody's",
+              check_number(frame));
         break;
     case FRAME_PINNED:
-        CHECK(frame->pins > 0 || frame->locks > 0, "PINNED frame %u has no pins", number(frame));
+        CHECK(frame->pins > 0 || frame->locks > 0, "PINNED frame %u has no pins", check_number(frame));
         break;
     default:
         break;
     }
     if (frame->state != FRAME_PINNED && frame->state != FRAME_KERNEL)
-        CHECK(frame->pins == 0 && frame->locks == 0, "frame %u in state %u has %u pins", number(frame),
+        CHECK(frame->pins == 0 && frame->locks == 0, "frame %u in state %u has %u pins", check_number(frame),
               frame->state, frame->pins);
+    if (frame->state != FRAME_BUSY)
+        CHECK(frame->io_parts == 0 && !frame->io_write, "frame %u in state %u has a transfer",
+              check_number(frame), frame->state);
 }
 
 /* --- the reverse map --- */
@@ -176,7 +184,8 @@ static void check_entry(vaddr_t address, pfn_t pfn, unsigned bits, void *data) {
     CHECK(pfn < frame_total, "pid %d: entry at %p shows no frame", walk->space->owner_pid, (void *)address);
     CHECK(has_mapping(&frame_table[pfn], walk->space, address), "pid %d: frame %u lacks the mapping at %p",
           walk->space->owner_pid, (unsigned)pfn, (void *)address);
-    CHECK(area != NULL, "pid %d: entry at %p is in no area", walk->space->owner_pid, (void *)address);
+    CHECK(area != NULL && (area->flags & AREA_PROTECTION),
+          "pid %d: entry at %p is in no area that may be used", walk->space->owner_pid, (void *)address);
     CHECK(expected_frame(area, address, &writable) == &frame_table[pfn], "pid %d: entry at %p shows frame %u",
           walk->space->owner_pid, (void *)address, (unsigned)pfn);
     CHECK(writable || !(bits & PMAP_WRITABLE), "pid %d: entry at %p must not be writable",
@@ -237,6 +246,16 @@ struct anon_sums {
     uint32_t anons, slots, entries;
 };
 
+/* A slot, and a place in a run, belong to one anon only. */
+static void check_slots(const struct anon *anon) {
+    if (anon->slot != 0)
+        CHECK(swap_recount(anon->slot), "slot %u is named by anon %p and by another", (unsigned)anon->slot,
+              (const void *)anon);
+    if (anon->home != 0 && anon->home != anon->slot)
+        CHECK(swap_recount(anon->home), "the place %u of anon %p is another's too", (unsigned)anon->home,
+              (const void *)anon);
+}
+
 /* A live anon has a frame or a slot, and its slot is marked used. */
 static void count_anon(struct anon *anon, void *data) {
     struct anon_sums *sums = data;
@@ -252,6 +271,9 @@ static void count_anon(struct anon *anon, void *data) {
         CHECK(swap_slot_used(anon->slot), "slot %u of anon %p is marked free", (unsigned)anon->slot,
               (void *)anon);
     }
+    check_slots(anon);
+    CHECK(!anon->lazily_free || anon->slot == 0, "anon %p may be forgotten and has slot %u", (void *)anon,
+          (unsigned)anon->slot);
     if (anon->frame != NULL)
         CHECK(anon->frame->anon == anon && anon->frame->owner == OWNER_ANON,
               "anon %p: its frame is not its own", (void *)anon);
@@ -286,6 +308,7 @@ static void count_orphans(enum frame_state state, struct anon_sums *sums) {
         if (frame->owner == OWNER_ANON && frame->anon->refs == 0) {
             sums->anons++;
             sums->slots += frame->anon->slot != 0 && frame->anon->slot != frame->anon->home;
+            check_slots(frame->anon);
         }
     }
 }
@@ -294,6 +317,7 @@ static void count_orphans(enum frame_state state, struct anon_sums *sums) {
 static void check_anons(void) {
     struct anon_sums sums = {0};
 
+    swap_recount_begin();
     for_each_amap(zero_amap, NULL);
     for_each_amap(count_amap, &sums);
     for_each_amap(compare_amap, NULL);
@@ -309,23 +333,54 @@ static void check_anons(void) {
 
 /* --- objects and areas --- */
 
+/*
+ * The object's pages are on its list, and lie before its end. While a page is moved or pinned, a truncation may
+ * be waiting for it, or a write that makes the file longer has not come to its end.
+ */
+static uint32_t check_object_pages(struct object *object) {
+    uint32_t listed = 0, behind_end = 0;
+    bool in_transit = false;
+
+    list_for_each (frame, &object->pages, struct frame, siblings) {
+        CHECK(frame->owner == OWNER_OBJECT && frame->object == object, "frame %u is on another object's list",
+              check_number(frame));
+        listed++;
+        CHECK(listed <= object->resident, "an object of pager %s lists more than the %u pages it counts",
+              object->pager->name, object->resident);
+        behind_end += frame->index >= object_page_count(object);
+        in_transit |= frame->state == FRAME_BUSY || frame->pins > 0;
+    }
+    CHECK(listed == object->resident, "an object of pager %s lists %u pages and counts %u",
+          object->pager->name, (unsigned)listed, object->resident);
+    CHECK(behind_end == 0 || in_transit, "%u pages of an object of pager %s lie behind its end",
+          (unsigned)behind_end, object->pager->name);
+    return listed;
+}
+
+/* Others hold references too (open files, names), so those of areas are a part of all. */
+static void check_object_refs(void) {
+    list_for_each (object, &objects, struct object, link)
+        object->recount = 0;
+    list_for_each (space, &spaces, struct space, link) {
+        list_for_each (area, &space->areas, struct area, link) {
+            if (area->object != NULL)
+                area->object->recount++;
+        }
+    }
+    list_for_each (object, &objects, struct object, link)
+        CHECK(object->recount <= object->refs,
+              "an object of pager %s has %u references, and %u areas show it", object->pager->name,
+              object->refs, object->recount);
+}
+
 static void check_objects(void) {
     uint32_t resident = 0;
 
-    list_for_each (object, &objects, struct object, link) {
-        uint32_t listed = 0;
-
-        list_for_each (frame, &object->pages, struct frame, siblings) {
-            CHECK(frame->owner == OWNER_OBJECT && frame->object == object,
-                  "frame %u is on another object's list", number(frame));
-            listed++;
-        }
-        CHECK(listed == object->resident, "an object of pager %s lists %u pages and counts %u",
-              object->pager->name, (unsigned)listed, object->resident);
-        resident += listed;
-    }
+    list_for_each (object, &objects, struct object, link)
+        resident += check_object_pages(object);
     CHECK(resident == object_pages_resident, "%u object pages are listed, %u counted", (unsigned)resident,
           (unsigned)object_pages_resident);
+    check_object_refs();
 }
 
 /* Areas are sorted, disjoint and aligned, and what they refer to has references. */
@@ -340,22 +395,37 @@ static void check_areas(void) {
             if (area->amap != NULL)
                 CHECK(area->amap_offset + area->pages <= area->amap->pages,
                       "pid %d: area at %p exceeds its amap", space->owner_pid, (void *)area->start);
-            if (area->object != NULL)
-                CHECK(area->object->refs > 0, "pid %d: the object of area %p has no references",
-                      space->owner_pid, (void *)area->start);
         }
     }
 }
 
-void vm_check(void) {
-    count(COUNT_VM_CHECKS);
+void vm_check_books(void) {
     check_states();
     for (pfn_t n = 0; n < frame_total; n++) {
         check_owner(&frame_table[n]);
         check_one_state(&frame_table[n]);
     }
+    check_contents();
     check_areas();
     check_mappings();
     check_anons();
     check_objects();
+}
+
+void vm_check(void) {
+    uint64_t start = time_nanoseconds();
+
+    count(COUNT_VM_CHECKS);
+    check_io();
+    vm_check_books();
+    count_add(COUNT_VM_CHECK_US, (uint32_t)((time_nanoseconds() - start) / 1000));
+}
+
+void vm_check_end(void) {
+    if (!list_empty(&spaces))
+        return; /* a process that hangs in a driver has been left behind */
+    list_for_each (object, &objects, struct object, link)
+        CHECK(!object->pager->of_files || object->amap != NULL || object->refs == 0,
+              "%u references to a file of pager %s are left, of %u bytes", object->refs, object->pager->name,
+              (unsigned)object->size);
 }

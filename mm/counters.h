@@ -70,7 +70,8 @@
     X(EXEC_US, "exec_us") /* … and the microseconds from execve to their first instruction */              \
     X(SYSCALLS, "syscalls")                                                                                  \
     X(FORKS, "forks")                                                                                        \
-    X(VM_CHECKS, "vm_checks") /* runs of the checker */
+    X(VM_CHECKS, "vm_checks")     /* runs of the checker … */                                              \
+    X(VM_CHECK_US, "vm_check_us") /* … and the microseconds that they took */
 
 enum counter {
 #define X(id, name) COUNT_##id,

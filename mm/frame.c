@@ -23,7 +23,9 @@
 #include "mm/object.h"
 #include "mm/pageout.h"
 #include "mm/policy.h"
+#include "mm/swap.h"
 #include "mm/trace.h"
+#include "mm/vm.h"
 
 #define RESERVE_PAGEOUT 4u
 #define RESERVE_KERNEL  8u
@@ -105,8 +107,8 @@ static void trace_state(const struct frame *frame, unsigned from) {
     uint32_t flags; /* owner, modified, io_write, prefetched */
 
     __builtin_memcpy(&flags, &frame->owner, sizeof(flags)); /* in line, which freestanding memcpy is not */
-    trace_put(TRACE_FRAME | (from | (unsigned)frame->state << 4) << 8, frame_number(frame), frame->index,
-              (uint32_t)(uintptr_t)frame->anon, flags);
+    trace_put_untimed(TRACE_FRAME | (from | (unsigned)frame->state << 4) << 8, frame_number(frame),
+                      frame->index, (uint32_t)(uintptr_t)frame->anon, flags);
 }
 
 static void state_change(struct frame *frame, enum frame_state state) {
@@ -135,10 +137,13 @@ static STOP_POINT void frame_steal(struct frame *frame) {
     if (frame->prefetched)
         count(COUNT_READAHEAD_MISS);
     frame->prefetched = false;
-    if (frame->owner == OWNER_ANON)
+    if (frame->owner == OWNER_ANON) {
+        ASSERT(frame->anon->slot == 0 || !vm_options.check ||
+               swap_checksum_matches(frame->anon->slot, frame)); /* else a store would be lost */
         anon_lose_frame(frame->anon);
-    else
+    } else {
         object_lose_page(frame);
+    }
 }
 
 static struct frame *frame_pick(enum frame_use use) {
@@ -240,6 +245,11 @@ bool frames_wanted_by_program(void) {
 
 uint32_t frames_gained(void) {
     return gained;
+}
+
+/* Who wants many at one go may sleep while there are some. */
+bool frames_waited_for_in_vain(void) {
+    return frame_waiters.first != NULL && demand == 0 && frames_available() > frames_reserved();
 }
 
 pfn_t frames_being_laundered(void) {

@@ -66,6 +66,7 @@ struct frame {
     uint8_t sectors;  /* modified sectors, a bit each, of a block device's page (mm/devpager.c) */
     uint8_t io_parts; /* while BUSY: transfers outstanding */
     int8_t io_error;  /* while BUSY: first error of them */
+    uint8_t recount;  /* the checker's */
     uint16_t pins;    /* holders for a while: DMA, system calls */
     uint16_t locks;   /* mappings of locked areas (mlock) */
     union {
@@ -206,8 +207,9 @@ void frames_wake_waiters(void);
  * frame is left would let a program bring in one page by throwing out the other, for ever.
  */
 bool frames_wanted_by_program(void);
-uint32_t frames_gained(void);       /* times that a frame has become available, since boot */
-pfn_t frames_being_laundered(void); /* BUSY, and CLEAN when their write ends */
+uint32_t frames_gained(void);         /* times that a frame has become available, since boot */
+pfn_t frames_being_laundered(void);   /* BUSY, and CLEAN when their write ends */
+bool frames_waited_for_in_vain(void); /* for the checker: somebody sleeps for frames that are there */
 
 /* Frames in state @state; pageable ones only where @pageable. */
 pfn_t frame_count(enum frame_state state);

@@ -77,6 +77,7 @@ struct pager {
 struct object {
     const struct pager *pager;
     unsigned refs;     /* areas, open files, in-core names */
+    unsigned recount;  /* the checker's */
     uint64_t size;     /* bytes; pages at or past PAGE_UP(size) do not exist: SIGBUS */
     struct list pages; /* resident frames, by `siblings` */
     unsigned resident;
@@ -180,6 +181,7 @@ void object_wait_writes(struct object *object);
 /* Starts writing @total unmapped or mapped, ordered frames; mapped ones are unmapped first. May sleep. */
 void object_put_frames(struct object *object, struct frame **frames, unsigned total);
 int object_flush_all(void); /* of all objects: sync */
+unsigned object_puts(void); /* for the checker: writes that are being handed to pagers, which may sleep */
 
 /*
  * The sectors of bytes [from, to) of a device's page need not be written any more (its block now belongs

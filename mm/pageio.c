@@ -13,6 +13,12 @@
 
 #define FLUSH_BATCH 32u
 
+static unsigned puts_under_way;
+
+unsigned object_puts(void) {
+    return puts_under_way;
+}
+
 /* --- pieces --- */
 
 void frame_io_begin(struct frame *frame) {
@@ -95,6 +101,7 @@ static unsigned gather_modified(struct object *object, pgoff_t first, pgoff_t en
 void object_put_frames(struct object *object, struct frame **frames, unsigned total) {
     unsigned run;
 
+    puts_under_way++;
     for (unsigned i = 0; i < total; i++) {
         frame_unmap_all(frames[i]); /* only unmapped frames are written: they cannot change meanwhile */
         frame_start_io(frames[i], true);
@@ -106,6 +113,7 @@ void object_put_frames(struct object *object, struct frame **frames, unsigned to
         object->pager->put(object, &frames[i], run);
     }
     block_unplug();
+    puts_under_way--;
 }
 
 int object_flush(struct object *object, pgoff_t first, pgoff_t pages) {

@@ -52,6 +52,7 @@ static struct {
     uint32_t *checksums;             /* a slot each, or NULL */
     uint32_t *kept_map; /* swap=static: bit set: the slot of a reserved run is a page's own, or bad */
     slot_t kept;
+    uint32_t *recount; /* the checker's, a bit each; NULL without check= */
 } swap;
 
 slot_t swap_total(void) {
@@ -193,6 +194,21 @@ void swap_mark_bad(slot_t slot, bool in_run) {
     swap.usable--;
     count(COUNT_SWAP_WRITE_ERRORS);
     klog("swap: slot %u cannot be written and is not used any more; its page stays in memory", slot);
+}
+
+void swap_recount_begin(void) {
+    if (swap.recount != NULL)
+        memset(swap.recount, 0, (swap.slots + 31) / 32 * sizeof(*swap.recount));
+}
+
+bool swap_recount(slot_t slot) {
+    if (swap.recount == NULL)
+        return true;
+    ASSERT(slot < swap.slots);
+    bool first = !(swap.recount[slot / 32] >> (slot % 32) & 1);
+
+    swap.recount[slot / 32] |= 1u << (slot % 32);
+    return first;
 }
 
 /* --- checksums --- */
@@ -364,6 +380,8 @@ static int swap_open(const struct swap_header *header, struct block_device *part
         return -ENOMEM;
     if (vm_options.check)
         swap.checksums = kmalloc(slots * sizeof(*swap.checksums));
+    if (vm_options.check)
+        swap.recount = kmalloc((slots + 31) / 32 * sizeof(*swap.recount));
     if (vm_options.swap_static)
         swap.kept_map = kmalloc((slots + 31) / 32 * sizeof(*swap.kept_map));
     if (vm_options.swap_static && swap.kept_map == NULL)

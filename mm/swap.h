@@ -47,6 +47,8 @@ slot_t swap_peak(void); /* most slots ever in use at once */
 /* For the checker. */
 bool swap_slot_used(slot_t slot);
 slot_t swap_slots_used(void);
+void swap_recount_begin(void);
+bool swap_recount(slot_t slot); /* false: named before since swap_recount_begin() */
 /* False: the frame's bytes are not those that were written to the slot (only where checksums are kept). */
 bool swap_checksum_matches(slot_t slot, const struct frame *frame);
 

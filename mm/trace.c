@@ -32,17 +32,29 @@ static struct trace_event small_ring[TRACE_EVENTS_LEAST];
 static struct trace_event *ring = small_ring;
 static uint32_t ring_mask = TRACE_EVENTS_LEAST - 1;
 
-void trace_put(unsigned kind_and_detail, uint32_t frame, uint32_t address, uint32_t a, uint32_t b) {
+static uint64_t latest; /* time of the last event that looked at the clock */
+
+static inline void put(uint64_t time, unsigned kind_and_detail, uint32_t frame, uint32_t address, uint32_t a,
+                       uint32_t b) {
     uint32_t place = __atomic_fetch_add(&trace_header.head, 1, __ATOMIC_RELAXED);
     struct trace_event *event = &ring[place & ring_mask];
 
-    event->time = time_cycles();
+    event->time = time;
     event->kind_detail_who = kind_and_detail | trace_who;
     event->frame = frame;
     event->address = address;
     event->a = a;
     event->b = b;
     __atomic_store_n(&event->sequence, place + 1, __ATOMIC_RELEASE);
+}
+
+void trace_put(unsigned kind_and_detail, uint32_t frame, uint32_t address, uint32_t a, uint32_t b) {
+    latest = time_cycles();
+    put(latest, kind_and_detail, frame, address, a, b);
+}
+
+void trace_put_untimed(unsigned kind_and_detail, uint32_t frame, uint32_t address, uint32_t a, uint32_t b) {
+    put(latest, kind_and_detail, frame, address, a, b);
 }
 
 void trace_name(enum trace_kind kind, uint32_t subject, const char *name) {

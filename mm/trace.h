@@ -158,8 +158,12 @@ struct trace_header {
 extern uint32_t trace_enabled; /* groups, a bit each */
 extern uint32_t trace_who;     /* the running thread, shifted left by 16; set by the scheduler */
 
-/* Writes an event, whatever is enabled. */
+/*
+ * Writes an event, whatever is enabled. The second does not look at the clock, which is half of an event's cost
+ * under emulation: its time is that of the event before it.
+ */
 void trace_put(unsigned kind_and_detail, uint32_t frame, uint32_t address, uint32_t a, uint32_t b);
+void trace_put_untimed(unsigned kind_and_detail, uint32_t frame, uint32_t address, uint32_t a, uint32_t b);
 
 static inline enum trace_group trace_group_of(enum trace_kind kind) {
     switch (kind) {
@@ -177,10 +181,16 @@ static inline bool trace_on(enum trace_kind kind) {
     return __builtin_expect((trace_enabled & 1u << trace_group_of(kind)) != 0, 0);
 }
 
-/* A trace point. */
+/* A trace point. Pages and slots change several at a time, in the course of what the other groups time. */
 static inline void trace(enum trace_kind kind, unsigned detail, uint32_t frame, uint32_t address, uint32_t a,
                          uint32_t b) {
-    if (trace_on(kind))
+    enum trace_group group = trace_group_of(kind);
+
+    if (!trace_on(kind))
+        return;
+    if (group == TRACE_GROUP_PAGE || group == TRACE_GROUP_SWAP)
+        trace_put_untimed(kind | detail << 8, frame, address, a, b);
+    else
         trace_put(kind | detail << 8, frame, address, a, b);
 }
 

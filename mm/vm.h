@@ -34,6 +34,10 @@ int swap_start(struct block_device *partition); /* 0, -EINVAL: no mkswap header,
 
 /* Recounts the world (DESIGN section 10) and panics, naming the invariant, if it disagrees. Never sleeps. */
 void vm_check(void);
+/* All of it but what is under way: also in the middle of a thread's work on a frame that it has taken. */
+void vm_check_books(void);
+/* After the last process and the unmounting of the disks: nothing refers to a file of theirs. */
+void vm_check_end(void);
 
 /* Every timer tick, in the interrupt: has vm_check() run at the next safe point when it is due. */
 void vm_tick(void);

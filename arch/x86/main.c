@@ -7,6 +7,7 @@
 #include "arch/x86/log_port.h"
 #include "arch/x86/machine.h"
 #include "arch/x86/machine_boot.h"
+#include "arch/x86/page_fill.h"
 #include "arch/x86/paging.h"
 #include "arch/x86/time_boot.h"
 #include "arch/x86/traps.h"
@@ -27,6 +28,7 @@ void arch_main(uint32_t magic, paddr_t info) {
     kernel_map_init();
     irq_init();
     time_init();
+    page_fill_init();
     klog("arch: RAM up to %u KiB;%s%s%s%s%s", machine_memory_end() / 1024,
          cpu.large_pages ? " 4 MiB pages" : "", cpu.global_pages ? " global pages" : "",
          cpu.sse ? " SSE" : "", cpu.smep ? " SMEP" : "", cpu.smap ? " SMAP" : "");

@@ -1,9 +1,9 @@
-; memcpy, memmove, memset, and the whole-page forms, by string instructions: on every x86, and most of all
+; memcpy, memmove and memset, by string instructions: on every x86, and most of all
 ; under emulation, ten times as fast as a byte loop in C, and without touching the user's FPU registers.
 ;
-; The compiler may call the first three on its own; they are as in ISO C.
+; The compiler may call them on its own; they are as in ISO C.
 
-global memcpy, memmove, memset, page_clear, page_copy
+global memcpy, memmove, memset
 
 section .text progbits alloc exec nowrite align=16
 
@@ -65,26 +65,4 @@ memset:
         rep stosb
         mov     eax, [esp + 8]
         pop     edi
-        ret
-
-; void page_clear(void *page)
-page_clear:
-        push    edi
-        mov     edi, [esp + 8]
-        xor     eax, eax
-        mov     ecx, 1024
-        rep stosd
-        pop     edi
-        ret
-
-; void page_copy(void *to, const void *from)
-page_copy:
-        push    esi
-        push    edi
-        mov     edi, [esp + 12]
-        mov     esi, [esp + 16]
-        mov     ecx, 1024
-        rep movsd
-        pop     edi
-        pop     esi
         ret

@@ -99,5 +99,6 @@ void add_fault_cases(Suite *suite);
 void add_shared_cases(Suite *suite);
 void add_fuzz_cases(Suite *suite);
 void add_trace_cases(Suite *suite);
+void add_picture_cases(Suite *suite);
 
 #endif

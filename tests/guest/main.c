@@ -28,5 +28,6 @@ int main(int argc, char **argv) {
     add_shared_cases(suite);
     add_fuzz_cases(suite);
     add_trace_cases(suite);
+    add_picture_cases(suite);
     return guest_main(suite, argc, argv);
 }

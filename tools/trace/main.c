@@ -127,13 +127,16 @@ static int run(const char *command, const struct file *file, const struct option
         return command_perfetto(file);
     if (strcmp(command, "check") == 0)
         return command_check(file, options->stats);
+    if (strcmp(command, "html") == 0)
+        return command_html(file, options->title);
     return complain("no such command", command);
 }
 
 int main(int argc, char **argv) {
     static struct file file;
     struct options options = {
-        .filter = {.frame_last = UINT32_MAX, .address_last = UINT32_MAX, .to = UINT64_MAX}, .title = NULL};
+        .filter = {.frame_last = UINT32_MAX, .address_last = UINT32_MAX, .to = UINT64_MAX},
+        .title = "Faultline: a run"};
     int status = parse_options(argc, argv, &options);
 
     if (status != 0)

@@ -15,8 +15,14 @@ build/host-trace/%.o: %.c build/trace.flags
 	@echo "  HOST  $<"
 	@$(HOSTCC) $(TRACE_CFLAGS) $(DEPEND) -c $< -o $@
 
+build/host-trace/tools/trace/html.o: $(wildcard tools/trace/view/*)
+
 build/trace: $(trace_objects)
 	@echo "  TOOL  $@"
 	@$(HOSTCC) $(trace_objects) -o $@
+
+.PHONY: test-pictures
+test-pictures: all $(guest_tests) trace ## Run the tests of the trace's page, in a headless Chromium
+	@tests/run $(addprefix --guest ,$(guest_tests)) --case pictures
 
 -include $(trace_objects:.o=.d)

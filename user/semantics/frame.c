@@ -350,6 +350,38 @@ static int bad_stack(void *argument) {
     return 7;
 }
 
+enum { FAULT_PAGES = 16 };
+
+/* A kernel may clear and copy pages with the program's own SSE registers, if it puts them back. */
+static bool sse_survives_writes(char *pages) {
+    static const float in[4] __attribute__((aligned(16))) = {1.5f, -2.25f, 3.75f, -4.5f};
+    float first[4] __attribute__((aligned(16))), second[4] __attribute__((aligned(16)));
+
+    for (unsigned page = 0; page < FAULT_PAGES; page++) {
+        __asm__ volatile("movaps %2, %%xmm0; movaps %2, %%xmm1; addps %%xmm1, %%xmm1\n"
+                         "movb $1, (%3)\n"
+                         "movaps %%xmm0, %0; movaps %%xmm1, %1"
+                         : "=m"(first), "=m"(second)
+                         : "m"(in), "r"(pages + page * PAGE)
+                         : "memory");
+        for (unsigned i = 0; i < 4; i++)
+            if (first[i] != in[i] || second[i] != in[i] + in[i])
+                return false;
+    }
+    return true;
+}
+
+static int write_in_child(void *pages) {
+    return sse_survives_writes(pages) ? 0 : 1;
+}
+
+static void registers_over_faults(void) {
+    char *pages = some_pages(FAULT_PAGES);
+
+    fact("SSE registers after zero-fill faults", "%s", sse_survives_writes(pages) ? "as before" : "changed");
+    fact("SSE registers after copy-on-write faults, changed", "%d", in_child(write_in_child, pages));
+}
+
 static void no_room(void) {
     char *bad = some_pages(ALTERNATE_BYTES / PAGE);
     mprotect(bad, ALTERNATE_BYTES, PROT_READ);
@@ -368,6 +400,7 @@ static const struct group groups[] = {
     {"no restorer", without_restorer},
     {"FPU and SSE registers", floating_registers},
     {"changing FPU registers", changing_the_fpu},
+    {"SSE registers over faults", registers_over_faults},
     {"the alternate stack", alternate_stack},
     {"stack overflow", overflow},
     {"no room for a frame", no_room},

@@ -1,0 +1,84 @@
+; Clearing and copying whole pages, each in two ways; arch/x86/page_fill.c measures at boot which is quicker.
+;
+; String instructions are best where the processor has them fast in microcode; under an emulator every repetition
+; of one is an instruction, and 16-byte stores cost a quarter. The SSE registers hold the running program's values,
+; so those used are saved on the stack and put back; nothing switches threads meanwhile.
+
+global page_clear, page_copy
+global page_clear_string, page_clear_wide, page_copy_string, page_copy_wide
+extern page_clear_method, page_copy_method
+
+section .text progbits alloc exec nowrite align=16
+
+page_clear:
+        jmp     [page_clear_method]
+page_copy:
+        jmp     [page_copy_method]
+
+; void page_clear_string(void *page)
+page_clear_string:
+        push    edi
+        mov     edi, [esp + 8]
+        xor     eax, eax
+        mov     ecx, 1024
+        rep stosd
+        pop     edi
+        ret
+
+; void page_clear_wide(void *page)
+page_clear_wide:
+        mov     eax, [esp + 4]
+        sub     esp, 16
+        movups  [esp], xmm0
+        xorps   xmm0, xmm0
+        mov     ecx, 4096 / 128
+.next:
+%assign at 0
+%rep 8
+        movaps  [eax + at], xmm0
+    %assign at at + 16
+%endrep
+        add     eax, 128
+        dec     ecx
+        jnz     .next
+        movups  xmm0, [esp]
+        add     esp, 16
+        ret
+
+; void page_copy_string(void *to, const void *from)
+page_copy_string:
+        push    esi
+        push    edi
+        mov     edi, [esp + 12]
+        mov     esi, [esp + 16]
+        mov     ecx, 1024
+        rep movsd
+        pop     edi
+        pop     esi
+        ret
+
+; void page_copy_wide(void *to, const void *from)
+page_copy_wide:
+        mov     eax, [esp + 4]
+        mov     edx, [esp + 8]
+        sub     esp, 32
+        movups  [esp], xmm0
+        movups  [esp + 16], xmm1
+        mov     ecx, 4096 / 64
+.next:
+%assign at 0
+%rep 2
+        movaps  xmm0, [edx + at]
+        movaps  xmm1, [edx + at + 16]
+        movaps  [eax + at], xmm0
+        movaps  [eax + at + 16], xmm1
+    %assign at at + 32
+%endrep
+        add     eax, 64
+        add     edx, 64
+        dec     ecx
+        jnz     .next
+        movups  xmm0, [esp]
+        movups  xmm1, [esp + 16]
+        add     esp, 32
+        ret

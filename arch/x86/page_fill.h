@@ -1,0 +1,8 @@
+/* Chooses how whole pages are cleared and copied: see arch/x86/page_fill.c. For arch/x86 alone. */
+#ifndef ARCH_X86_PAGE_FILL_H
+#define ARCH_X86_PAGE_FILL_H
+
+/* At boot, when the processor and the clock are set up; page_clear() and page_copy() work before, too. */
+void page_fill_init(void);
+
+#endif

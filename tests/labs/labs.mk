@@ -1,0 +1,12 @@
+# Laboratory exercises: docs/labs.md.
+
+.PHONY: lab grade test-labs
+
+lab: ## Start a laboratory exercise (docs/labs.md): LAB=clock, LAB=defect N=3
+	@tests/labs/lab start $(LAB) $(N)
+
+grade: ## Count the points of a laboratory exercise: LAB=clock, LAB=policy POLICY=mine
+	@tests/labs/lab grade $(LAB) $(POLICY)
+
+test-labs: ## See for each laboratory exercise that its start fails and its solution passes
+	@tests/labs/lab self-test
