@@ -49,7 +49,7 @@ int kernel_page_fault(vaddr_t address, unsigned error_code, bool user, int *code
     /* Told to die: user mode will not be reached again; a copy of the kernel's must stop, not try again. */
     if (result == FAULT_KILLED && !user)
         return SIGKILL;
-    return signal_of_fault(result, code);
+    return result == FAULT_OK ? 0 : signal_of_fault(result, code);
 }
 
 /* --- exceptions --- */

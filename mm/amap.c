@@ -62,12 +62,12 @@ static int section_prepare(struct amap *amap, pgoff_t index) {
     return section->chunks != NULL ? 0 : section_create(section, section_chunks(amap));
 }
 
-static struct amap_section *section_of(const struct amap *amap, pgoff_t index) {
+static inline struct amap_section *section_of(const struct amap *amap, pgoff_t index) {
     return (struct amap_section *)&amap->sections[index / AMAP_CHUNK / AMAP_SECTION];
 }
 
 /* The place of the pointer to page @index's chunk, or NULL: not even its section is there. */
-static struct anon ***chunk_of(const struct amap *amap, pgoff_t index) {
+static inline struct anon ***chunk_of(const struct amap *amap, pgoff_t index) {
     struct amap_section *section = section_of(amap, index);
 
     return section->chunks == NULL ? NULL : &section->chunks[index / AMAP_CHUNK % AMAP_SECTION];
@@ -136,6 +136,8 @@ int amap_prepare(struct amap *amap, pgoff_t index) {
     if (section_prepare(amap, index) != 0)
         return -ENOMEM;
     chunk = chunk_of(amap, index);
+    if (*chunk != NULL && section_of(amap, index)->homes == NULL)
+        return 0;
     if (*chunk == NULL)
         *chunk = kmalloc_try(AMAP_CHUNK * sizeof(**chunk));
     if (*chunk == NULL)
@@ -163,12 +165,8 @@ static void give_home(struct amap *amap, pgoff_t index, struct anon *anon) {
         anon->home = home;
 }
 
-void amap_set(struct amap *amap, pgoff_t index, struct anon *anon) {
-    struct anon **entry = &(*chunk_of(amap, index))[index % AMAP_CHUNK];
-    struct anon *old = *entry;
-
-    *entry = anon;
-    amap->used += (anon != NULL) - (old != NULL);
+/* @old has lost its entry @index, which holds @anon instead or nothing; with places on swap both may change. */
+static void settle_entry(struct amap *amap, pgoff_t index, struct anon *old, struct anon *anon) {
     if (old != NULL) {
         if (old->home != 0 && old->home == home_of(amap, index))
             anon_leave_home(old);
@@ -176,6 +174,17 @@ void amap_set(struct amap *amap, pgoff_t index, struct anon *anon) {
     }
     if (anon != NULL)
         give_home(amap, index, anon);
+}
+
+void amap_set(struct amap *amap, pgoff_t index, struct anon *anon) {
+    struct amap_section *section = section_of(amap, index);
+    struct anon **entry = &section->chunks[index / AMAP_CHUNK % AMAP_SECTION][index % AMAP_CHUNK];
+    struct anon *old = *entry;
+
+    *entry = anon;
+    amap->used += (anon != NULL) - (old != NULL);
+    if (old != NULL || section->homes != NULL)
+        settle_entry(amap, index, old, anon);
 }
 
 /* A chunk none of whose entries is in use goes, so that an unmapped heap leaves nothing behind. */

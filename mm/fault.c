@@ -107,7 +107,7 @@ static STOP_POINT enum step fault_check_access(struct fault *fault) {
     if (!(fault->area->flags & (fault->access == FAULT_WRITE ? AREA_WRITE : AREA_PROTECTION)))
         return refuse(fault, FAULT_ACCERR);
     fault->index = area_page(fault->area, fault->address);
-    fault->set = reftrace_set(space, fault->address);
+    fault->set = space->trace == NULL ? space->set : reftrace_set(space, fault->address);
     fault->mapped = pmap_query(&space->pmap, fault->address, NULL);
     return STEP_DONE;
 }
@@ -382,7 +382,7 @@ static enum step fault_object(struct fault *fault) {
 
 /* Once for a fault, however often it starts over. */
 static void fault_trace(struct fault *fault) {
-    if (fault->referenced)
+    if (fault->referenced || fault->space->trace == NULL)
         return;
     fault->referenced = true;
     fault->traced =
@@ -429,7 +429,8 @@ enum fault_result vm_fault(struct space *space, vaddr_t address, enum fault_acce
     may_sleep();
     count(COUNT_PGFAULT);
     trace(TRACE_FAULT_BEGIN, access, TRACE_NO_FRAME, address, (uint32_t)space->owner_pid, 0);
-    scope_make_room(space);
+    if (space->set != &set_global)
+        scope_make_room(space);
     for (;;) {
         enum step step = fault_attempt(&fault);
 

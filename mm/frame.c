@@ -34,30 +34,22 @@ struct frame *frame_table;
 pfn_t frame_total;
 
 static struct list state_lists[FRAME_STATES];
-static struct list kernel_share; /* FREE frames that are not pageable */
-static pfn_t state_counts[FRAME_STATES];
-static pfn_t pageable_counts[FRAME_STATES];
+static struct list kernel_share;      /* FREE frames that are not pageable */
+static pfn_t counts[FRAME_STATES][2]; /* [1]: the pageable ones */
 static pfn_t pageable_total;
 static struct waitq frame_waiters; /* asleep in frames_wait() */
 static unsigned programs_waiting;  /* of them, for USE_USER */
+static pfn_t hint_below;           /* when fewer are available the daemon is told of each that is taken */
 static pfn_t demand;               /* frames that somebody in frames_wait_many() waits for */
 static uint32_t gained;            /* frames that have become available */
 static pfn_t laundering;           /* BUSY frames on their way from DIRTY to CLEAN */
 
-void *frame_data(const struct frame *frame) {
-    return phys_to_pointer(frame_address(frame));
-}
-
-struct frame *frame_of_data(const void *data) {
-    return &frame_table[pointer_to_phys(data) >> PAGE_SHIFT];
-}
-
 pfn_t frame_count(enum frame_state state) {
-    return state_counts[state];
+    return counts[state][0] + counts[state][1];
 }
 
 pfn_t frames_available(void) {
-    return pageable_counts[FRAME_FREE] + pageable_counts[FRAME_CLEAN];
+    return counts[FRAME_FREE][1] + counts[FRAME_CLEAN][1];
 }
 
 pfn_t frames_pageable(void) {
@@ -79,9 +71,7 @@ struct list *frame_list_kernel_share(void) {
 /* --- states --- */
 
 static void state_leave(struct frame *frame) {
-    state_counts[frame->state]--;
-    if (frame->pageable)
-        pageable_counts[frame->state]--;
+    counts[frame->state][frame->pageable]--;
     if (frame->state == FRAME_ACTIVE)
         frame->set->policy->remove(frame->set, frame);
     else
@@ -90,9 +80,7 @@ static void state_leave(struct frame *frame) {
 
 static void state_enter(struct frame *frame, enum frame_state state) {
     frame->state = (uint8_t)state;
-    state_counts[state]++;
-    if (frame->pageable)
-        pageable_counts[state]++;
+    counts[state][frame->pageable]++;
     if (state == FRAME_ACTIVE)
         frame->set->policy->add(frame->set, frame);
     else if (state == FRAME_FREE && !frame->pageable)
@@ -172,7 +160,8 @@ struct frame *frame_take(enum frame_use use) {
     frame->referenced = false;
     frame->modified = false;
     frame->set = &set_global;
-    pageout_hint();
+    if (frames_available() < hint_below)
+        pageout_hint();
     return frame;
 }
 
@@ -231,6 +220,10 @@ int frames_wait_many(pfn_t wanted) {
     return 0;
 }
 
+void frames_hint_below(pfn_t available) {
+    hint_below = available;
+}
+
 pfn_t frames_demand(void) {
     return demand;
 }
@@ -265,7 +258,8 @@ STOP_POINT void frame_release(struct frame *frame) {
     frame->referenced = false;
     frame->prefetched = false;
     frame->sectors = 0;
-    wake_all(&frame->waiters);
+    if (frame->waiters.first != NULL)
+        wake_all(&frame->waiters);
     frames_became_available();
 }
 

@@ -23,6 +23,7 @@
 #ifndef MM_FRAME_H
 #define MM_FRAME_H
 
+#include "arch/x86/memory.h"
 #include "lib/list.h"
 #include "lib/types.h"
 #include "lib/wait.h"
@@ -102,8 +103,13 @@ static inline paddr_t frame_address(const struct frame *frame) {
 }
 
 /* The kernel's view of the frame's bytes. */
-void *frame_data(const struct frame *frame);
-struct frame *frame_of_data(const void *data);
+static inline void *frame_data(const struct frame *frame) {
+    return phys_to_pointer(frame_address(frame));
+}
+
+static inline struct frame *frame_of_data(const void *data) {
+    return &frame_table[pointer_to_phys(data) >> PAGE_SHIFT];
+}
 
 /*
  * Pages that one instruction may need at once: itself, two operands and the stack, each across a page's edge.
@@ -155,6 +161,8 @@ int frames_wait(enum frame_use use);
  * frames_wait() would return at once, with the frames just given back, and nobody else would ever run.
  */
 int frames_wait_many(pfn_t count);
+/* From then on frame_take() calls pageout_hint() when fewer are available than so many. */
+void frames_hint_below(pfn_t available);
 pfn_t frames_demand(void); /* frames that the daemon must make available for it, else 0 */
 
 /* BUSY or KERNEL, or ACTIVE without mappings, and without owner: to FREE. */
@@ -193,7 +201,9 @@ void frame_unmap_one(struct frame *frame, struct space *space, vaddr_t address);
 /* The same where the entry, which said @bits, has been removed from the page tables already. */
 void frame_unmapped(struct frame *frame, struct space *space, vaddr_t address, unsigned bits);
 void frame_unmap_all(struct frame *frame); /* folds Accessed and Dirty into the frame */
-bool frame_mapped(const struct frame *frame);
+static inline bool frame_mapped(const struct frame *frame) {
+    return frame->map.space != NULL;
+}
 bool frame_test_referenced(struct frame *frame); /* and clears: the policies' question */
 bool frame_test_modified(struct frame *frame);   /* folds; does not clear */
 void frame_write_protect(struct frame *frame);   /* in every mapping */

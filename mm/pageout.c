@@ -365,6 +365,7 @@ static void set_marks(void) {
     /* Below the reserve programs wait for the daemon: it must not think that all is well there. */
     pageout.low = MAX(MIN(pageout.low, pageable / 2), frames_reserved() + 1);
     pageout.high = MAX(MIN(pageout.high, pageable / 2), pageout.low + 1);
+    frames_hint_below(pageout.low);
     trace_tell_marks(pageout.low, pageout.high);
     klog("mm: pool: low mark %u, high mark %u frames", pageout.low, pageout.high);
 }

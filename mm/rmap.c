@@ -16,10 +16,6 @@
 #include "mm/space.h"
 #include "mm/trace.h"
 
-bool frame_mapped(const struct frame *frame) {
-    return frame->map.space != NULL;
-}
-
 /* What a page-table entry said goes into the frame before the entry is forgotten. */
 static void fold(struct frame *frame, unsigned bits) {
     if (bits & PMAP_REFERENCED)
@@ -40,19 +36,20 @@ static void entry_removed(struct frame *frame, struct space *space, vaddr_t addr
  */
 int frame_map(struct frame *frame, struct space *space, vaddr_t address, unsigned bits) {
     ASSERT(frame->state == FRAME_ACTIVE || frame->state == FRAME_PINNED);
-    if (pmap_prepare(&space->pmap, address) != 0)
+    struct mapping *more = NULL;
+
+    if (frame->map.space != NULL && (more = kmalloc_try(sizeof(*more))) == NULL)
         return -ENOMEM;
-    if (frame->map.space == NULL) {
+    if (pmap_enter(&space->pmap, address, frame_number(frame), bits) != 0) {
+        kfree(more);
+        return -ENOMEM;
+    }
+    if (more == NULL) {
         frame->map = (struct mapping){.space = space, .address = address};
     } else {
-        struct mapping *more = kmalloc_try(sizeof(*more));
-
-        if (more == NULL)
-            return -ENOMEM;
         *more = (struct mapping){.space = space, .address = address, .next = frame->map.next};
         frame->map.next = more;
     }
-    pmap_enter(&space->pmap, address, frame_number(frame), bits);
     trace(TRACE_MAP, bits, frame_number(frame), address, (uint32_t)space->owner_pid, 0);
     return 0;
 }

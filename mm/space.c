@@ -86,7 +86,7 @@ struct area *space_find_from(struct space *space, vaddr_t address) {
     return NULL;
 }
 
-struct area *space_find(struct space *space, vaddr_t address) {
+struct area *space_find_anew(struct space *space, vaddr_t address) {
     struct area *area = space_find_from(space, address);
 
     return area != NULL && area->start <= address ? area : NULL;

@@ -71,8 +71,15 @@ struct space *space_fork(struct space *parent); /* copy-on-write copy; NULL: no 
 void space_ref(struct space *space);
 void space_unref(struct space *space); /* the last one gives everything back */
 
-/* The area that holds @address, or NULL. Never sleeps. */
-struct area *space_find(struct space *space, vaddr_t address);
+/* The area that holds @address, or NULL. Never sleeps. Mostly it is the one that was found last. */
+struct area *space_find_anew(struct space *space, vaddr_t address);
+static inline struct area *space_find(struct space *space, vaddr_t address) {
+    struct area *last = space->last;
+
+    if (last != NULL && (address - last->start) >> PAGE_SHIFT < last->pages)
+        return last;
+    return space_find_anew(space, address);
+}
 /* First area that ends above @address, or NULL. Never sleeps. */
 struct area *space_find_from(struct space *space, vaddr_t address);
 struct area *space_next(struct space *space, struct area *area); /* or NULL */

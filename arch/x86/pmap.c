@@ -108,26 +108,30 @@ void pmap_activate(struct pmap *pmap) {
 
 /* --- one page ---------------------------------------------------------------------------------------- */
 
-int pmap_prepare(struct pmap *pmap, vaddr_t address) {
-    if (find_entry(pmap, address))
-        return 0;
+/* A table for @address, where there is none: the place of the entry, or NULL. */
+static __attribute__((noinline)) pte_t *make_table(struct pmap *pmap, vaddr_t address) {
     void *table = kpage_alloc_try();
     if (!table)
-        return -ENOMEM;
+        return NULL;
     pte_t *directory = phys_to_pointer(pmap->directory);
     unsigned index = directory_index(address);
     directory[index] =
         pointer_to_phys(table) | PTE_PRESENT | PTE_WRITABLE | PTE_USER; /* entries decide rights */
     pmap->present[index / 32] |= 1u << index % 32;
     pmap->tables++;
-    return 0;
+    return find_entry(pmap, address);
 }
 
-void pmap_enter(struct pmap *pmap, vaddr_t address, pfn_t pfn, unsigned bits) {
+int pmap_enter(struct pmap *pmap, vaddr_t address, pfn_t pfn, unsigned bits) {
     pte_t *entry = find_entry(pmap, address);
-    ASSERT(entry && !(*entry & PTE_PRESENT));
+    if (!entry)
+        entry = make_table(pmap, address);
+    if (!entry)
+        return -ENOMEM;
+    ASSERT(!(*entry & PTE_PRESENT));
     *entry = make_entry(pfn, bits);
     pmap->resident++;
+    return 0;
 }
 
 void pmap_set_writable(struct pmap *pmap, vaddr_t address, bool writable) {

@@ -34,17 +34,11 @@ int pmap_create(struct pmap *pmap);
 void pmap_destroy(struct pmap *pmap);
 
 /*
- * Makes sure that the page table for @address exists. 0, or -ENOMEM when no frame could be had at once
- * (the fault then waits for frames and starts over).
+ * Sets the entry for @address, which is not present, to frame @pfn; @bits may hold PMAP_WRITABLE,
+ * PMAP_REFERENCED and PMAP_MODIFIED. No TLB flush: x86 never caches a not-present entry. 0, or -ENOMEM when a
+ * page table is needed and no frame could be had at once (the fault then waits for frames and starts over).
  */
-int pmap_prepare(struct pmap *pmap, vaddr_t address);
-
-/*
- * Sets the entry for @address, which pmap_prepare() has made room for and which is not present, to frame
- * @pfn; @bits may hold PMAP_WRITABLE, PMAP_REFERENCED and PMAP_MODIFIED. No TLB flush: x86 never caches
- * a not-present entry.
- */
-void pmap_enter(struct pmap *pmap, vaddr_t address, pfn_t pfn, unsigned bits);
+int pmap_enter(struct pmap *pmap, vaddr_t address, pfn_t pfn, unsigned bits);
 
 /* Makes a present entry writable, or not, with the flush that this needs. */
 void pmap_set_writable(struct pmap *pmap, vaddr_t address, bool writable);
