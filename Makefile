@@ -228,7 +228,7 @@ guest_options = $(if $(MEM),--mem $(MEM)) $(if $(FRAMES),--frames $(FRAMES)) \
 loader = $(if $(wildcard /usr/lib/grub/i386-pc/boot.img),--grub,--direct)
 
 run: all ## Boot the disk image through GRUB, console on this terminal; Ctrl-A x leaves
-	@status=0; tools/guest --interactive $(loader) --disk build/faultline.img $(guest_options) || \
+	@status=0; tools/guest --interactive $(loader) --disk build/faultline.img --ram build/guest.ram $(guest_options) || \
 		status=$$?; [ $$status -lt 250 ] # what the shell's last command said is nobody's failure
 
 # The build talks on stderr, so that stdout is the program's output and nothing else. The status is passed

@@ -27,11 +27,21 @@ enum {
     CRTC_CURSOR_HIGH = 0x0E,
     CRTC_CURSOR_LOW = 0x0F,
 
-    ATTRIBUTE = 0x07, /* light grey on black */
+    ATTRIBUTE = 0x07,        /* light grey on black */
+    STATUS_ATTRIBUTE = 0x30, /* black on cyan */
     TAB_STOP = 8,
     PARAMETERS_MAX = 4,
     ESCAPE = 0x1B,
 };
+
+/* Rows of text: without the row of the status line, if there is one. */
+static unsigned rows = VGA_ROWS;
+
+/* The status line: what is to stand there, and whether it does. A scroll takes it away until the next one. */
+static struct {
+    char text[VGA_COLUMNS];
+    bool shown;
+} status;
 
 /* Where in a sequence ESC [ parameter ; parameter … letter we are. */
 enum parser { PLAIN, AFTER_ESCAPE, IN_SEQUENCE };
@@ -81,6 +91,12 @@ static void show(void) {
     crtc_write16(CRTC_CURSOR_HIGH, CRTC_CURSOR_LOW, (screen.top + screen.row) * VGA_COLUMNS + column);
 }
 
+/* All rows below those in sight are blank, so that a row that comes into sight need not be cleared. */
+static void clear_below(void) {
+    for (unsigned row = VGA_ROWS; screen.top + row < MEMORY_ROWS; row++)
+        clear_cells(row, 0, VGA_COLUMNS);
+}
+
 /* The rows in sight, but for the first, to the beginning of the memory. */
 static void move_to_beginning(void) {
     volatile uint16_t *to = phys_to_pointer(TEXT_MEMORY);
@@ -90,19 +106,23 @@ static void move_to_beginning(void) {
             *to++ = *cell(row, column);
     }
     screen.top = 0;
+    clear_cells(VGA_ROWS - 1, 0, VGA_COLUMNS);
+    clear_below();
 }
 
 static void scroll(void) {
+    if (status.shown)
+        clear_cells(VGA_ROWS - 1, 0, VGA_COLUMNS);
+    status.shown = false;
     if (screen.top + VGA_ROWS == MEMORY_ROWS)
         move_to_beginning();
     else
         screen.top++;
-    clear_rows(VGA_ROWS - 1, VGA_ROWS);
 }
 
 static void new_row(void) {
     screen.column = 0;
-    if (screen.row + 1 < VGA_ROWS)
+    if (screen.row + 1 < rows)
         screen.row++;
     else
         scroll();
@@ -145,7 +165,7 @@ static unsigned count_parameter(unsigned index) {
 
 static void erase_in_display(unsigned what) {
     if (what != 1) /* from the cursor to the end, or all */
-        clear_rows(screen.row + 1, VGA_ROWS);
+        clear_rows(screen.row + 1, rows);
     if (what != 0) /* from the beginning to the cursor, or all */
         clear_rows(0, screen.row);
 }
@@ -158,7 +178,7 @@ static void erase_in_line(unsigned what) {
 }
 
 static void move_cursor(unsigned row, unsigned column) {
-    screen.row = MIN(row, VGA_ROWS - 1);
+    screen.row = MIN(row, rows - 1);
     screen.column = MIN(column, VGA_COLUMNS - 1);
 }
 
@@ -241,9 +261,42 @@ static void show_log_line(const char *line) {
 
 void vga_init(void) {
     clear_rows(0, VGA_ROWS);
+    clear_below();
     crtc_write16(CRTC_START_HIGH, CRTC_START_LOW, 0);
     show();
     log_screen = show_log_line;
+}
+
+unsigned vga_rows(void) {
+    return rows;
+}
+
+/* The rows of text become one less; if the cursor is in the last, they move up. */
+void vga_status_init(void) {
+    unsigned state = irq_save();
+
+    if (screen.row == rows - 1) {
+        scroll();
+        screen.row--;
+    }
+    rows = VGA_ROWS - 1;
+    show();
+    irq_restore(state);
+}
+
+/* The screen's memory is slow: only what has changed is written. */
+void vga_status(const char *line) {
+    unsigned state = irq_save();
+
+    for (unsigned column = 0; column < VGA_COLUMNS; column++) {
+        char character = *line != '\0' ? *line++ : ' ';
+
+        if (!status.shown || status.text[column] != character)
+            *cell(VGA_ROWS - 1, column) = (uint16_t)(STATUS_ATTRIBUTE << 8 | (uint8_t)character);
+        status.text[column] = character;
+    }
+    status.shown = true;
+    irq_restore(state);
 }
 
 void vga_take_from_log(void) {

@@ -17,6 +17,13 @@ void vga_init(void);
 /* From now on the screen is the terminal's: log lines do not go there any more. */
 void vga_take_from_log(void);
 
+/* Sets the last row apart for vga_status(). After vga_init(), before the terminal asks for vga_rows(). */
+void vga_status_init(void);
+unsigned vga_rows(void); /* of text */
+
+/* Writes the last row; what is longer than the screen is wide is cut. Never sleeps. Any context. */
+void vga_status(const char *line);
+
 /* Never sleeps. Any context. */
 void vga_write(const char *bytes, size_t count);
 

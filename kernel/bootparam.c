@@ -26,6 +26,7 @@
 struct boot_options boot_options = {
     .init = "/sbin/init",
     .ata = "dma",
+    .status = true,
 };
 
 /* A row of the table. @set returns false when it refuses @value, which lives as long as the kernel. */
@@ -228,6 +229,14 @@ static bool word_console(const char *value) {
     return true;
 }
 
+static bool word_status(const char *value) {
+    bool on = strcmp(value, "on") == 0;
+    if (!on && strcmp(value, "off") != 0)
+        return false;
+    boot_options.status = on;
+    return true;
+}
+
 static const struct boot_word boot_words[] = {
     {"frames", "N, default 0: all", "page frames that programs and files may use; fewer show paging",
      word_frames},
@@ -258,6 +267,7 @@ static const struct boot_word boot_words[] = {
     {"root", "NAME, as hda1; default: first partition of type 0x83", "root file system", word_root},
     {"init", "PATH, default /sbin/init", "first program", word_init},
     {"console", "terminal|raw, default terminal", "raw: bytes pass the console unchanged", word_console},
+    {"status", "on|off, default on", "the status line, the last row of the screen", word_status},
 };
 
 void bootparam_describe(void (*emit)(const char *name, const char *values, const char *meaning)) {

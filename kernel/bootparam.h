@@ -11,6 +11,7 @@ struct boot_options {
     const char *ata;    /* "dma" or "pio" */
     const char *root;   /* root=hda1, or NULL: first partition of type 0x83 */
     bool console_raw;   /* console=raw: program output byte for byte (the runner) */
+    bool status;        /* status=on|off: the status line */
     int argument_count; /* of init, after "--" */
     const char *arguments[INIT_ARGUMENTS_MAX];
 };

@@ -13,6 +13,7 @@
 #include "drivers/vga.h"
 #include "kernel/bootparam.h"
 #include "kernel/process.h"
+#include "kernel/status.h"
 #include "kernel/terminal.h"
 #include "lib/errno.h"
 #include "lib/log.h"
@@ -137,6 +138,8 @@ NORETURN void kernel_main(void) {
     bootparam_parse(machine_command_line(), complain);
     vm_init();
     sched_init();
+    if (boot_options.status)
+        status_init();
     terminal_init(boot_options.console_raw);
     vm_start();
     if (!thread_create_kernel("init", init_thread, NULL))

@@ -22,6 +22,7 @@
 #include "arch/x86/time.h"
 #include "drivers/block.h"
 #include "kernel/process.h"
+#include "kernel/status.h"
 #include "kernel/thread.h"
 #include "lib/deferred.h"
 #include "lib/errno.h"
@@ -215,6 +216,7 @@ void kernel_tick(bool user) {
     timers_tick(time_ticks());
     block_tick();
     vm_tick();
+    status_tick();
 }
 
 /* --- idling --- */

@@ -428,6 +428,7 @@ void terminal_init(bool raw) {
     terminal.line.echo = emit;
     terminal.line.signal = signal_foreground;
     line_init(&terminal.line, raw);
+    terminal.size.ws_row = (unsigned short)vga_rows();
     bool serial = serial_init(&input_work);
 
     keyboard_init(&input_work);

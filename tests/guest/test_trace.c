@@ -279,6 +279,71 @@ START_TEST(perfetto_gets_what_its_format_wants) {
 }
 END_TEST
 
+/* --- watching live ------------------------------------------------------------------------------- */
+
+/* What tools/watch sees in the guest's memory while it runs: the last look is what the guest itself counts. */
+START_TEST(watched_from_outside) {
+    static const char *const gauges[][2] = {
+        {"active", "nr_active"}, {"dirty", "nr_pool_dirty"}, {"clean", "nr_pool_clean"}};
+    struct run run = {.status = 0};
+    char line[1024], *text, *last;
+    const char *name;
+    json_t *value, *seen;
+
+    snprintf(line, sizeof(line),
+             "tools/watch --json --every 0.05 --run --direct --frames 256 --append check=1 --stats %s -- "
+             "seqsweep 1M 4 >%s 2>%s",
+             test_path("stats"), test_path("seen"), test_path("said"));
+    ck_assert_int_eq(host_tool(COMMAND("sh", "-c", line)), 0);
+    run.stats = json_load_file(test_path("stats"), 0, NULL);
+    text = read_file(test_path("seen"), NULL);
+    ck_assert_uint_gt(strlen(text), 1);
+    text[strlen(text) - 1] = '\0';
+    last = strrchr(text, '\n');
+    ck_assert_msg(last != NULL, "only one look");
+    seen = json_loads(last + 1, 0, NULL);
+    ck_assert_int_ge(counter(&run, "pswpin"), 200);
+    ck_assert_int_ge(counter(&run, "vm_checks"), 1);
+    json_object_foreach(run.stats, name, value) {
+        json_t *other = json_object_get(seen, name);
+
+        if (other != NULL && json_is_integer(value))
+            ck_assert_msg(json_equal(value, other), "%s: %lld seen, %lld counted", name,
+                          json_integer_value(other), json_integer_value(value));
+    }
+    ck_assert_ptr_nonnull(json_object_get(seen, "pgfault"));
+    for (unsigned i = 0; i < LENGTH(gauges); i++)
+        ck_assert_int_eq(json_integer_value(json_object_get(seen, gauges[i][0])),
+                         counter(&run, gauges[i][1]));
+}
+END_TEST
+
+/* Whatever the size of the terminal, the picture fits it. */
+START_TEST(pictures_fit_the_terminal) {
+    static const unsigned sizes[][2] = {{80, 24}, {40, 12}, {200, 60}};
+    char line[1024];
+
+    snprintf(line, sizeof(line),
+             "COLUMNS=%u LINES=%u tools/watch --frames 2 --every 0.1 --run --direct --frames 256 -- "
+             "seqsweep 1M 2 >%s 2>&1",
+             sizes[_i][0], sizes[_i][1], test_path("seen"));
+    ck_assert_int_le(host_tool(COMMAND("sh", "-c", line)),
+                     1); /* the guest may be ended by the watcher's end */
+    char *text = read_file(test_path("seen"), NULL);
+    unsigned column = 0, lines = 0;
+    for (const char *at = text; *at != '\0' && strncmp(at, "seqsweep", 8) != 0; at++) {
+        if (*at == '\x1b')
+            at += strcspn(at, "mHKJ");
+        else if (*at == '\n')
+            column = 0, lines++;
+        else if ((*at & 0xC0) != 0x80)
+            ck_assert_msg(++column <= sizes[_i][0], "line %u is too long", lines);
+    }
+    ck_assert_uint_ge(lines, 8);
+    ck_assert_uint_le(lines, 2 * sizes[_i][1] + 2);
+}
+END_TEST
+
 void add_trace_cases(Suite *suite) {
     TCase *totals = guest_case(suite, "trace", 12);
     tcase_add_loop_test(totals, events_agree_with_the_counters, 0, 2);
@@ -286,4 +351,7 @@ void add_trace_cases(Suite *suite) {
     tcase_add_test(totals, a_wrong_counter_is_found);
     tcase_add_test(totals, lost_events_are_counted);
     tcase_add_test(totals, perfetto_gets_what_its_format_wants);
+    TCase *live = guest_case(suite, "watch", 6);
+    tcase_add_test(live, watched_from_outside);
+    tcase_add_loop_test(live, pictures_fit_the_terminal, 0, 3);
 }

@@ -51,6 +51,16 @@ static void assert_refused(const char *line, const char *word) {
     ck_assert_msg(strstr(last_complaint, word) != NULL, "%s: complaint is: %s", line, last_complaint);
 }
 
+START_TEST(the_status_line) {
+    setup();
+    parse("status=on");
+    ck_assert(boot_options.status);
+    parse("status=off");
+    ck_assert(!boot_options.status);
+    assert_refused("status=1", "status=1");
+}
+END_TEST
+
 START_TEST(groups_of_the_trace) {
     setup();
     parse("trace=all");
@@ -310,6 +320,7 @@ static Suite *bootparam_suite(void) {
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, nothing_is_asked_for);
     tcase_add_test(tests, groups_of_the_trace);
+    tcase_add_test(tests, the_status_line);
     tcase_add_test(tests, every_word);
     tcase_add_test(tests, the_last_of_two_counts);
     tcase_add_test(tests, bad_words_are_named);

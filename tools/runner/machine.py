@@ -131,8 +131,8 @@ class Machine:
         self.errors = work / "qemu.err"
         self.memory: SharedMemory | None = None
         if options.trace or options.ram:
-            ram = pathlib.Path(options.ram).absolute() if options.ram else None
-            self.memory = SharedMemory(size_in_bytes(options.mem), ram)
+            link = pathlib.Path(options.ram).absolute() if options.ram else None
+            self.memory = SharedMemory(size_in_bytes(options.mem), link)
         self.recording: Recording | None = options.recording
         if self.recording and self.recording.replay:
             self.kernel = work / KERNEL
@@ -207,11 +207,11 @@ class Machine:
         drain = Drain(self.memory, pathlib.Path(self.options.trace)) if self.options.trace else None
         try:
             outcome = self._run(command)
+            if drain:
+                drain.stop()
         finally:
             if self.memory:
                 self.memory.close()
-        if drain:
-            drain.stop()
         return outcome
 
     def _run(self, command: list[str]) -> Outcome:

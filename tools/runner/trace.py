@@ -20,6 +20,7 @@ PAGE = 4096
 EVENT = struct.Struct("<QIBBHIIII")  # time, sequence, kind, detail, who, frame, address, a, b
 KIND_LOST = 255
 NO_FRAME = 0xFFFFFFFF
+UNFINISHED = 0xFFFFFFFF  # in AT_WRITTEN
 
 # Offsets in the header (mm/trace.h).
 AT_VERSION, AT_HEADER_BYTES, AT_EVENT_BYTES, AT_EVENTS, AT_SELF = 16, 20, 24, 28, 32
@@ -38,15 +39,18 @@ def size_in_bytes(size: str) -> int:
 
 
 class SharedMemory:
-    """The file with the guest's RAM, mapped."""
+    """The file with the guest's RAM, mapped: in memory where this machine has a place for that."""
 
-    def __init__(self, size: int, path: pathlib.Path | None):
-        """Makes it at @path and leaves it there; without one it has no name for longer than QEMU needs it."""
-        self.keep = path is not None
+    def __init__(self, size: int, link: pathlib.Path | None):
+        """@link, if there is one, is made to point to the file, for those who watch."""
         place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp"
-        self.path = path or pathlib.Path(place) / f"faultline-ram-{os.getpid()}"
+        self.path = pathlib.Path(place) / f"faultline-ram-{os.getpid()}"
+        self.link = link
         self.path.unlink(missing_ok=True)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        if link:
+            link.unlink(missing_ok=True)
+            link.symlink_to(self.path)
         os.ftruncate(descriptor, size)
         self.bytes = mmap.mmap(descriptor, size)
         os.close(descriptor)
@@ -58,9 +62,13 @@ class SharedMemory:
         return ["-object", f"memory-backend-file,id=ram,size={self.size},mem-path={path},share=on"]
 
     def close(self) -> None:
-        """The name goes; a kept one stays for those who look at the memory afterwards."""
-        if not self.keep:
-            self.path.unlink(missing_ok=True)
+        """The names go. Who has it mapped sees that the guest has ended, and what it has left."""
+        header = find_header(self.bytes)
+        if header is not None and struct.unpack_from("<I", self.bytes, header + AT_WRITTEN)[0] == UNFINISHED:
+            struct.pack_into("<I", self.bytes, header + AT_WRITTEN, 0)
+        self.path.unlink(missing_ok=True)
+        if self.link and self.link.is_symlink() and os.readlink(self.link) == str(self.path):
+            self.link.unlink()
 
 
 def find_header(memory: mmap.mmap) -> int | None:

@@ -21,6 +21,10 @@ build/trace: $(trace_objects)
 	@echo "  TOOL  $@"
 	@$(HOSTCC) $(trace_objects) -o $@
 
+.PHONY: watch
+watch: all ## Watch the page frames of the guest of `make run` live, or of CMD='prog args'
+	@tools/watch $(if $(CMD),--run $(guest_options) -- $(CMD))
+
 .PHONY: test-pictures
 test-pictures: all $(guest_tests) trace ## Run the tests of the trace's page, in a headless Chromium
 	@tests/run $(addprefix --guest ,$(guest_tests)) --case pictures
