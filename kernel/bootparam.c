@@ -16,6 +16,7 @@
 #include "lib/errno.h"
 #include "lib/print.h"
 #include "lib/string.h"
+#include "mm/loadcontrol.h"
 #include "mm/policy.h"
 #include "mm/trace.h"
 #include "mm/vm.h"
@@ -207,6 +208,10 @@ static bool word_trace(const char *value) {
     return groups != 0;
 }
 
+static bool word_loadcontrol(const char *value) {
+    return set_to_number(value, 0, LOADCONTROL_SECONDS_MAX, &vm_options.loadcontrol);
+}
+
 static bool word_init(const char *value) {
     if (value[0] != '/')
         return false;
@@ -255,6 +260,9 @@ static const struct boot_word boot_words[] = {
      "a program's pages: from its file; copied to swap at start; from the file once, then swap", word_load},
     {"prepage", "0-1024, default 0", "pages of each segment that exec starts reading before they are touched",
      word_prepage},
+    {"loadcontrol", "0-60 seconds, default 0: off",
+     "processes whose working sets do not fit together take turns in memory, of so many seconds",
+     word_loadcontrol},
     {"swap", "dynamic|static, default dynamic",
      "a page's place on swap: found when it is written; or fixed, start of its process's run + page number",
      word_swap},

@@ -108,6 +108,15 @@ struct space *vm_current_space(void) {
     return process ? process->space : NULL;
 }
 
+void vm_stop_threads(struct space *space) {
+    list_for_each (process, &processes, struct process, all) {
+        if (process->space != space)
+            continue;
+        list_for_each (thread, &process->threads, struct thread, siblings)
+            thread->attention = true;
+    }
+}
+
 int vm_current_pid(void) {
     struct process *process = process_current();
     return process ? process->pid : 0;

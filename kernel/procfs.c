@@ -22,6 +22,7 @@
 #include "mm/counters.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
+#include "mm/loadcontrol.h"
 #include "mm/memobject.h"
 #include "mm/policy.h"
 #include "mm/refstring.h"
@@ -318,6 +319,19 @@ static int write_policy(struct process *process UNUSED, char *value) {
     return scope_set_policy_of_all(policy);
 }
 
+static void print_loadcontrol(struct text *text, struct process *process UNUSED) {
+    text_print(text, "%u\n", loadcontrol_seconds());
+}
+
+static int write_loadcontrol(struct process *process UNUSED, char *value) {
+    unsigned seconds = 0, digits = 0;
+    for (; value[digits] >= '0' && value[digits] <= '9' && digits < 3; digits++)
+        seconds = seconds * 10 + (unsigned)(value[digits] - '0');
+    if (digits == 0 || value[digits] != '\0' || seconds > LOADCONTROL_SECONDS_MAX)
+        return -EINVAL;
+    return loadcontrol_set(seconds);
+}
+
 /* What the pages of the process are replaced by; "local" and its quota where it has a set of its own. */
 static void print_own_policy(struct text *text, struct process *process) {
     const struct set *set = process->space ? process->space->set : NULL;
@@ -391,6 +405,7 @@ struct entry {
     { .name = (entry_name), .mode = S_IFDIR | (access), .children = (table), .child_count = (entries) }
 
 static const struct entry vm_entries[] = {
+    VALUE("loadcontrol", print_loadcontrol, write_loadcontrol),
     VALUE("policy", print_policy, write_policy),
 };
 

@@ -12,6 +12,7 @@
 #include "lib/deferred.h"
 #include "lib/log.h"
 #include "mm/fault.h"
+#include "mm/loadcontrol.h"
 
 #include <linux/signal.h>
 
@@ -143,6 +144,9 @@ static __attribute__((noinline)) void do_work(struct trap_frame *frame) {
         if (signal_work_pending()) {
             thread_current->attention = true; /* there may be more */
             signal_deliver(frame);
+        } else if (loadcontrol_suspended(thread_space(thread_current))) {
+            thread_current->attention = true; /* for what comes while it sleeps */
+            loadcontrol_park(thread_space(thread_current));
         } else if (sched_preempt_wanted()) {
             sched_preempt();
         }

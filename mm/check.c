@@ -383,6 +383,16 @@ static void check_objects(void) {
     check_object_refs();
 }
 
+/* Who is swapped out is suspended, and one of its threads waits to bring it back. */
+static void check_load(void) {
+    list_for_each (space, &spaces, struct space, link) {
+        const struct load *load = &space->load;
+
+        CHECK(!load->out || (load->suspended && load->swapping), "pid %d is swapped out and not suspended",
+              space->owner_pid);
+    }
+}
+
 /* Areas are sorted, disjoint and aligned, and what they refer to has references. */
 static void check_areas(void) {
     list_for_each (space, &spaces, struct space, link) {
@@ -407,6 +417,7 @@ void vm_check_books(void) {
     }
     check_contents();
     check_areas();
+    check_load();
     check_mappings();
     check_anons();
     check_objects();

@@ -8,7 +8,7 @@
  *       pgmajfault = fault_file + fault_swap + fault_copy_read
  *   every page read has one cause
  *       pswpin + pgfilein + page_read_errors = pswpin_fault + pgfilein_fault + readahead_swap + readahead_file
- *                                              + pgread_kernel
+ *                                              + prepage_swap + pgread_kernel
  *   mm and the block layer agree on what was moved
  *       pswpin = blk_swap_pages_in, pswpout = blk_swap_pages_out
  *   all bytes are accounted for
@@ -21,6 +21,7 @@
 #include "mm/anon.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
+#include "mm/loadcontrol.h"
 #include "mm/object.h"
 #include "mm/swap.h"
 
@@ -46,6 +47,7 @@ void counters_for_each(void (*emit)(const char *name, uint32_t value, void *data
     emit("nr_file_pages", object_pages_resident, data);
     emit("nr_anons", anon_count, data);
     emit("nr_heap_bytes", heap_bytes, data);
+    emit("nr_suspended", loadcontrol_suspended_total(), data);
     emit("nr_swap_total", swap_total(), data);
     emit("nr_swap_free", swap_free_slots(), data);
     emit("nr_swap_peak", swap_peak(), data);
@@ -59,8 +61,9 @@ const char *counters_check(void) {
         return "pgfault is the sum of the faults by kind";
     if (C(PGMAJFAULT) != C(FAULT_FILE) + C(FAULT_SWAP) + C(FAULT_COPY_READ))
         return "pgmajfault is fault_file + fault_swap + fault_copy_read";
-    if (C(PSWPIN) + C(PGFILEIN) + C(READ_ERRORS) !=
-        C(PSWPIN_FAULT) + C(PGFILEIN_FAULT) + C(READAHEAD_SWAP) + C(READAHEAD_FILE) + C(PGREAD_KERNEL))
+    if (C(PSWPIN) + C(PGFILEIN) + C(READ_ERRORS) != C(PSWPIN_FAULT) + C(PGFILEIN_FAULT) + C(READAHEAD_SWAP) +
+                                                        C(READAHEAD_FILE) + C(PREPAGE_SWAP) +
+                                                        C(PGREAD_KERNEL))
         return "every page read has one cause";
     if (C(PSWPIN) != C(BLK_SWAP_IN) || C(PSWPOUT) != C(BLK_SWAP_OUT))
         return "pswpin and pswpout are the swap pages the disk moved";
@@ -68,5 +71,9 @@ const char *counters_check(void) {
         return "pgpgin and pgpgout are the KiB the disk moved";
     if (C(READAHEAD_HIT) + C(READAHEAD_MISS) > C(READAHEAD_FILE) + C(READAHEAD_SWAP))
         return "no more pages were useful or useless than were read ahead";
+    if (C(PREPAGE_HIT) + C(PREPAGE_MISS) > C(PREPAGE_SWAP))
+        return "no more pages were useful or useless than were prepaged";
+    if (C(SWAPIN_PROCS) > C(SWAPOUT_PROCS))
+        return "no more processes were swapped in than out";
     return NULL;
 }

@@ -34,6 +34,12 @@
     X(READAHEAD_SWAP, "readahead_swap")     /* of pswpin: by read-ahead */                                   \
     X(READAHEAD_HIT, "readahead_hit")       /* read ahead and then used */                                   \
     X(READAHEAD_MISS, "readahead_miss")     /* read ahead and thrown out unused */                           \
+    X(PREPAGE_SWAP, "prepage_swap")         /* of pswpin: with a process that is swapped in */               \
+    X(PREPAGE_HIT, "prepage_hit")           /* of these: then used */                                        \
+    X(PREPAGE_MISS, "prepage_miss")         /* thrown out unused */                                          \
+    X(SWAPOUT_PROCS, "swapout_procs")       /* processes suspended and swapped out whole */                  \
+    X(SWAPIN_PROCS, "swapin_procs")         /* swapped in again */                                           \
+    X(REFAULT, "workingset_refault")        /* reads of pages evicted not long ago (with loadcontrol=) */    \
     X(PGREAD_KERNEL, "pgread_kernel")       /* pages read for system calls, not faults */                    \
     X(PGSTEAL, "pgsteal")                   /* CLEAN frames given to a new owner */                          \
     X(PGSCAN, "pgscan")                     /* frames the policy looked at */                                \

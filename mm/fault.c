@@ -130,10 +130,12 @@ static STOP_POINT void fault_wait(struct fault *fault, enum step step) {
 
     trace(TRACE_FAULT_WAIT, why, why == WHY_PAGE ? frame_number(fault->page) : TRACE_NO_FRAME, fault->address,
           (uint32_t)fault->space->owner_pid, 0);
+    loadcontrol_wait_begin();
     if (step == STEP_WAIT_FRAMES)
         frames_wait(USE_USER); /* its result does not matter: the loop looks again, and sees a kill */
     else if (step == STEP_WAIT_PAGE && fault->page->state == FRAME_BUSY)
         frame_wait(fault->page);
+    loadcontrol_wait_end();
 }
 
 /* --- step 11: the page-table entry --- */
@@ -168,6 +170,7 @@ static STOP_POINT enum step fault_map(struct fault *fault, struct frame *frame, 
     if (frame_map(frame, fault->space, fault->address, bits) != 0)
         return STEP_WAIT_FRAMES;
     note(fault, RESIDENT);
+    frame_used(frame);
     if (fault->area->flags & AREA_LOCKED)
         frame_lock_mapping(frame, fault->space, fault->address);
     if (frame->set->policy->touch != NULL && frame->state == FRAME_ACTIVE && fault->traced != REFTRACE_HIT)
@@ -263,6 +266,7 @@ static STOP_POINT enum step fault_read_swap(struct fault *fault, struct anon *an
     if (anon->slot == 0)
         return fault_freed_anon(fault, anon);
     count(COUNT_PSWPIN_FAULT);
+    loadcontrol_read(fault->space, page_identity(anon, 0));
     wait_for_page(fault, frame);
     readahead_swap_in(fault->area, fault->index, anon);
     return STEP_WAIT_PAGE;
@@ -312,6 +316,7 @@ static STOP_POINT enum step fault_read_object(struct fault *fault, struct object
     frame->set = fault->set;
     object_add_page(object, index, frame);
     count(COUNT_PGFILEIN_FAULT);
+    loadcontrol_read(fault->space, page_identity(object, index));
     wait_for_object_page(fault, frame);
     readahead_file_in(object, index, access, frame, readahead_plan(fault->area, fault->index));
     return STEP_WAIT_PAGE;

@@ -257,6 +257,7 @@ STOP_POINT void frame_release(struct frame *frame) {
     frame->modified = false;
     frame->referenced = false;
     frame->prefetched = false;
+    frame->prepaged = false;
     frame->sectors = 0;
     if (frame->waiters.first != NULL)
         wake_all(&frame->waiters);
@@ -270,6 +271,12 @@ static void readahead_was_useful(struct frame *frame) {
     if (frame->prefetched)
         count(COUNT_READAHEAD_HIT);
     frame->prefetched = false;
+}
+
+void frame_used(struct frame *frame) {
+    if (frame->prepaged)
+        count(COUNT_PREPAGE_HIT);
+    frame->prepaged = false;
 }
 
 STOP_POINT void frame_activate(struct frame *frame, struct set *set) {
@@ -286,6 +293,9 @@ STOP_POINT void frame_activate(struct frame *frame, struct set *set) {
 STOP_POINT void frame_to_pool(struct frame *frame) {
     ASSERT(frame->state == FRAME_ACTIVE || frame->state == FRAME_BUSY);
     ASSERT(!frame_mapped(frame) && frame->owner != OWNER_NONE);
+    if (frame->prepaged)
+        count(COUNT_PREPAGE_MISS);
+    frame->prepaged = false;
     state_change(frame, frame->modified ? FRAME_DIRTY : FRAME_CLEAN);
     if (!frame->modified)
         frames_became_available();
@@ -306,6 +316,7 @@ static void hold(struct frame *frame) {
     if (frame->state == FRAME_PINNED)
         return;
     readahead_was_useful(frame);
+    frame_used(frame);
     state_change(frame, FRAME_PINNED);
 }
 

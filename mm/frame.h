@@ -63,6 +63,7 @@ struct frame {
     bool prefetched;  /* brought in by read-ahead and not used yet */
     bool referenced;  /* folded in from page tables, or set by the kernel's own accesses */
     bool pageable;    /* part of the pageable pool (boot word frames=), not the kernel's share */
+    bool prepaged;    /* brought back in with its whole process (mm/swapper.c) and not used yet */
     bool resume;      /* while BUSY with a write: back to ACTIVE afterwards, not into the pool */
     uint8_t sectors;  /* modified sectors, a bit each, of a block device's page (mm/devpager.c) */
     uint8_t io_parts; /* while BUSY: transfers outstanding */
@@ -204,6 +205,7 @@ void frame_unmap_all(struct frame *frame); /* folds Accessed and Dirty into the 
 static inline bool frame_mapped(const struct frame *frame) {
     return frame->map.space != NULL;
 }
+void frame_used(struct frame *frame);            /* a program or a system call has come to its page */
 bool frame_test_referenced(struct frame *frame); /* and clears: the policies' question */
 bool frame_test_modified(struct frame *frame);   /* folds; does not clear */
 void frame_write_protect(struct frame *frame);   /* in every mapping */

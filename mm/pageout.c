@@ -33,6 +33,7 @@
 #include "mm/frame.h"
 #include "mm/object.h"
 #include "mm/policy.h"
+#include "mm/refault.h"
 #include "mm/scope.h"
 #include "mm/swap.h"
 #include "mm/trace.h"
@@ -110,6 +111,7 @@ STOP_POINT void pageout_evict(struct frame *frame) {
     if (frame->owner == OWNER_ANON && frame_mapped(frame))
         frame->index = (pgoff_t)(frame->map.address >> PAGE_SHIFT);
     frame_unmap_all(frame);
+    refault_note(frame);
     frame_to_pool(frame);
     count(COUNT_PGEVICT);
 }
@@ -282,13 +284,16 @@ static void fill_pool(void) {
     count(COUNT_DAEMON_WAKE);
     trace(TRACE_DAEMON_WAKE, 0, TRACE_NO_FRAME, counters[COUNT_PGSCAN], frames_available(), high_mark());
     while (frames_available() < high_mark()) {
-        if (!fill_pool_round(&evicted) || evicted > 2 * frame_count(FRAME_ACTIVE) + pageout.batch) {
-            out_of_memory();
-            return;
-        }
+        bool hopeless = !fill_pool_round(&evicted);
+
         if (gained != frames_gained())
             evicted = 0;
         gained = frames_gained();
+        /* Pages that are being read are not evictable yet, and will be. */
+        if (hopeless || evicted > 2 * (frame_count(FRAME_ACTIVE) + frame_count(FRAME_BUSY)) + pageout.batch) {
+            out_of_memory();
+            return;
+        }
     }
     trace(TRACE_DAEMON_DONE, 0, TRACE_NO_FRAME, counters[COUNT_PGSCAN], frames_available(), high_mark());
     pageout.stuck_since = 0;

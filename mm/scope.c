@@ -92,18 +92,20 @@ static pfn_t quota_of(struct space *space, pfn_t frames, unsigned spaces_total, 
     return frames / spaces_total;
 }
 
-/* All quotas anew. The global set's is what the others leave. */
-static void set_quotas(void) {
+/* The global set's quota is what the others leave. Processes that are swapped out need none. */
+void scope_divide(void) {
     pfn_t frames = frames_to_share(), given = 0;
     uint64_t pages = 0;
     unsigned total = 0;
 
     list_for_each (space, &spaces, struct space, link) {
+        if (space->load.out)
+            continue;
         total++;
         pages += space_pages(space);
     }
     list_for_each (space, &spaces, struct space, link) {
-        if (!has_own_set(space))
+        if (!has_own_set(space) || space->load.out)
             continue;
         space->set->quota = MAX(quota_of(space, frames, total, pages), QUOTA_LEAST);
         given += space->set->quota;
@@ -132,7 +134,7 @@ void scope_enter(struct space *space) {
     space->set = &set_global;
     if (vm_options.scope == SCOPE_LOCAL && give_own_set(space, set_global.policy) != 0)
         klog("scope: no memory for a set of its own: a process replaces globally");
-    set_quotas();
+    scope_divide();
 }
 
 void scope_leave(struct space *space) {
@@ -164,7 +166,7 @@ int scope_set_policy(struct space *space, const struct policy *policy) {
     int error = give_own_set(space, policy);
     if (error == 0) {
         move_pages(space);
-        set_quotas();
+        scope_divide();
     }
     return error;
 }
@@ -222,5 +224,5 @@ void scope_tick(int pid) {
 
     set_tick(space == NULL ? &set_global : space->set);
     if (++ticks % QUOTA_PERIOD == 0)
-        set_quotas();
+        scope_divide();
 }

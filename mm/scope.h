@@ -33,6 +33,9 @@ int scope_set_policy(struct space *space, const struct policy *policy);
 /* Gives every set another policy (those of traced ranges keep theirs). 0, or -ENOMEM for some. Never sleeps. */
 int scope_set_policy_of_all(const struct policy *policy);
 
+/* All quotas anew. Never sleeps. */
+void scope_divide(void);
+
 /* Before a fault of the space: makes room in its own set if that is full. Never sleeps. */
 void scope_make_room(struct space *space);
 

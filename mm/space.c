@@ -22,6 +22,7 @@
 #include "mm/reftrace.h"
 #include "mm/scope.h"
 #include "mm/swap.h"
+#include "mm/swapper.h"
 #include "mm/vm.h"
 
 struct list spaces = LIST_INITIALIZER(spaces);
@@ -58,11 +59,14 @@ void space_unref(struct space *space) {
     ASSERT(space->pmap.resident == 0);
     list_remove(&space->link);
     scope_leave(space);
+    swapper_forget(space);
     pmap_destroy(&space->pmap);
     kfree(space);
 }
 
 void space_activate(struct space *space) {
+    if (space != NULL)
+        loadcontrol_ran(space);
     pmap_activate(space == NULL ? NULL : &space->pmap);
 }
 

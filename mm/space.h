@@ -11,11 +11,13 @@
 #include "arch/x86/pmap.h"
 #include "lib/list.h"
 #include "lib/types.h"
+#include "mm/loadcontrol.h"
 #include "mm/readahead.h"
 
 struct amap;
 struct object;
 struct reftrace;
+struct residents;
 struct set;
 
 enum area_flags {
@@ -48,17 +50,19 @@ struct area {
 
 struct space {
     struct pmap pmap;
-    struct list areas;      /* sorted by address */
-    struct area *last;      /* the area found last: most faults come in runs */
-    unsigned refs;          /* threads and lookers-on */
-    vaddr_t brk_start, brk; /* bytes, unaligned as the program said */
-    vaddr_t map_top;        /* space_map() looks for room from here downwards */
-    vaddr_t stack_limit;    /* lowest address the stack may grow to */
-    bool lock_future;       /* mlockall(MCL_FUTURE) */
-    struct set *set;        /* replacement set: the global one, or its own */
-    struct reftrace *trace; /* references are being traced (mm/reftrace.c), or NULL */
-    struct list link;       /* all spaces */
-    int owner_pid;          /* for log lines and the checker */
+    struct list areas;           /* sorted by address */
+    struct area *last;           /* the area found last: most faults come in runs */
+    unsigned refs;               /* threads and lookers-on */
+    vaddr_t brk_start, brk;      /* bytes, unaligned as the program said */
+    vaddr_t map_top;             /* space_map() looks for room from here downwards */
+    vaddr_t stack_limit;         /* lowest address the stack may grow to */
+    bool lock_future;            /* mlockall(MCL_FUTURE) */
+    struct set *set;             /* replacement set: the global one, or its own */
+    struct reftrace *trace;      /* references are being traced (mm/reftrace.c), or NULL */
+    struct list link;            /* all spaces */
+    struct load load;            /* of load control */
+    struct residents *residents; /* that it had when it was swapped out (mm/swapper.c), or NULL */
+    int owner_pid;               /* for log lines and the checker */
     struct {
         uint32_t minor, major; /* faults without and with I/O, as getrusage counts */
     } faults;

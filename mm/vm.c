@@ -6,6 +6,7 @@
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
+#include "mm/loadcontrol.h"
 #include "mm/pageout.h"
 #include "mm/policy.h"
 #include "mm/scope.h"
@@ -37,6 +38,8 @@ void vm_init(void) {
 
 void vm_start(void) {
     pageout_start();
+    if (loadcontrol_set(vm_options.loadcontrol) != 0)
+        klog("mm: no memory for load control");
 }
 
 /* --- every tick --- */
@@ -57,6 +60,7 @@ static unsigned ticks_to_check;
 
 void vm_tick(void) {
     ticked_pid = vm_current_pid();
+    loadcontrol_tick(vm_current_space());
     if (ticked_pid != 0)
         deferred_queue(&tick_work);
     if (vm_options.check <= 1 || ++ticks_to_check < vm_options.check)

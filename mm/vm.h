@@ -25,6 +25,7 @@ struct vm_options {
     bool early_clean;      /* clean=idle|off */
     unsigned trace;        /* trace=: groups (mm/trace.h), a bit each */
     unsigned trace_events; /* … and events of the ring, a power of two; 0: as usual */
+    unsigned loadcontrol;  /* loadcontrol=: seconds of a turn (mm/loadcontrol.c), 0: off */
 };
 extern struct vm_options vm_options;
 
@@ -50,6 +51,11 @@ void vm_spawn_daemon(const char *name, void (*entry)(void *));
 /* Provided by kernel/: kills the largest process for want of memory; false when there is none to kill. */
 bool vm_kill_largest(void);
 struct space;
+/*
+ * Provided by kernel/: every thread that uses @space asks loadcontrol_suspended() before it next goes on in user
+ * mode. Never sleeps.
+ */
+void vm_stop_threads(struct space *space);
 /* Provided by kernel/: the space of the running process, or NULL. */
 struct space *vm_current_space(void);
 /* Provided by kernel/: the name and pid of the running process, for log lines. */

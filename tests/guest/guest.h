@@ -95,6 +95,7 @@ void add_file_cases(Suite *suite);
 void add_semantics_cases(Suite *suite);
 void add_abi_cases(Suite *suite);
 void add_replacement_cases(Suite *suite);
+void add_loadcontrol_cases(Suite *suite);
 void add_fault_cases(Suite *suite);
 void add_shared_cases(Suite *suite);
 void add_fuzz_cases(Suite *suite);

@@ -24,6 +24,7 @@ int main(int argc, char **argv) {
     add_semantics_cases(suite);
     add_abi_cases(suite);
     add_replacement_cases(suite);
+    add_loadcontrol_cases(suite);
     add_fault_cases(suite);
     add_shared_cases(suite);
     add_fuzz_cases(suite);

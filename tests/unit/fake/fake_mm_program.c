@@ -10,6 +10,7 @@
 #include "mm/memobject.h"
 #include "mm/space.h"
 #include "mm/swap.h"
+#include "mm/swapper.h"
 #include "mm/vm.h"
 
 #include <stdlib.h>
@@ -606,6 +607,14 @@ static void sleep_some(void) {
     wait_timeout(&nobody, 1 + fake_random_below(12));
 }
 
+/* Out of memory and back in, as load control does it. */
+static void swap_whole(struct program *program) {
+    swapper_out(program->space);
+    if (fake_chance(50))
+        sleep_some();
+    swapper_in(program->space);
+}
+
 /* --- life --- */
 
 static void program_main(void *argument);
@@ -637,7 +646,9 @@ static void one_step(struct program *program) {
     unsigned what = fake_random_below(1000);
 
     program_operations++;
-    if (what < 700)
+    if (options.swapping && fake_chance(2))
+        swap_whole(program);
+    else if (what < 700)
         touch_some(program);
     else if (what < 750)
         sweep(program);

@@ -23,6 +23,7 @@ struct program_options {
     unsigned file_sleeps; /* percent of prepare() calls that sleep */
     bool short_of_memory; /* -ENOMEM and kills are in order */
     bool read_errors;     /* faults may end in FAULT_BUSERR */
+    bool swapping;        /* they are swapped out and in whole, now and then */
     bool write_errors;    /* writing to a file may fail; its pages stay in memory */
 };
 
