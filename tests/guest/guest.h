@@ -98,6 +98,7 @@ void add_replacement_cases(Suite *suite);
 void add_loadcontrol_cases(Suite *suite);
 void add_fault_cases(Suite *suite);
 void add_shared_cases(Suite *suite);
+void add_parallel_cases(Suite *suite);
 void add_fuzz_cases(Suite *suite);
 void add_trace_cases(Suite *suite);
 void add_picture_cases(Suite *suite);

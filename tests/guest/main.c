@@ -27,6 +27,7 @@ int main(int argc, char **argv) {
     add_loadcontrol_cases(suite);
     add_fault_cases(suite);
     add_shared_cases(suite);
+    add_parallel_cases(suite);
     add_fuzz_cases(suite);
     add_trace_cases(suite);
     add_picture_cases(suite);
