@@ -22,7 +22,7 @@
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/string.h"
-#include "mm/area.h"
+#include "mm/commit.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/memobject.h"
@@ -93,7 +93,7 @@ static pgoff_t pages_used(void) {
 
 /* mm asks before it makes a new page of a file. */
 static int tmpfs_prepare(struct object *object UNUSED, pgoff_t index UNUSED, enum page_access access UNUSED) {
-    return pages_used() < pages_allowed() && area_could_promise(1) ? 0 : -ENOSPC;
+    return pages_used() < pages_allowed() && commit_possible(1) ? 0 : -ENOSPC;
 }
 
 /* --- nodes --- */
@@ -141,7 +141,7 @@ static int node_make(uint32_t mode, uint64_t rdevice, struct node **made) {
     node->atime = now();
     node->next_position = FIRST_POSITION;
     touch(node);
-    if (S_ISREG(mode) && memobject_init(&vnode->object) != 0) {
+    if (S_ISREG(mode) && memobject_init(&vnode->object, AMAP_PROMISED_EACH) != 0) {
         vnode_unref(vnode);
         return -ENOMEM;
     }

@@ -19,6 +19,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/anon.h"
+#include "mm/commit.h"
 #include "mm/counters.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
@@ -79,6 +80,8 @@ static void print_meminfo(struct text *text, struct process *process UNUSED) {
     print_kib(text, "Inactive:", frame_count(FRAME_CLEAN) + frame_count(FRAME_DIRTY));
     print_kib(text, "SwapTotal:", swap_total());
     print_kib(text, "SwapFree:", swap_free_slots());
+    print_kib(text, "CommitLimit:", commit_limit());
+    print_kib(text, "Committed_AS:", commit_promised());
     print_kib(text, "Dirty:", frame_count(FRAME_DIRTY));
     print_kib(text, "Writeback:", frame_count(FRAME_BUSY));
     print_kib(text, "Shmem:", memobjects_resident());

@@ -142,9 +142,7 @@ static long create(int32_t key, size_t bytes, unsigned flags) {
     struct segment *segment = segment_make(key, bytes, flags);
     if (!segment)
         return -ENOMEM;
-    int error = memobject_init(&segment->object);
-    if (!error && !area_could_promise(pages_of(bytes)))
-        error = -ENOMEM;
+    int error = memobject_init(&segment->object, pages_of(bytes));
     int place = error ? error : find_place(pages_of(bytes));
     if (place >= 0 && key != IPC_PRIVATE && find_key(key))
         place = -EEXIST; /* another process was quicker */
@@ -156,7 +154,6 @@ static long create(int32_t key, size_t bytes, unsigned flags) {
         return place;
     }
     segment->id = (int)(sequence++ % (0x7FFFFFFFu / SHM_SEGMENTS_MAX) * SHM_SEGMENTS_MAX + (unsigned)place);
-    segment->object.reserved = pages_of(bytes);
     segments[place] = segment;
     return segment->id;
 }

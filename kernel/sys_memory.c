@@ -8,6 +8,7 @@
 #include "kernel/syscall.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
+#include "mm/vm.h"
 
 #include <linux/fcntl.h>
 #include <linux/mman.h>
@@ -35,7 +36,7 @@ static unsigned area_flags(unsigned protection, unsigned flags) {
         area |= AREA_SHARED;
     if (flags & MAP_GROWSDOWN)
         area |= AREA_GROWSDOWN;
-    if (flags & MAP_NORESERVE)
+    if ((flags & MAP_NORESERVE) && !vm_options.commit_strict)
         area |= AREA_NORESERVE;
     return area;
 }

@@ -5,6 +5,7 @@
 #include "lib/log.h"
 #include "lib/string.h"
 #include "mm/anon.h"
+#include "mm/commit.h"
 #include "mm/heap.h"
 #include "mm/swap.h"
 #include "mm/vm.h"
@@ -106,6 +107,14 @@ int amap_extend(struct amap *amap, pgoff_t pages) {
 
 /* --- the whole --- */
 
+bool amap_promise(struct amap *amap, pgoff_t pages) {
+    ASSERT(amap->promised == 0 && amap->used == 0);
+    if (pages != AMAP_PROMISED_EACH && !commit_charge(pages))
+        return false;
+    amap->promised = pages;
+    return true;
+}
+
 void amap_ref(struct amap *amap) {
     amap->refs++;
 }
@@ -115,6 +124,8 @@ void amap_unref(struct amap *amap) {
     if (--amap->refs > 0)
         return;
     amap_clear(amap, 0, amap->pages);
+    if (amap->promised != AMAP_PROMISED_EACH)
+        commit_uncharge(amap->promised);
     for (pgoff_t start = 0; start < amap->pages; start += AMAP_CHUNK * AMAP_SECTION)
         section_destroy(section_of(amap, start));
     kfree(amap);
@@ -150,6 +161,15 @@ int amap_prepare(struct amap *amap, pgoff_t index) {
     return *home == 0 ? -ENOSPC : 0;
 }
 
+int amap_reserve(struct amap *amap, pgoff_t first, pgoff_t count) {
+    pgoff_t last = first + count - 1;
+    int error = vm_options.swap_static ? amap_prepare(amap, last) : 0;
+
+    for (pgoff_t i = first; vm_options.swap_static && error == 0 && i < last; i += AMAP_CHUNK)
+        error = amap_prepare(amap, i);
+    return error;
+}
+
 /* With swap=static: the slot that is page @index's place in this amap, or 0. */
 static slot_t home_of(const struct amap *amap, pgoff_t index) {
     slot_t run = amap_home_run(amap, index / AMAP_CHUNK);
@@ -165,8 +185,10 @@ static void give_home(struct amap *amap, pgoff_t index, struct anon *anon) {
         anon->home = home;
 }
 
-/* @old has lost its entry @index, which holds @anon instead or nothing; with places on swap both may change. */
+/* @old has lost its entry @index, which holds @anon instead or nothing. */
 static void settle_entry(struct amap *amap, pgoff_t index, struct anon *old, struct anon *anon) {
+    if (amap->promised == AMAP_PROMISED_EACH)
+        commit_one(anon != NULL, old != NULL);
     if (old != NULL) {
         if (old->home != 0 && old->home == home_of(amap, index))
             anon_leave_home(old);
@@ -183,7 +205,7 @@ void amap_set(struct amap *amap, pgoff_t index, struct anon *anon) {
 
     *entry = anon;
     amap->used += (anon != NULL) - (old != NULL);
-    if (old != NULL || section->homes != NULL)
+    if (old != NULL || section->homes != NULL || amap->promised == AMAP_PROMISED_EACH)
         settle_entry(amap, index, old, anon);
 }
 
@@ -225,7 +247,7 @@ static void clear_entries(struct amap *amap, struct anon **entries, pgoff_t firs
 
         if (old == NULL)
             continue;
-        if (homes) {
+        if (homes || amap->promised == AMAP_PROMISED_EACH) {
             amap_set(amap, first, NULL);
             continue;
         }
@@ -242,7 +264,9 @@ void amap_clear(struct amap *amap, pgoff_t first, pgoff_t count) {
         pgoff_t stop = MIN(end, (first / AMAP_CHUNK + 1) * AMAP_CHUNK);
 
         clear_entries(amap, *chunk_of(amap, first), first, stop);
-        free_chunk_if_empty(amap, first);
+        /* With swap=static what is left of a chunk may be another piece's, whose places it keeps. */
+        if (!vm_options.swap_static || stop - first == AMAP_CHUNK)
+            free_chunk_if_empty(amap, first);
         first = stop;
     }
 }

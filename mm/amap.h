@@ -34,6 +34,8 @@ struct amap {
     pgoff_t pages;    /* entries the directory has room for */
     uint32_t used;    /* entries that hold an anon */
     uint32_t recount; /* the checker's */
+    pgoff_t limit;    /* shared anonymous memory: pages it has, for good; 0: as many as its areas show */
+    pgoff_t promised; /* pages counted as promised for all of it (mm/commit.c), or AMAP_PROMISED_EACH */
     struct amap_section sections[AMAP_SECTIONS];
 };
 
@@ -42,6 +44,14 @@ struct amap *amap_create(pgoff_t pages);
 
 /* Room for @pages entries in all, if there is less. 0, -ENOMEM, or -EFBIG: more than AMAP_PAGES_MAX. */
 int amap_extend(struct amap *amap, pgoff_t pages);
+
+/*
+ * Counts so many pages as promised, until the amap goes; AMAP_PROMISED_EACH: each entry from the moment when
+ * it is made. False, and nothing changed: the rule of commit= forbids it. Only where no area does the
+ * counting: shared memory.
+ */
+#define AMAP_PROMISED_EACH ((pgoff_t)-1)
+bool amap_promise(struct amap *amap, pgoff_t pages);
 
 void amap_ref(struct amap *amap);
 
@@ -56,6 +66,9 @@ struct anon *amap_get(const struct amap *amap, pgoff_t index);
  * is no run of slots for its chunk, and waiting will not help.
  */
 int amap_prepare(struct amap *amap, pgoff_t index);
+
+/* With swap=static: a place on swap for each of the entries [first, first + count), as amap_prepare() gives it. */
+int amap_reserve(struct amap *amap, pgoff_t first, pgoff_t count);
 
 /* With swap=static: the first slot of the run that is the place of pages [chunk * AMAP_CHUNK, …), or 0. */
 slot_t amap_home_run(const struct amap *amap, pgoff_t chunk);

@@ -13,6 +13,7 @@
 #include "lib/wait.h"
 #include "mm/amap.h"
 #include "mm/anon.h"
+#include "mm/commit.h"
 #include "mm/fault.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
@@ -60,6 +61,7 @@ void area_destroy(struct space *space, struct area *area) {
 
     area_unmap_pages(space, area->start, area_end(area));
     area_take_out(space, area);
+    commit_uncharge_area(area);
     if (area->amap != NULL && !(area->flags & AREA_SHARED))
         amap_clear(area->amap, area->amap_offset, area->pages); /* other pieces may use the rest of it */
     if (area->amap != NULL)
@@ -133,26 +135,64 @@ static bool alike(const struct area *lower, const struct area *upper) {
     return lower->object == NULL || lower->object_offset + lower->pages == upper->object_offset;
 }
 
-/* Makes one amap serve both areas without moving an entry. False: that cannot be done. Never sleeps. */
-static bool join_amaps(struct area *lower, struct area *upper) {
-    struct amap *amap = lower->amap;
+static bool has_anons(const struct area *area) {
+    pgoff_t end = area->amap_offset + area->pages;
 
-    if (amap == upper->amap)
-        return amap == NULL || lower->amap_offset + lower->pages == upper->amap_offset;
-    if ((lower->flags & AREA_SHARED) || (amap != NULL && upper->amap != NULL))
+    return area->amap != NULL && amap_next(area->amap, area->amap_offset, end) < end;
+}
+
+/* Pieces of what was one area share its amap. Does one of them use entries [first, first + count)? */
+static bool entries_in_use(const struct space *space, const struct amap *amap, pgoff_t first, pgoff_t count) {
+    if (amap->refs == 1)
         return false;
-    if (amap != NULL)
-        return amap->refs == 1 && amap_extend(amap, lower->amap_offset + lower->pages + upper->pages) == 0;
-    if (upper->amap->refs > 1 || upper->amap_offset < lower->pages)
+    list_for_each (area, &space->areas, struct area, link)
+        if (area->amap == amap && area->amap_offset < first + count &&
+            first < area->amap_offset + area->pages)
+            return true;
+    return false;
+}
+
+/* Makes lower's amap, which ends with it, serve upper too, which has no pages yet. Never sleeps. */
+static bool extend_upwards(struct space *space, struct area *lower, const struct area *upper) {
+    pgoff_t end = lower->amap_offset + lower->pages;
+
+    if (entries_in_use(space, lower->amap, end, upper->pages) ||
+        amap_extend(lower->amap, end + upper->pages) != 0)
         return false;
+    return upper->amap == NULL || amap_reserve(lower->amap, end, upper->pages) == 0;
+}
+
+/* The same downwards: lower has no pages yet. */
+static bool extend_downwards(struct space *space, struct area *lower, const struct area *upper) {
+    pgoff_t start = upper->amap_offset - lower->pages;
+
+    if (upper->amap_offset < lower->pages || entries_in_use(space, upper->amap, start, lower->pages))
+        return false;
+    if (lower->amap != NULL) {
+        if (amap_reserve(upper->amap, start, lower->pages) != 0)
+            return false;
+        amap_unref(lower->amap); /* it holds places on swap and nothing else */
+    }
     lower->amap = upper->amap;
-    lower->amap_offset = upper->amap_offset - lower->pages;
+    lower->amap_offset = start;
     amap_ref(lower->amap);
     return true;
 }
 
+/* Makes one amap serve both areas without moving an entry. False: that cannot be done. Never sleeps. */
+static bool join_amaps(struct space *space, struct area *lower, struct area *upper) {
+    if (lower->amap == upper->amap &&
+        (lower->amap == NULL || lower->amap_offset + lower->pages == upper->amap_offset))
+        return true;
+    if (lower->flags & AREA_SHARED)
+        return false;
+    if (lower->amap != NULL && !has_anons(upper))
+        return extend_upwards(space, lower, upper);
+    return upper->amap != NULL && !has_anons(lower) && extend_downwards(space, lower, upper);
+}
+
 static bool merge(struct space *space, struct area *lower, struct area *upper) {
-    if (!alike(lower, upper) || !join_amaps(lower, upper))
+    if (!alike(lower, upper) || !join_amaps(space, lower, upper))
         return false;
     lower->pages += upper->pages;
     area_take_out(space, upper);
@@ -236,59 +276,13 @@ static vaddr_t choose_place(struct space *space, vaddr_t hint, vaddr_t bytes) {
     return hint != 0 && is_free(space, hint, bytes) ? hint : find_gap(space, bytes);
 }
 
-/* True for what needs memory or swap of its own: not for file pages, nor where no promise was asked for. */
-static bool needs_backing(unsigned flags, const struct object *object) {
-    return (flags & AREA_WRITE) && !(flags & AREA_NORESERVE) && !(object != NULL && (flags & AREA_SHARED));
-}
-
-/* What has been promised to all programs so far. Memory that several share counts each time. */
-static pgoff_t promised(void) {
-    pgoff_t pages = 0;
-
-    list_for_each (space, &spaces, struct space, link) {
-        list_for_each (area, &space->areas, struct area, link) {
-            if (needs_backing(area->flags, area->object))
-                pages += area->pages;
-        }
-    }
-    list_for_each (object, &objects, struct object, link)
-        if (object->amap != NULL)
-            pages += MAX(object->reserved, memobject_pages(object));
-    return pages;
-}
-
-/*
- * Programs reserve much and touch little, so by default memory is promised freely, and refused is only what
- * all frames and all swap together could never hold. With commit=strict all promises together must be held.
- */
-static bool could_be_backed(unsigned flags, const struct object *object, pgoff_t pages) {
-    pgoff_t most = frames_pageable() + swap_total();
-
-    if (!needs_backing(flags, object))
-        return true;
-    return pages <= most && (!vm_options.commit_strict || promised() <= most - pages);
-}
-
-bool area_could_promise(pgoff_t pages) {
-    return could_be_backed(AREA_WRITE, NULL, pages);
-}
-
-bool area_promises_can_double(struct space *space) {
-    pgoff_t pages = 0;
-
-    list_for_each (area, &space->areas, struct area, link) {
-        if (needs_backing(area->flags, area->object) && !(area->flags & AREA_SHARED))
-            pages += area->pages;
-    }
-    return area_could_promise(pages);
-}
-
 /*
  * swap=static: gives every page of the area its place on swap now, so that a lack of room is the mapping's
  * error and not a later fault's. 0, -ENOMEM (wait and try again), -ENOSPC.
  */
 static int reserve_places(struct area *area) {
-    if (!vm_options.swap_static || !needs_backing(area->flags, area->object))
+    if (!vm_options.swap_static ||
+        !((area->flags & AREA_PROMISED) || (area->amap != NULL && area->amap->limit > 0)))
         return 0;
     if (area->amap == NULL) {
         area->amap = amap_create(area->pages);
@@ -296,13 +290,7 @@ static int reserve_places(struct area *area) {
     }
     if (area->amap == NULL)
         return -ENOMEM;
-    for (pgoff_t i = 0; i < area->pages; i += MIN(AMAP_CHUNK, area->pages - i)) {
-        int error = amap_prepare(area->amap, area->amap_offset + i);
-
-        if (error != 0)
-            return error;
-    }
-    return amap_prepare(area->amap, area->amap_offset + area->pages - 1);
+    return amap_reserve(area->amap, area->amap_offset, area->pages);
 }
 
 /* As above, waiting for memory: 0 or -ENOMEM. */
@@ -326,6 +314,74 @@ static void populate(struct space *space, vaddr_t start, vaddr_t end, unsigned f
             return; /* as on Linux: the mapping stands, the page will fault when touched */
 }
 
+/* Memory of its own that several spaces may share: the pages of its amap are promised as one. */
+static bool is_shared_anonymous(unsigned flags, const struct object *object) {
+    return (flags & AREA_SHARED) && object == NULL;
+}
+
+/* Early, before anything is unmapped to make room: could the promise that the mapping is be made? */
+static bool could_promise(struct space *space, const struct map_request *request, pgoff_t pages) {
+    pgoff_t freed = 0;
+
+    if (!is_shared_anonymous(request->flags, request->object) &&
+        !commit_needed(request->flags, request->object))
+        return true;
+    if (request->fixed && request->address <= USER_TOP - PAGE_UP(request->length))
+        freed = commit_charged(space, request->address, request->address + PAGE_UP(request->length));
+    return commit_possible(pages - MIN(pages, freed));
+}
+
+/* An area as requested, without a place yet; NULL: no memory. May sleep. */
+static struct area *area_create(const struct space *space, const struct map_request *request, pgoff_t pages) {
+    struct area *area = kmalloc(sizeof(*area));
+
+    if (area == NULL)
+        return NULL;
+    *area = (struct area){.pages = pages,
+                          .flags = request->flags | (space->lock_future ? AREA_LOCKED : 0),
+                          .object = request->object,
+                          .errors = request->errors,
+                          .object_offset = request->object_offset};
+    if (is_shared_anonymous(area->flags, area->object)) {
+        while ((area->amap = amap_create(pages)) == NULL) {
+            if (frames_wait(USE_KERNEL) != 0) {
+                kfree(area);
+                return NULL;
+            }
+        }
+        area->amap->limit = pages;
+    }
+    area_ref_object(area);
+    return area;
+}
+
+/* The area comes to its place. */
+static void area_enter(struct space *space, struct area *area, vaddr_t address) {
+    area->start = address;
+    if (area->object != NULL && area->object->amap != NULL && (area->flags & AREA_SHARED)) {
+        area->amap = area->object->amap;
+        area->amap_offset = area->object_offset;
+        amap_ref(area->amap);
+    }
+    area_insert(space, area);
+}
+
+/* One that has not come into the space. */
+static void area_discard(struct area *area) {
+    if (area->amap != NULL)
+        amap_unref(area->amap);
+    error_cursor_unref(area->errors);
+    if (area->object != NULL)
+        object_unref(area->object);
+    kfree(area);
+}
+
+static bool promise(struct area *area) {
+    if (!is_shared_anonymous(area->flags, area->object))
+        return commit_charge_area(area);
+    return amap_promise(area->amap, area->flags & AREA_NORESERVE ? AMAP_PROMISED_EACH : area->pages);
+}
+
 int space_map(struct space *space, const struct map_request *request, vaddr_t *result) {
     vaddr_t bytes = PAGE_UP(request->length);
     pgoff_t pages = (pgoff_t)(bytes >> PAGE_SHIFT);
@@ -335,12 +391,12 @@ int space_map(struct space *space, const struct map_request *request, vaddr_t *r
     may_sleep();
     if (bytes == 0)
         return request->length == 0 ? -EINVAL : -ENOMEM;
-    if (bytes > USER_TOP || !could_be_backed(request->flags, request->object, pages))
+    if (bytes > USER_TOP || !could_promise(space, request, pages))
         return -ENOMEM;
     if (request->object != NULL && request->object->amap != NULL &&
         memobject_extend(request->object, request->object_offset + pages) != 0)
         return -ENOMEM;
-    area = kmalloc(sizeof(*area));
+    area = area_create(space, request, pages);
     if (area == NULL)
         return -ENOMEM;
     if (request->fixed) {
@@ -348,29 +404,17 @@ int space_map(struct space *space, const struct map_request *request, vaddr_t *r
             (address & PAGE_MASK) || address < MAP_BOTTOM ? -EINVAL : space_unmap(space, address, bytes);
 
         if (error != 0) {
-            kfree(area);
+            area_discard(area);
             return error;
         }
     } else {
         address = choose_place(space, address, bytes);
     }
-    if (address == 0 || !is_free(space, address, bytes)) {
-        kfree(area);
+    if (address == 0 || !is_free(space, address, bytes) || !promise(area)) {
+        area_discard(area);
         return -ENOMEM;
     }
-    *area = (struct area){.start = address,
-                          .pages = pages,
-                          .flags = request->flags | (space->lock_future ? AREA_LOCKED : 0),
-                          .object = request->object,
-                          .errors = request->errors,
-                          .object_offset = request->object_offset};
-    area_ref_object(area);
-    if (area->object != NULL && area->object->amap != NULL && (area->flags & AREA_SHARED)) {
-        area->amap = area->object->amap;
-        area->amap_offset = area->object_offset;
-        amap_ref(area->amap);
-    }
-    area_insert(space, area);
+    area_enter(space, area, address);
     if (reserve_places_waiting(space, address) != 0) {
         space_unmap(space, address, bytes);
         return -ENOMEM;
@@ -434,6 +478,23 @@ static void map_resident_anons(struct space *space, struct area *area) {
     }
 }
 
+/*
+ * What may be written to from now on must be promised. An area that needs no promise any more gives it back,
+ * unless there are pages already: these go on needing their places.
+ */
+static int change_rights(struct area *area, unsigned protection) {
+    unsigned before = area->flags;
+
+    area->flags = (before & ~(unsigned)AREA_PROTECTION) | (protection & AREA_PROTECTION);
+    if (!commit_charge_area(area)) {
+        area->flags = before;
+        return -ENOMEM;
+    }
+    if (!commit_needed(area->flags, area->object) && !has_anons(area))
+        commit_uncharge_area(area);
+    return 0;
+}
+
 int space_protect(struct space *space, vaddr_t address, size_t length, unsigned protection) {
     vaddr_t end;
     int error = area_range_check(address, length, &end);
@@ -452,7 +513,10 @@ int space_protect(struct space *space, vaddr_t address, size_t length, unsigned 
          area = space_next(space, area)) {
         bool was_forbidden = !(area->flags & AREA_PROTECTION);
 
-        area->flags = (area->flags & ~(unsigned)AREA_PROTECTION) | (protection & AREA_PROTECTION);
+        if (change_rights(area, protection) != 0) {
+            error = -ENOMEM;
+            break;
+        }
         enforce_protection(space, area);
         if (was_forbidden && (protection & AREA_PROTECTION) && area->amap != NULL)
             map_resident_anons(space, area);
@@ -513,11 +577,11 @@ static int remap_attempt(struct space *space, vaddr_t old, vaddr_t old_bytes, va
         place = flags & REMAP_MAYMOVE ? find_gap(space, new_bytes) : 0;
     if (place == 0 || (place != old && !is_free(space, place, new_bytes)))
         return -ENOMEM;
-    if (!could_be_backed(area->flags, area->object, new_pages))
-        return -ENOMEM;
     error = new_pages > area->pages ? prepare_growth(area, new_pages) : 0;
     if (error != 0)
         return error;
+    if ((area->flags & AREA_PROMISED) && !commit_charge(new_pages - area->pages))
+        return -ENOMEM;
     if (place != old)
         move_area(space, area, place);
     area->pages = new_pages;
@@ -536,18 +600,12 @@ static int map_once_more(struct space *space, vaddr_t old, vaddr_t bytes, vaddr_
         kfree(copy);
         return error;
     }
-    if (area->amap == NULL &&
-        area->object == NULL) { /* nobody has touched it: it needs its amap now, to share it */
-        area->amap = amap_create(area->pages);
-        area->amap_offset = 0;
-    }
     *copy = *area;
     copy->start = place;
     copy->pages = (pgoff_t)(bytes >> PAGE_SHIFT);
     copy->object_offset += area_page(area, old);
     copy->amap_offset += area_page(area, old);
-    if ((copy->amap == NULL && copy->object == NULL) ||
-        (copy->amap != NULL && amap_extend(copy->amap, copy->amap_offset + copy->pages) != 0)) {
+    if (copy->amap != NULL && amap_extend(copy->amap, copy->amap_offset + copy->pages) != 0) {
         kfree(copy);
         return -ENOMEM;
     }
@@ -633,6 +691,13 @@ int space_sync(struct space *space, vaddr_t address, size_t length, bool wait) {
     return worst;
 }
 
+/* The area's pages go, but not the area: with swap=static it keeps its places, which are free this moment. */
+static void forget_pages(struct area *area, pgoff_t first, pgoff_t count) {
+    amap_clear(area->amap, area->amap_offset + first, count);
+    if (area->flags & AREA_PROMISED)
+        amap_reserve(area->amap, area->amap_offset + first, count);
+}
+
 int space_discard(struct space *space, vaddr_t address, size_t length) {
     vaddr_t end;
     int error = area_range_check(address, length, &end), result = 0;
@@ -653,8 +718,7 @@ int space_discard(struct space *space, vaddr_t address, size_t length) {
         stop = MIN(end, area_end(area));
         area_unmap_pages(space, address, stop);
         if (area->amap != NULL && !(area->flags & AREA_SHARED))
-            amap_clear(area->amap, area->amap_offset + area_page(area, address),
-                       (pgoff_t)((stop - address) >> PAGE_SHIFT));
+            forget_pages(area, area_page(area, address), (pgoff_t)((stop - address) >> PAGE_SHIFT));
         address = stop;
     }
     return result;
@@ -669,7 +733,7 @@ void spaces_truncate_private(struct object *object, pgoff_t first) {
                 continue;
             area_unmap_pages(space, area->start + ((vaddr_t)skip << PAGE_SHIFT), area_end(area));
             if (area->amap != NULL)
-                amap_clear(area->amap, area->amap_offset + skip, area->pages - skip);
+                forget_pages(area, skip, area->pages - skip);
         }
     }
 }
@@ -727,6 +791,8 @@ static int heap_extend(struct space *space, vaddr_t from, vaddr_t to) {
             if (heap == NULL || !(heap->flags & AREA_HEAP) || !is_free(space, from, to - from))
                 return -ENOMEM;
         }
+        if ((heap->flags & AREA_PROMISED) && !commit_charge(more))
+            return -ENOMEM;
         heap->pages += more;
         if (reserve_places_waiting(space, start) != 0) {
             space_unmap(space, from, to - from);
@@ -754,8 +820,7 @@ vaddr_t space_brk(struct space *space, vaddr_t wanted) {
     if (to > from) {
         pgoff_t pages = (pgoff_t)((to - from) >> PAGE_SHIFT);
 
-        if (!could_be_backed(AREA_WRITE, NULL, pages) || !is_free(space, from, to - from) ||
-            heap_extend(space, from, to) != 0)
+        if (!commit_possible(pages) || !is_free(space, from, to - from) || heap_extend(space, from, to) != 0)
             return space->brk;
     }
     space->brk = wanted;

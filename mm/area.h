@@ -22,11 +22,6 @@ int area_split_for_range(struct space *space, vaddr_t start, vaddr_t end);
 /* The range [address, *end) that a system call was given: 0, or -EINVAL for what cannot be one. */
 int area_range_check(vaddr_t address, size_t length, vaddr_t *end);
 
-/* Could @pages more of memory be promised, by the rule of commit=? */
-bool area_could_promise(pgoff_t pages);
-/* commit=strict: could a copy of the space be backed too? */
-bool area_promises_can_double(struct space *space);
-
 /* Makes the area's entries read-only: the next store to each page faults. Never sleeps. */
 void area_write_protect(struct space *space, struct area *area);
 

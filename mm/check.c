@@ -15,6 +15,7 @@
 #include "lib/log.h"
 #include "mm/amap.h"
 #include "mm/anon.h"
+#include "mm/commit.h"
 #include "mm/counters.h"
 #include "mm/frame.h"
 #include "mm/object.h"
@@ -244,6 +245,7 @@ static void zero_amap(struct amap *amap, void *data) {
 
 struct anon_sums {
     uint32_t anons, slots, entries;
+    pgoff_t promised;
 };
 
 /* A slot, and a place in a run, belong to one anon only. */
@@ -284,6 +286,8 @@ static void count_amap(struct amap *amap, void *data) {
 
     if (amap->recount++ > 0)
         return;
+    ((struct anon_sums *)data)->promised +=
+        amap->promised == AMAP_PROMISED_EACH ? amap->used : amap->promised;
     for_each_anon(amap, count_anon, data);
     for (pgoff_t chunk = 0; vm_options.swap_static && chunk < amap->pages / AMAP_CHUNK; chunk++)
         ((struct anon_sums *)data)->slots += amap_home_run(amap, chunk) != 0 ? AMAP_CHUNK : 0;
@@ -313,9 +317,20 @@ static void count_orphans(enum frame_state state, struct anon_sums *sums) {
     }
 }
 
+static pgoff_t promised_to_areas(void) {
+    pgoff_t pages = 0;
+
+    list_for_each (space, &spaces, struct space, link) {
+        list_for_each (area, &space->areas, struct area, link) {
+            pages += area->flags & AREA_PROMISED ? area->pages : 0;
+        }
+    }
+    return pages;
+}
+
 /* Recounted references agree; each used slot is named by exactly one anon or lies in a reserved run. */
 static void check_anons(void) {
-    struct anon_sums sums = {0};
+    struct anon_sums sums = {.promised = promised_to_areas()};
 
     swap_recount_begin();
     for_each_amap(zero_amap, NULL);
@@ -327,6 +342,8 @@ static void check_anons(void) {
     CHECK(sums.anons == anon_count, "%u anons are named, %u exist", (unsigned)sums.anons,
           (unsigned)anon_count);
     sums.slots -= swap_kept(); /* in a run, and an anon's own or bad */
+    CHECK(sums.promised == commit_promised(), "%u pages are promised, %u counted", (unsigned)sums.promised,
+          (unsigned)commit_promised());
     CHECK(sums.slots == swap_slots_used(), "%u slots are named, %u are in use", (unsigned)sums.slots,
           (unsigned)swap_slots_used());
 }

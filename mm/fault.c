@@ -394,6 +394,11 @@ static void fault_trace(struct fault *fault) {
         reftrace_reference(fault->space, fault->area, fault->address, fault->access == FAULT_WRITE);
 }
 
+/* mremap may show more pages of shared anonymous memory than there are. */
+static bool past_the_end(const struct area *area, pgoff_t index) {
+    return area->amap != NULL && area->amap->limit != 0 && area->amap_offset + index >= area->amap->limit;
+}
+
 static enum step fault_attempt(struct fault *fault) {
     struct anon *anon = NULL;
     struct area *area;
@@ -404,6 +409,8 @@ static enum step fault_attempt(struct fault *fault) {
     if (fault->mapped && (fault->access == FAULT_READ || (fault->mapped & PMAP_WRITABLE)))
         return STEP_DONE;
     fault_trace(fault);
+    if (past_the_end(area, fault->index))
+        return refuse(fault, FAULT_BUSERR);
     if (area->amap != NULL)
         anon = amap_get(area->amap, area->amap_offset + fault->index);
     if (anon != NULL)

@@ -56,6 +56,10 @@ pfn_t frames_pageable(void) {
     return pageable_total;
 }
 
+pfn_t frames_of_kernel(void) {
+    return counts[FRAME_KERNEL][1];
+}
+
 pfn_t frames_reserved(void) {
     return RESERVE_KERNEL + RESERVE_PAGEOUT;
 }

@@ -227,6 +227,7 @@ bool frames_waited_for_in_vain(void); /* for the checker: somebody sleeps for fr
 pfn_t frame_count(enum frame_state state);
 pfn_t frames_available(void); /* FREE and CLEAN pageable frames */
 pfn_t frames_pageable(void);  /* size of the pageable pool */
+pfn_t frames_of_kernel(void); /* pageable frames that the kernel has taken */
 pfn_t frames_reserved(void);  /* of the available ones, those that programs may not take */
 
 #endif

@@ -15,6 +15,7 @@
 #include "arch/x86/memory.h"
 #include "lib/log.h"
 #include "lib/string.h"
+#include "mm/commit.h"
 #include "mm/frame.h"
 #include "mm/vm.h"
 
@@ -67,6 +68,8 @@ void *kpage_alloc(void) {
     void *page;
 
     may_sleep();
+    if (!commit_spares_frame())
+        return NULL;
     while ((page = kpage_alloc_try()) == NULL)
         if (frames_wait(USE_KERNEL) != 0)
             return NULL;
@@ -196,10 +199,17 @@ void *kmalloc_try(size_t bytes) {
     return run_alloc(bytes);
 }
 
+/* No block of that size is at hand. */
+static bool must_grow(size_t bytes) {
+    return bytes > class_bytes[CLASSES - 1] || list_empty(&partial[class_for(bytes)]);
+}
+
 void *kmalloc(size_t bytes) {
     void *block;
 
     may_sleep();
+    if (must_grow(bytes) && !commit_spares_frame())
+        return NULL;
     while ((block = kmalloc_try(bytes)) == NULL)
         if (bytes > PAGE_SIZE || frames_wait(USE_KERNEL) != 0)
             return NULL;

@@ -21,11 +21,15 @@
 #include "mm/policy.h"
 #include "mm/swap.h"
 
-int memobject_init(struct object *object) {
+int memobject_init(struct object *object, pgoff_t promised) {
     may_sleep();
     while ((object->amap = amap_create(1)) == NULL)
         if (frames_wait(USE_KERNEL) != 0)
             return -ENOMEM;
+    if (!amap_promise(object->amap, promised)) {
+        memobject_destroy(object);
+        return -ENOMEM;
+    }
     return 0;
 }
 

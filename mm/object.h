@@ -88,7 +88,6 @@ struct object {
     uint32_t write_errors;   /* … how many there have been, … */
     bool write_error_told;   /* … and whether anybody has been told of the last (mm/write_error.c) */
     bool device;             /* a block device's own pages: modified sectors are tracked */
-    pgoff_t reserved;        /* memory object: pages promised to it, whether they exist yet or not */
     struct amap *amap;       /* memory object: its pages are this amap's anons (mm/memobject.c); else NULL */
 };
 

@@ -35,6 +35,7 @@
 #include "mm/policy.h"
 #include "mm/refault.h"
 #include "mm/scope.h"
+#include "mm/space.h"
 #include "mm/swap.h"
 #include "mm/trace.h"
 #include "mm/vm.h"
@@ -243,6 +244,23 @@ static void out_of_memory(void) {
     pageout.stuck_since = 0; /* look again: who slept for frames meanwhile may have woken us already */
 }
 
+/*
+ * With commit=strict nobody is killed. If pages that have nowhere to go are all there is, the page tables
+ * that show them are still a cache: they are emptied, and given back. The frames gained.
+ */
+static unsigned give_back_tables(void) {
+    unsigned gained = 0;
+
+    if (!vm_options.commit_strict)
+        return 0;
+    for (pfn_t n = 0; n < frame_total; n++)
+        if (frame_table[n].state == FRAME_ACTIVE)
+            frame_unmap_all(&frame_table[n]);
+    list_for_each (space, &spaces, struct space, link)
+        gained += pmap_trim(&space->pmap);
+    return gained;
+}
+
 /* --- the daemon --- */
 
 /* Frames that are available or will be when the writes under way have ended. */
@@ -291,7 +309,8 @@ static void fill_pool(void) {
         gained = frames_gained();
         /* Pages that are being read are not evictable yet, and will be. */
         if (hopeless || evicted > 2 * (frame_count(FRAME_ACTIVE) + frame_count(FRAME_BUSY)) + pageout.batch) {
-            out_of_memory();
+            if (give_back_tables() == 0)
+                out_of_memory();
             return;
         }
     }

@@ -11,6 +11,7 @@
 #include "arch/x86/pmap.h"
 #include "lib/errno.h"
 #include "lib/log.h"
+#include "mm/anon.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/space.h"
@@ -68,6 +69,10 @@ void frame_lock_mapping(struct frame *frame, struct space *space, vaddr_t addres
     ASSERT(mapping != NULL && !mapping->locked);
     mapping->locked = true;
     frame_lock(frame);
+    if (frame->owner == OWNER_ANON && frame->anon->slot != 0) {
+        anon_drop_slot(frame->anon); /* one page, one place: others may need the slot */
+        frame->modified = true;
+    }
 }
 
 /* Takes the first mapping out of the list; the next one moves into its place. */

@@ -14,6 +14,7 @@
 #include "mm/amap.h"
 #include "mm/anon.h"
 #include "mm/area.h"
+#include "mm/commit.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/object.h"
@@ -119,6 +120,11 @@ int space_make_stack(struct space *space, vaddr_t top, size_t limit) {
                           .flags = AREA_READ | AREA_WRITE | AREA_EXEC | AREA_MAYWRITE | AREA_GROWSDOWN,
                           .amap = amap,
                           .amap_offset = most - pages};
+    if (!commit_charge_area(area)) {
+        amap_unref(amap);
+        kfree(area);
+        return -ENOMEM;
+    }
     space->stack_limit = top - ((vaddr_t)most << PAGE_SHIFT);
     area_insert(space, area);
     return 0;
@@ -157,7 +163,7 @@ bool space_grow_stack(struct space *space, vaddr_t address) {
     if (start < below + STACK_GAP || (area_end(area) > space->stack_limit && start < space->stack_limit))
         return false;
     pgoff_t more = (pgoff_t)((area->start - start) >> PAGE_SHIFT);
-    if (!room_below(area, more))
+    if (!room_below(area, more) || ((area->flags & AREA_PROMISED) && !commit_charge(more)))
         return false;
     area->start = start;
     area->pages += more;
@@ -167,19 +173,13 @@ bool space_grow_stack(struct space *space, vaddr_t address) {
 
 /* --- fork --- */
 
-/* What the child's area shares with, or copies from, the parent's. 0 or -ENOMEM. */
+/* What the child's area shares with, or copies from, the parent's. 0 or -ENOMEM. Its amap_offset is the same. */
 static int fork_amap(struct space *parent, struct area *area, struct area *copy) {
     if (area->flags & AREA_SHARED) {
-        /* Shared anonymous memory that nobody has touched yet needs its amap now, to share it. */
-        if (area->amap == NULL && area->object == NULL) {
-            area->amap = amap_create(area->pages);
-            area->amap_offset = 0;
-        }
         copy->amap = area->amap;
-        copy->amap_offset = area->amap_offset;
         if (area->amap != NULL)
             amap_ref(area->amap);
-        return area->amap == NULL && area->object == NULL ? -ENOMEM : 0;
+        return 0;
     }
     if (area->amap == NULL)
         return 0;
@@ -200,9 +200,15 @@ static int fork_area(struct space *parent, struct space *child, struct area *are
     if (copy == NULL)
         return -ENOMEM;
     *copy = *area;
-    copy->flags &= ~(unsigned)AREA_LOCKED; /* locks are not inherited */
+    copy->flags &= ~(unsigned)(AREA_LOCKED | AREA_PROMISED); /* locks are not inherited */
     copy->amap = NULL;
+    if (((area->flags & AREA_PROMISED) && !commit_charge(area->pages))) {
+        kfree(copy);
+        return -ENOSPC;
+    }
+    copy->flags |= area->flags & AREA_PROMISED;
     if (fork_amap(parent, area, copy) != 0) {
+        commit_uncharge_area(copy);
         kfree(copy);
         return -ENOMEM;
     }
@@ -211,31 +217,37 @@ static int fork_area(struct space *parent, struct space *child, struct area *are
     return 0;
 }
 
-/* Copies every area, or as many as there was memory for without sleeping. */
+/* Copies every area, or as many as there was memory for without sleeping (-ENOMEM), or may be promised. */
 static int fork_areas(struct space *parent, struct space *child) {
-    list_for_each (area, &parent->areas, struct area, link)
-        if (fork_area(parent, child, area) != 0)
-            return -ENOMEM;
+    list_for_each (area, &parent->areas, struct area, link) {
+        int error = fork_area(parent, child, area);
+
+        if (error != 0)
+            return error;
+    }
     return 0;
 }
 
-struct space *space_fork(struct space *parent) {
-    struct space *child;
-    pfn_t frames = 2;
+/* What a failed attempt has copied goes again. */
+static void fork_undo(struct space *child) {
+    while (!list_empty(&child->areas))
+        area_destroy(child, list_first(&child->areas, struct area, link));
+}
 
-    if (vm_options.commit_strict && !area_promises_can_double(parent))
-        return NULL;
-    child = space_create();
+struct space *space_fork(struct space *parent) {
+    struct space *child = space_create();
+    pfn_t frames = 2;
+    int error;
+
     if (child == NULL)
         return NULL;
     /*
      * All areas at one go or not at all: another thread of the parent may change them while this one
      * sleeps.
      */
-    while (fork_areas(parent, child) != 0) {
-        while (!list_empty(&child->areas))
-            area_destroy(child, list_first(&child->areas, struct area, link));
-        if (frames_wait_many(frames *= 2) != 0 ||
+    while ((error = fork_areas(parent, child)) != 0) {
+        fork_undo(child);
+        if (error != -ENOMEM || frames_wait_many(frames *= 2) != 0 ||
             (vm_options.swap_static && !swap_run_available(AMAP_CHUNK))) {
             space_unref(child);
             return NULL;

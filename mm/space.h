@@ -30,7 +30,8 @@ enum area_flags {
     AREA_HEAP = 64,      /* brk's */
     AREA_LOCKED = 128,
     AREA_NORESERVE = 256,
-    AREA_IMAGE = 512, /* a segment of the program itself: load= applies */
+    AREA_IMAGE = 512,     /* a segment of the program itself: load= applies */
+    AREA_PROMISED = 1024, /* its pages are counted as promised (mm/commit.c) */
 };
 #define AREA_PROTECTION (AREA_READ | AREA_WRITE | AREA_EXEC)
 

@@ -8,12 +8,13 @@ static const char programs[] =
     "  seqsweep randtouch matmul quicksort mergesort deeprec sparse listwalk sparsetext\n"
     "                               the classic paging loads; each checks all its data\n"
     "  cowtest forkload manyproc    many processes; copy-on-write\n"
+    "  threads                      several threads in one memory, more than there is\n"
     "  eatmem reclaim overlap       memory's end; pages found again; paging while another computes\n"
     "  badaccess efault restart     accesses that must fail, and instructions that must restart\n"
     "  onefault                     one page fault of the kind you like, for `make tour`\n"
     "  filetest directtest          files: read, mapped, and past the cache (O_DIRECT)\n"
     "  semantics                    what is promised about memory, signals, threads, line by line\n"
-    "  shmtest pagemap              shared memory; which frame or slot a page is in\n"
+    "  shmtest pagemap promises     shared memory; which frame or slot a page is in; promises of memory\n"
     "  sh ls cat wc echo cp mv rm mkdir sync sleep kill count help\n";
 
 int main(int argc, char **argv) {

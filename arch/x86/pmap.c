@@ -2,7 +2,8 @@
  * Two-level page tables: a directory of 1024 tables of 1024 entries of 4 KiB. Directory and tables are
  * KERNEL frames; the kernel half of the directory is a copy of kernel_directory's, which never changes.
  *
- * A pmap is a cache (rule 1), so tables are made when first needed and freed only with the whole pmap.
+ * A pmap is a cache (rule 1), so tables are made when first needed. Empty ones stay, as they are soon needed
+ * again, until memory is so short that somebody asks for them (pmap_trim).
  *
  * The TLB. The processor keeps an entry only if it has set Accessed in it, and never a not-present one; so
  * a flush is needed exactly when an entry that was Accessed loses rights, a bit, or its presence, and only
@@ -99,6 +100,32 @@ void pmap_destroy(struct pmap *pmap) {
             kpage_free(phys_to_pointer(pte_address(directory[i + (unsigned)__builtin_ctz(bits)])));
     kpage_free(directory);
     *pmap = (struct pmap){0};
+}
+
+static bool is_empty(const pte_t *table) {
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+        if (table[i] & PTE_PRESENT)
+            return false;
+    return true;
+}
+
+/* The processor may remember where a table was, so a loaded directory is loaded again. */
+unsigned pmap_trim(struct pmap *pmap) {
+    pte_t *directory = phys_to_pointer(pmap->directory);
+    unsigned freed = 0;
+    for (unsigned i = 0; i < DIRECTORY_USER; i++) {
+        void *table = phys_to_pointer(pte_address(directory[i]));
+        if (!(directory[i] & PTE_PRESENT) || !is_empty(table))
+            continue;
+        directory[i] = 0;
+        pmap->present[i / 32] &= ~(1u << i % 32);
+        if (is_loaded(pmap))
+            load(pmap->directory);
+        kpage_free(table);
+        pmap->tables--;
+        freed++;
+    }
+    return freed;
 }
 
 void pmap_activate(struct pmap *pmap) {

@@ -33,6 +33,9 @@ int pmap_create(struct pmap *pmap);
 /* Frees directory and tables; every user entry must have been removed. */
 void pmap_destroy(struct pmap *pmap);
 
+/* Frees the tables that show nothing; returns how many. */
+unsigned pmap_trim(struct pmap *pmap);
+
 /*
  * Sets the entry for @address, which is not present, to frame @pfn; @bits may hold PMAP_WRITABLE,
  * PMAP_REFERENCED and PMAP_MODIFIED. No TLB flush: x86 never caches a not-present entry. 0, or -ENOMEM when a

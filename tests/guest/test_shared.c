@@ -4,6 +4,7 @@
  */
 #include "tests/guest/guest.h"
 
+#include <signal.h>
 #include <string.h>
 
 enum { PAGE_INS = 300 };
@@ -76,6 +77,49 @@ START_TEST(promises_are_kept) {
 }
 END_TEST
 
+/* Each call that promises memory changes Committed_AS by its pages, and what undoes it changes it back. */
+START_TEST(promises_are_right_to_the_page) {
+    static const char *const more[] = {"commit=strict", "commit=strict swap=static"};
+    struct run run =
+        guest_run(&(struct guest){.frames = 400, .check = 10, .append = more[_i]}, COMMAND("promises"));
+    ck_assert_msg(run.status == 0, "promises: %s", run.output);
+    check_all_given_back(&run);
+}
+END_TEST
+
+/* Programs that take all they can get and use all of it are refused more in time, and none is killed. */
+START_TEST(hungry_programs_are_refused) {
+    static const char *const more[] = {"commit=strict", "commit=strict policy=fifo scope=local"};
+    struct guest machine = {.frames = 300, .append = more[_i], .options = {"--swap-size=8M"}};
+    struct run run = guest_run(&machine, SHELL("eatmem 1G 64K & eatmem 1G 20K & eatmem 1G 256K & wait"));
+    ck_assert_int_eq(run.status, 0); /* some may not even have been started, which the shell says */
+    ck_assert_ptr_nonnull(strstr(run.output, "eatmem: no more memory, all of it checked\n"));
+    ck_assert_int_eq(counter(&run, "oom_kill"), 0);
+    ck_assert_int_ge(counter(&run, "pswpout"), 1200);
+    ck_assert_int_ge(counter(&run, "pswpin"), PAGE_INS);
+    check_all_given_back(&run);
+}
+END_TEST
+
+/* Frames that the kernel and programs share: page tables and stacks must not eat what has been promised. */
+START_TEST(hungry_programs_of_a_small_machine) {
+    struct guest machine = {.mem = "6M", .append = "commit=strict", .options = {"--swap-size=4M"}};
+    struct run run = guest_run(&machine, SHELL("eatmem 1G 4K & eatmem 1G 64K & eatmem 1G 1M & wait"));
+    ck_assert_int_eq(run.status, 0);
+    ck_assert_int_eq(counter(&run, "oom_kill"), 0);
+    check_all_given_back(&run);
+}
+END_TEST
+
+START_TEST(a_stack_that_may_not_grow) {
+    struct guest machine = {.frames = 300, .append = "commit=strict", .options = {"--swap-size=4M"}};
+    struct run run = guest_run(&machine, COMMAND("deeprec", "7M"));
+    ck_assert_int_eq(run.status, STATUS_SIGNAL + SIGSEGV);
+    ck_assert_int_eq(counter(&run, "oom_kill"), 0);
+    check_all_given_back(&run);
+}
+END_TEST
+
 /* A program that lies in memory only, and a file system that is full. */
 START_TEST(files_in_memory) {
     struct guest machine = {.frames = 300, .check = 25, .options = {"--swap-size=4M"}};
@@ -134,7 +178,12 @@ void add_shared_cases(Suite *suite) {
     tcase_add_test(facts, pages_are_where_proc_says);
     tcase_add_test(facts, files_in_memory);
     tcase_add_test(facts, direct_from_disks);
-    tcase_add_test(facts, promises_are_kept);
+    TCase *promises = guest_case(suite, "promises", 15);
+    tcase_add_test(promises, promises_are_kept);
+    tcase_add_loop_test(promises, promises_are_right_to_the_page, 0, 2);
+    tcase_add_loop_test(promises, hungry_programs_are_refused, 0, 2);
+    tcase_add_test(promises, hungry_programs_of_a_small_machine);
+    tcase_add_test(promises, a_stack_that_may_not_grow);
     tcase_add_loop_test(facts, direct_facts, 0, 3);
     TCase *pressure = guest_case(suite, "shared-pressure", 40);
     tcase_add_loop_test(pressure, shared_pages_are_paged, 0, (int)LENGTH(words));

@@ -11,6 +11,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/anon.h"
+#include "mm/commit.h"
 #include "mm/counters.h"
 #include "mm/fault.h"
 #include "mm/frame.h"
@@ -235,6 +236,43 @@ START_TEST(writes_that_fail) {
 }
 END_TEST
 
+/*
+ * commit=strict: what has been promised is there when it is touched. Calls may be refused, but nobody is
+ * killed, however little there is. (Random programs touch what they map, most of it in the end.)
+ */
+static void keep_promises(int seed, pfn_t kernel, pfn_t pageable, slot_t slots, unsigned programs) {
+    struct program_options options = short_of_memory();
+
+    options.programs = programs;
+    options.steps = 500;
+    options.greedy = true;
+    random_machine(seed);
+    vm_options.commit_strict = true;
+    start(kernel, pageable, slots);
+    programs_run(&options);
+    ck_assert_uint_eq(commit_promised(), 0);
+    ck_assert_uint_gt(counters[COUNT_PSWPIN], 100);
+    report("promises");
+}
+
+START_TEST(promises_are_kept_with_little_swap) {
+    keep_promises(_i, 300, 80, 1000, 5);
+    ck_assert_uint_eq(fake_kills, 0);
+}
+END_TEST
+
+START_TEST(promises_are_kept_where_the_kernel_takes_of_the_same_frames) {
+    keep_promises(_i, 0, 300, 600, 5);
+    ck_assert_uint_eq(fake_kills, 0);
+}
+END_TEST
+
+START_TEST(promises_are_kept_to_many_programs) {
+    keep_promises(_i, 300, 80, 500, 8);
+    ck_assert_uint_eq(fake_kills, 0);
+}
+END_TEST
+
 /* swap=static: every page has its place; with little swap, areas without one are refused. */
 START_TEST(static_places_on_swap) {
     struct program_options options = ordinary;
@@ -401,6 +439,9 @@ static Suite *pageout_suite(void) {
     tcase_add_loop_test(random, reads_that_fail, 0, 2);
     tcase_add_loop_test(random, writes_that_fail, 0, 2);
     tcase_add_loop_test(random, static_places_on_swap, 0, 3);
+    tcase_add_loop_test(random, promises_are_kept_with_little_swap, 0, 5);
+    tcase_add_loop_test(random, promises_are_kept_where_the_kernel_takes_of_the_same_frames, 0, 3);
+    tcase_add_loop_test(random, promises_are_kept_to_many_programs, 0, 5);
     tcase_add_loop_test(random, every_policy_keeps_every_byte, 0, 12);
 
     suite_add_tcase(suite, daemon);

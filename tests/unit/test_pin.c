@@ -224,7 +224,7 @@ static struct object *make_object(uint64_t size) {
     struct object *object = kmalloc(sizeof(*object));
 
     object_init(object, &memory_pager, size);
-    ck_assert_int_eq(memobject_init(object), 0);
+    ck_assert_int_eq(memobject_init(object, AMAP_PROMISED_EACH), 0);
     released = 0;
     refusal = 0;
     return object;

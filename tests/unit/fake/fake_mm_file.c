@@ -5,7 +5,9 @@
  */
 #include "fake_mm.h"
 
+#include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/commit.h"
 #include "mm/frame.h"
 #include "mm/memobject.h"
 
@@ -93,14 +95,21 @@ void fake_file_init(struct fake_file *file, struct fake_disk *disk, sector_t sec
     object_init(&file->object, &file_pager, size);
 }
 
+/* A file in memory is as long as memory has room for its pages (fs/tmpfs.c). */
+static int memory_prepare(struct object *object, pgoff_t index, enum page_access access) {
+    (void)object, (void)index, (void)access;
+    return commit_possible(1) ? 0 : -ENOSPC;
+}
+
 /* A memory object's pages are mm's business: there is nothing to transfer. */
 static const struct pager memory_pager = {
     .name = "memory",
+    .prepare = memory_prepare,
     .release = file_release,
 };
 
 void fake_memory_init(struct fake_file *file, uint64_t size) {
     *file = (struct fake_file){.disk = NULL};
     object_init(&file->object, &memory_pager, size);
-    ASSERT(memobject_init(&file->object) == 0);
+    ASSERT(memobject_init(&file->object, AMAP_PROMISED_EACH) == 0);
 }

@@ -259,6 +259,12 @@ static void access_cell(struct program *program, unsigned number, unsigned cell,
         return;
     if (result == FAULT_BUSERR && vm_options.swap_static && options.short_of_memory)
         return; /* no place on swap */
+    if (result == FAULT_BUSERR && vm_options.commit_strict && page->shared && page->store->file != NULL &&
+        page->store->file->disk == NULL)
+        return; /* a file in memory that may not have one page more */
+    if (result == FAULT_MAPERR && vm_options.commit_strict && number >= HEAP_PAGES + MAP_PAGES &&
+        space_find(program->space, address) == NULL)
+        return; /* the stack may not grow to there */
     if (result != required(page, write))
         panic("program: %s at %p: result %d, not %d", write ? "write" : "read", (void *)address, result,
               required(page, write));
@@ -298,6 +304,13 @@ static void sweep(struct program *program) {
             return;
         page = down ? page - 1 : page + 1;
     }
+}
+
+/* A word into every page that may be written to. */
+static void use_everything(struct program *program) {
+    for (unsigned page = 0; page < WINDOW_PAGES && !wait_killed(); page++)
+        if (program->pages[page].mapped && (program->pages[page].rights & AREA_WRITE))
+            access_cell(program, page, fake_random_below(CELLS), true);
 }
 
 /* Anywhere, mapped or not. */
@@ -586,7 +599,7 @@ static void write_file(void) {
         return;
     int result = page_get(&store->file->object, index, PAGE_WRITE, &frame);
     if (result != 0) {
-        if (!(options.read_errors && result == -EIO))
+        if (!(options.read_errors && result == -EIO) && !(vm_options.commit_strict && result == -ENOSPC))
             expect_success("page_get", result);
         return;
     }
@@ -646,6 +659,8 @@ static void one_step(struct program *program) {
     unsigned what = fake_random_below(1000);
 
     program_operations++;
+    if (options.greedy && fake_chance(4))
+        use_everything(program);
     if (options.swapping && fake_chance(2))
         swap_whole(program);
     else if (what < 700)

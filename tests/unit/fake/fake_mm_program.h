@@ -24,6 +24,7 @@ struct program_options {
     bool short_of_memory; /* -ENOMEM and kills are in order */
     bool read_errors;     /* faults may end in FAULT_BUSERR */
     bool swapping;        /* they are swapped out and in whole, now and then */
+    bool greedy;          /* use what they have got, all of it, again and again */
     bool write_errors;    /* writing to a file may fail; its pages stay in memory */
 };
 
