@@ -266,7 +266,8 @@ test-unit: $(unit_tests) ## Run the unit tests, on this machine
 	@tests/run $(addprefix --unit ,$(unit_tests))
 
 test-guest: all $(guest_tests) pagesim trace ## Run the tests in the guest; CASE='one two' names test cases
-	@tests/run $(addprefix --guest ,$(guest_tests)) $(addprefix --case ,$(CASE))
+	@tests/run $(addprefix --guest ,$(guest_tests)) $(addprefix --case ,$(CASE)) \
+		$(addprefix --record-until-fail ,$(RECORD))
 
 build/unit/%.o: %.c build/unit.flags
 	@mkdir -p $(@D)

@@ -18,7 +18,7 @@
 
 struct anon;
 
-#define AMAP_CHUNK     64u                                     /* entries */
+enum { AMAP_CHUNK = 64 }; /* entries; an enum, for debuggers do not know macros */
 #define AMAP_SECTION   ((pgoff_t)(PAGE_SIZE / sizeof(void *))) /* chunks */
 #define AMAP_PAGES_MAX ((pgoff_t)1 << 21)
 #define AMAP_SECTIONS  (AMAP_PAGES_MAX / (AMAP_SECTION * AMAP_CHUNK))

@@ -89,7 +89,7 @@ static void drop_first(struct frame *frame) {
     }
 }
 
-void frame_unmapped(struct frame *frame, struct space *space, vaddr_t address, unsigned bits) {
+STOP_POINT void frame_unmapped(struct frame *frame, struct space *space, vaddr_t address, unsigned bits) {
     struct mapping *mapping = &frame->map;
 
     entry_removed(frame, space, address, bits);

@@ -10,6 +10,8 @@ import gdb
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from harness import check, finish, go, memory, refuses, text, vm  # noqa: E402
 
+from house import stops  # noqa: E402
+
 SOURCE = pathlib.Path("user/onefault.c").read_text(encoding="utf-8").splitlines()
 
 
@@ -22,6 +24,17 @@ def line_of(statement: str) -> str:
     found = [n for n, line in enumerate(SOURCE, 1) if statement in line]
     check(len(found) == 1, f"one line says {statement}")
     return f"user/onefault.c:{found[0]}"
+
+
+def life(page: int) -> None:
+    """The rest of the page's life: nothing, until the program ends."""
+    gdb.execute(f"watch-page {page}")
+    go()
+    check(gdb.convenience_variable("page_event").string() == "unmapped", "it is unmapped at last")
+    check(memory.register("eip") == memory.address_of("frame_unmapped"), "by the end of its space")
+    watch = stops.WatchPage.watches.pop()
+    for stop in [*watch.stops, watch.store]:
+        stop.delete()
 
 
 def the_page() -> tuple[int, int]:
@@ -72,9 +85,20 @@ def freed(frame: int) -> None:
     check("process_exit" in names and found["name"] == "onefault", f"as the program ended: {names}")
 
 
+def written(page: int) -> None:
+    """From the last store to a byte, the kernel's zeros included, back to the one before."""
+    gdb.execute("break-user onefault later_store")
+    gdb.execute("continue")
+    gdb.execute("delete")
+    found = json.loads(text(f"who-wrote -json {page + 100} 1"))
+    check(found["function"] == "first_store" and found["user"], f"first_store wrote it: {found['function']}")
+
+
 def main() -> None:
     page, frame = the_page()
     dirtied(page)
+    written(page)
+    life(page)
     freed(frame)
     check(refuses("who-dirtied 0x10000") and refuses("who-freed 99999999") and refuses("who-dirtied"), "bad questions")
 

@@ -160,6 +160,22 @@ static void __attribute__((format(printf, 2, 3))) add_format(struct arguments *a
     add(a, text);
 }
 
+/* Options that the runner cannot record with. */
+static bool recordable(const struct guest *guest) {
+    static const char *const others[] = {"--iops", "--disk-slow", "--disk-fault", "--trace",
+                                         "--ram",  "--when",      "--record",     "--interactive"};
+    for (unsigned i = 0; i < LENGTH(guest->options) && guest->options[i] != NULL; i++)
+        for (unsigned j = 0; j < LENGTH(others); j++)
+            if (strncmp(guest->options[i], others[j], strlen(others[j])) == 0)
+                return false;
+    return true;
+}
+
+/* Recorded runs: what the test does last is kept with the test's directory, if it fails. */
+static bool recording(void) {
+    return getenv("FAULTLINE_RECORD") != NULL;
+}
+
 static void add_options(struct arguments *a, const struct guest *guest) {
     add(a, "tools/guest");
     add(a, guest->grub ? "--grub" : "--direct");
@@ -179,6 +195,10 @@ static void add_options(struct arguments *a, const struct guest *guest) {
         add_format(a, "--append=%s", guest->append);
     for (unsigned i = 0; i < LENGTH(guest->options) && guest->options[i] != NULL; i++)
         add(a, guest->options[i]);
+    if (recording() && recordable(guest)) {
+        add_format(a, "--record=%s", test_path("recording"));
+        add_format(a, "--timeout=%u", RECORDED_SECONDS);
+    }
 }
 
 /* --- what must hold in every run ----------------------------------------------------------------- */
@@ -298,7 +318,7 @@ TCase *guest_case(Suite *suite, const char *name, unsigned weight) {
     cases[case_count].name = name;
     cases[case_count++].weight = weight;
     TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, TEST_SECONDS);
+    tcase_set_timeout(tcase, recording() ? RECORDED_SECONDS : TEST_SECONDS);
     tcase_add_checked_fixture(tcase, make_directory, remove_directory);
     suite_add_tcase(suite, tcase);
     return tcase;

@@ -20,11 +20,12 @@
 /* What tools/guest exits with when the program did not end by itself. */
 enum { STATUS_SIGNAL = 128, STATUS_PANIC = 250, STATUS_HANG = 251, STATUS_TROUBLE = 252 };
 
-#define COMMAND(...)  ((const char *const[]){__VA_ARGS__, NULL})
-#define NO_COMMAND    ((const char *const[]){NULL})
-#define SHELL(script) COMMAND("sh", "-c", script)
-#define TEST_SECONDS  400 /* of one test: generous, for busy machines */
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+#define COMMAND(...)     ((const char *const[]){__VA_ARGS__, NULL})
+#define NO_COMMAND       ((const char *const[]){NULL})
+#define SHELL(script)    COMMAND("sh", "-c", script)
+#define TEST_SECONDS     400  /* of one test: generous, for busy machines */
+#define RECORDED_SECONDS 3000 /* of one whose guests are recorded: the disk is as slow as the timer */
+#define LENGTH(array)    (sizeof(array) / sizeof((array)[0]))
 
 /* A machine. All zero: 32 MiB, all frames pageable, booted directly, DMA, checked at shutdown. */
 struct guest {

@@ -6,7 +6,7 @@
     vm check                               all of memory recounted    (house/check.py)
     vm log|console|type, add-user          the session                (house/session.py)
     break-fault, break-evict, break-user, watch-page                  (house/stops.py)
-    who-dirtied, who-freed                 backwards in a recording   (house/backwards.py)
+    who-dirtied, who-freed, who-wrote      backwards in a recording   (house/backwards.py)
     tour                                   one fault, step by step    (house/tour.py)
 
 None of the `vm` commands changes the machine (but `vm type`), and none faults: what is not there is absent.

@@ -1,4 +1,4 @@
-"""Backwards in a recording: who-dirtied, who-freed.
+"""Backwards in a recording: who-dirtied, who-freed, who-wrote.
 
 QEMU counts instructions, so a replay can stand at any of them. Going backwards means: from the snapshot of the
 start forward once more, to the last place before here where a watchpoint or breakpoint was hit. Each such step
@@ -148,6 +148,14 @@ def who_freed(frame: int) -> dict:
     return {"frame": frame}
 
 
+def who_wrote(address: int, size: int) -> dict:
+    """Goes to the last write to @size bytes; the replay stands just behind it."""
+    instruction_count()
+    with Alone():
+        back_to_write(f"*(unsigned char(*)[{size}]){address:#x}", lambda: True)
+    return {"address": address, "bytes": size}
+
+
 class Backwards(gdb.Command):
     """Base: arguments, and errors of one line."""
 
@@ -193,3 +201,14 @@ class WhoFreed(Backwards):
     def answer(self, as_json: bool, words: list[str]) -> None:
         record = who_freed(number(words[0]))
         report(as_json, f"frame {record['frame']} was freed by:", record)
+
+
+class WhoWrote(Backwards):
+    """who-wrote [-json] ADDR [BYTES]: in a replay, goes back to the last write that changed these bytes (4)."""
+
+    name = "who-wrote"
+    most = 2
+
+    def answer(self, as_json: bool, words: list[str]) -> None:
+        record = who_wrote(number(words[0]), number(words[1]) if len(words) > 1 else 4)
+        report(as_json, f"{record['bytes']} bytes at {record['address']:#010x} were written by:", record)

@@ -240,9 +240,10 @@ class Program:
         """The function that an address of the file lies in."""
         at = bisect.bisect_right(self.starts, address) - 1
         while at >= 0 and address - self.symbols[at][0] < 65536:
-            value, size, name = self.symbols[at]
-            if size == 0 or value <= address < value + size:
-                return Reader(self.data, name).string()
+            value, size, place = self.symbols[at]
+            name = Reader(self.data, place).string()
+            if (size == 0 or value <= address < value + size) and "." not in name:
+                return name
             at -= 1
         return "??"
 

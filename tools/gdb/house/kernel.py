@@ -7,7 +7,6 @@ from .memory import PAGE_SIZE, Absent, View, each, variable, word
 AREA_READ, AREA_WRITE, AREA_EXEC, AREA_SHARED, AREA_LOCKED = 1, 2, 4, 8, 128
 USER_TOP = 0xC0000000
 SECTORS_PER_PAGE = 8
-AMAP_CHUNK = 256  # mm/amap.h
 AMAP_SECTION = 1024
 EXT2_DIRECT = 12
 
@@ -106,20 +105,27 @@ def find_area(space: View, address: int) -> View | None:
     return next((area for area in areas_of(space) if area["start"] <= address < area_end(area)), None)
 
 
+def amap_chunk() -> int:
+    """Entries of a chunk of an amap."""
+    return memory.constant("AMAP_CHUNK")
+
+
 def amap_get(amap: View, index: int) -> View | None:
     """The anon of entry @index (mm/amap.c: sections of chunks)."""
-    chunk = index // AMAP_CHUNK
+    size = amap_chunk()
+    chunk = index // size
     if index >= amap["pages"]:
         return None
     section = amap["sections"][chunk // AMAP_SECTION]["chunks"]
     entries = word(section + chunk % AMAP_SECTION * 4) if section else 0
-    anon = word(entries + index % AMAP_CHUNK * 4) if entries else 0
+    anon = word(entries + index % size * 4) if entries else 0
     return View(anon, "struct anon") if anon else None
 
 
 def amap_entries(amap: View):
     """(index, anon) of all entries in use."""
-    chunks = amap["pages"] // AMAP_CHUNK
+    size = amap_chunk()
+    chunks = amap["pages"] // size
     for number, section in enumerate(amap["sections"]):
         pointers = section["chunks"]
         here = min(max(chunks - number * AMAP_SECTION, 0), AMAP_SECTION)
@@ -127,11 +133,11 @@ def amap_entries(amap: View):
             entries = word(pointers + chunk * 4)
             if not entries:
                 continue
-            data = memory.read(entries, AMAP_CHUNK * 4)
-            for slot in range(AMAP_CHUNK):
+            data = memory.read(entries, size * 4)
+            for slot in range(size):
                 anon = int.from_bytes(data[slot * 4:slot * 4 + 4], "little")
                 if anon:
-                    yield (number * AMAP_SECTION + chunk) * AMAP_CHUNK + slot, View(anon, "struct anon")
+                    yield (number * AMAP_SECTION + chunk) * size + slot, View(anon, "struct anon")
 
 
 # --- frames -----------------------------------------------------------------------------------------------

@@ -260,6 +260,16 @@ def address_of(name: str) -> int:
     return _addresses[name]
 
 
+_constants: dict[str, int] = {}
+
+
+def constant(name: str) -> int:
+    """The value of an enumerator of the kernel's."""
+    if name not in _constants:
+        _constants[name] = int(gdb.parse_and_eval(name))
+    return _constants[name]
+
+
 _variables: dict[str, Layout] = {}
 
 

@@ -254,7 +254,7 @@ The program need not run yet, nor the page be in memory."""
 # --- one page ---------------------------------------------------------------------------------------------
 
 # Functions that change a page; the first argument of each is its frame.
-WATCHED = ("frame_map", "frame_unmap_one", "frame_unmap_all", "frame_start_io", "frame_activate", "frame_done",
+WATCHED = ("frame_map", "frame_unmapped", "frame_unmap_all", "frame_start_io", "frame_activate", "frame_done",
            "mm/frame.c:frame_steal")
 
 
@@ -294,12 +294,12 @@ class PageWatch:
     def at_call(self, function: str) -> bool:
         """A function of WATCHED is about to run: does it change our page?"""
         frame = View(argument(0), "struct frame")
-        if function in ("frame_map", "frame_unmap_one"):
+        if function in ("frame_map", "frame_unmapped"):
             if not self.mine(argument(1), argument(2)):
                 return False
-            if function == "frame_unmap_one":
-                return self.unmapped(frame)
             bits = argument(3)
+            if function == "frame_unmapped":
+                return self.unmapped(frame, bits)
             self.identity = frame["anon"]
             self.armed = not bits & PMAP_MODIFIED
             return self.happened("mapped", f" in frame {kernel.frame_number(frame)}, " +
@@ -309,13 +309,15 @@ class PageWatch:
             return False
         if function == "frame_unmap_all":
             found = any(self.mine(m["space"], m["address"]) for m in kernel.mappings(frame))
-            return found and self.unmapped(frame)
+            return found and self.unmapped(frame, 0)
         return self.owns(frame) and self.moved(function, frame)
 
-    def unmapped(self, frame: View) -> bool:
+    def unmapped(self, frame: View, bits: int) -> bool:
+        """@bits: what the entry said, if it is gone already."""
         self.armed = False
         page = Page(self.space, self.address)
-        state = "dirty" if frame["modified"] or page.pte & memory.PTE_DIRTY else "clean"
+        modified = frame["modified"] or bits & PMAP_MODIFIED or page.pte & memory.PTE_DIRTY
+        state = "dirty" if modified else "clean"
         return self.happened("unmapped", f", {state}")
 
     def moved(self, function: str, frame: View) -> bool:

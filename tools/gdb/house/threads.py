@@ -7,6 +7,8 @@ program's own call frame information goes on, over memory read through the proce
 the stack that is not in memory is said to be absent.
 """
 
+import pathlib
+
 import gdb
 from gdb.unwinder import Unwinder, register_unwinder
 
@@ -27,8 +29,8 @@ def place(address: int) -> tuple[str, str]:
     line = gdb.find_pc_line(address)
     name = block.function.name if block is not None else None
     if name is None:
-        symbol = gdb.execute(f"info symbol {address:#x}", False, True)
-        name = symbol.split(" ")[0] if " in section " in symbol else "??"
+        own = elf.load(pathlib.Path(gdb.objfiles()[0].filename))  # gdb knows no local labels of NASM's
+        name = own.function(address) if own else "??"
     return name, f"{line.symtab.filename}:{line.line}" if line.symtab else ""
 
 
