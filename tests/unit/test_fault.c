@@ -100,7 +100,7 @@ static void fault_counts(unsigned page, enum fault_access access, enum counter k
                       counters[c] - before[c]);
     ck_assert_uint_eq(counters[COUNT_PGFAULT] - before[COUNT_PGFAULT], 1);
     ck_assert_uint_eq(counters[COUNT_PGMAJFAULT] - before[COUNT_PGMAJFAULT], major);
-    vm_check();
+    vm_check_books();
 }
 
 static unsigned bits(unsigned page) {

@@ -84,7 +84,7 @@ static void assert_counts(pfn_t active, pfn_t dirty, pfn_t clean, pfn_t busy, pf
     ck_assert_uint_eq(frame_count(FRAME_FREE) + frame_count(FRAME_KERNEL) + active + dirty + clean + busy +
                           pinned,
                       frame_total);
-    vm_check();
+    vm_check_books();
 }
 
 /* --- start --- */
@@ -103,7 +103,7 @@ START_TEST(table_covers_the_machine) {
         ck_assert_ptr_eq(frame_of_data((char *)frame_data(frame) + PAGE_SIZE - 1), frame);
         assert_state(frame, n < FAKE_RAM_HOLE ? FRAME_KERNEL : FRAME_FREE);
     }
-    vm_check();
+    vm_check_books();
 }
 END_TEST
 
@@ -121,19 +121,19 @@ START_TEST(kernel_has_its_own_share) {
     taken[50] = frame_take(USE_KERNEL); /* its share is used up: it digs into the pool */
     ck_assert(taken[50]->pageable);
     ck_assert_uint_eq(frames_available(), 149);
-    vm_check();
+    vm_check_books();
     for (unsigned i = 0; i <= 50; i++)
         frame_release(taken[i]);
     ck_assert(!frame_take(USE_KERNEL)->pageable);
     ck_assert(frame_take(USE_USER)->pageable);
-    vm_check();
+    vm_check_books();
 }
 END_TEST
 
 START_TEST(more_pageable_frames_than_there_are_means_all) {
     fake_boot(FRAMES, 10 * FRAMES);
     ck_assert_uint_eq(frames_pageable(), FRAMES);
-    vm_check();
+    vm_check_books();
 }
 END_TEST
 
@@ -163,7 +163,7 @@ START_TEST(particular_frame_for_a_run) {
     EXPECT_PANIC("assertion", frame_take_this(frame));
     frame_release(frame);
     assert_state(frame, FRAME_FREE);
-    vm_check();
+    vm_check_books();
 }
 END_TEST
 
@@ -216,7 +216,7 @@ START_TEST(illegal_changes_panic) {
     EXPECT_PANIC("assertion", frame_unpin(active));
     EXPECT_PANIC("assertion", frame_done(active, 0));
     EXPECT_PANIC("assertion", frame_release(active)); /* it has an owner */
-    vm_check();
+    vm_check_books();
 }
 END_TEST
 
@@ -242,7 +242,7 @@ START_TEST(free_first_then_the_oldest_clean) {
     ck_assert_ptr_eq(frame_take(USE_PAGEOUT), old[1]);
     ck_assert_uint_eq(counters[COUNT_PGSTEAL], stolen + 5);
     ck_assert_ptr_null(frame_take(USE_PAGEOUT));
-    vm_check();
+    vm_check_books();
 }
 END_TEST
 
@@ -255,7 +255,7 @@ START_TEST(dirty_is_never_stolen) {
         ;
     assert_state(dirty, FRAME_DIRTY);
     ck_assert_ptr_eq(object_lookup(&file.object, 0), dirty);
-    vm_check();
+    vm_check_books();
 }
 END_TEST
 
@@ -293,7 +293,7 @@ START_TEST(each_use_digs_as_deep_as_it_may) {
     ck_assert_uint_eq(frames_available(), 0);
     ck_assert_ptr_null(frame_take(USE_USER));
     ck_assert_ptr_null(frame_take(USE_KERNEL));
-    vm_check();
+    vm_check_books();
 }
 END_TEST
 
@@ -305,7 +305,7 @@ START_TEST(clean_frames_count_for_the_reserve) {
         ;
     ck_assert_uint_eq(frames_available(), RESERVE_USER);
     ck_assert_uint_eq(frame_count(FRAME_CLEAN), RESERVE_USER);
-    vm_check();
+    vm_check_books();
 }
 END_TEST
 
@@ -566,12 +566,12 @@ START_TEST(orphan_of_a_write) {
     anon_unref(anon);
     assert_state(frame, FRAME_BUSY); /* the disk still reads it */
     ck_assert_uint_eq(swap_slots_used(), 1);
-    vm_check();
+    vm_check_books();
     fake_settle();
     assert_state(frame, FRAME_FREE);
     ck_assert_uint_eq(swap_slots_used(), 0);
     ck_assert_uint_eq(anon_count, 0);
-    vm_check();
+    vm_check_books();
 }
 END_TEST
 
@@ -589,7 +589,7 @@ START_TEST(orphan_of_a_failed_write) {
     ck_assert_uint_eq(anon_count, 0);
     ck_assert_uint_eq(swap_total(), 48);
     ck_assert_uint_eq(swap_free_slots(), 48);
-    vm_check();
+    vm_check_books();
 }
 END_TEST
 
@@ -617,13 +617,13 @@ static void orphan_of_a_read(bool fails) {
     anon_set_frame(anon, frame);
     swap_read(anon);
     anon_unref(anon);
-    vm_check();
+    vm_check_books();
     fake_disk_fails = fails ? all_fail : NULL;
     fake_settle();
     assert_state(frame, FRAME_FREE);
     ck_assert_uint_eq(anon_count, 0);
     ck_assert_uint_eq(swap_free_slots(), swap_total());
-    vm_check();
+    vm_check_books();
 }
 
 START_TEST(orphan_of_a_read_that_succeeds) {

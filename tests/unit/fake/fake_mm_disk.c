@@ -32,6 +32,7 @@ static struct list submitted = LIST_INITIALIZER(submitted); /* oldest first */
 static struct waitq bio_waiters;
 static struct slot slots[BIOS];
 static unsigned plugs;
+static unsigned waiting; /* threads in bio_alloc() */
 
 struct fake_disk *fake_disk_create(const char *name, sector_t sectors) {
     static struct fake_disk *disks[4];
@@ -66,11 +67,13 @@ struct bio *bio_alloc(void) {
     static bool made;
 
     may_sleep();
+    waiting++;
     for (unsigned i = 0; !made && i < BIOS; i++)
         list_add_tail(&free_bios, &slots[i].bio.link);
     made = true;
     while (fake_disk_bios_free == 0)
         wait_on(&bio_waiters);
+    waiting--;
     fake_disk_bios_free--;
     struct bio *bio = list_first(&free_bios, struct bio, link);
     list_remove(&bio->link);
@@ -83,6 +86,15 @@ void bio_free(struct bio *bio) {
     list_add_head(&free_bios, &bio->link);
     fake_disk_bios_free++;
     wake_one(&bio_waiters);
+}
+
+void block_for_each_bio(void (*visit)(const struct bio *bio, void *data), void *data) {
+    list_for_each (bio, &submitted, struct bio, link)
+        visit(bio, data);
+}
+
+unsigned block_bio_waiters(void) {
+    return waiting;
 }
 
 static bool follows_last(const struct bio *bio) {
