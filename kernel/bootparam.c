@@ -115,6 +115,10 @@ static bool word_cluster(const char *value) {
     return set_to_number(value, 1, 32, &vm_options.cluster);
 }
 
+static bool word_around(const char *value) {
+    return set_to_number(value, 1, 64, &vm_options.around);
+}
+
 static bool word_readahead(const char *value) {
     return set_to_number(value, 0, 32, &vm_options.readahead);
 }
@@ -253,6 +257,7 @@ static const struct boot_word boot_words[] = {
     {"pool", "LOW,HIGH frames, default by size",
      "marks of the available pool: the paging daemon starts below LOW and stops at HIGH", word_pool},
     {"cluster", "1-32", "most pages in one write to swap", word_cluster},
+    {"around", "1-64", "pages that a fault in a file maps with its own if they are in memory", word_around},
     {"readahead", "0-32", "most pages read ahead of a fault, 0: none", word_readahead},
     {"clean", "idle|off", "write modified pages early while the machine is idle", word_clean},
     {"check", "0|1|N", "recount all of memory: never, at shutdown, also every N ticks", word_check},

@@ -20,6 +20,7 @@
     X(FAULT_UPGRADE, "fault_upgrade")       /* made writable in place */                                     \
     X(FAULT_SPURIOUS, "fault_spurious")     /* nothing was missing any more */                               \
     X(FAULT_BAD, "fault_bad")               /* refused: signal or -EFAULT */                                 \
+    X(FAULT_AROUND, "fault_around")         /* pages mapped beside that of a fault, which was in memory */   \
     X(FAULT_RESTARTS, "fault_restarts")     /* turns of the restart loop beyond the first */                 \
     X(FAULT_COPY_READ, "fault_copy_read")   /* of fault_copy: the original had to be read first */           \
     X(PGPGIN, "pgpgin")                     /* KiB read from disks */                                        \

@@ -34,6 +34,7 @@
 #include "mm/amap.h"
 #include "mm/anon.h"
 #include "mm/counters.h"
+#include "mm/faultaround.h"
 #include "mm/frame.h"
 #include "mm/memobject.h"
 #include "mm/object.h"
@@ -380,7 +381,13 @@ static enum step fault_object(struct fault *fault) {
         fault_keep(fault, frame);
         return fault_new_anon(fault, frame);
     }
-    return fault_map(fault, frame, write_shared);
+    bool stream = frame->prefetched;
+    enum step step = fault_map(fault, frame, write_shared);
+
+    /* After a read the neighbours are where this page was: on the disk, or only just on their way. */
+    if (step == STEP_DONE && fault->access == FAULT_READ && !fault->major)
+        fault_around(fault->space, area, fault->index, stream);
+    return step;
 }
 
 /* --- the loop --- */

@@ -15,6 +15,7 @@
 struct vm_options vm_options = {
     .policy = "clock",
     .cluster = 32,
+    .around = 16,
     .readahead = 15,
     .check = 0,
     .early_clean = true,

@@ -19,3 +19,9 @@ build/bench/bench build/bench/linux_init: build/bench/%: tests/bench/programs/%.
 	@mkdir -p $(@D)
 	@echo "  USER  $<"
 	@$(CC) -m32 -std=gnu11 -O1 -g -Wall -Wextra -Werror -static $< -o $@
+
+bench-compare: all $(bench_tools) ## Instructions of each operation against revision BASE; fails at 3 % more
+	@tests/bench/compare $(or $(BASE),HEAD)
+
+bench-growth: all $(bench_tools) ## How a fault's cost grows with memory, areas, sharers: table, build/growth.svg
+	@tests/bench/growth

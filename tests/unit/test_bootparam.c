@@ -95,7 +95,7 @@ START_TEST(nothing_is_asked_for) {
 END_TEST
 
 START_TEST(every_word) {
-    parse("frames=2048 policy=clock pool=10,20 cluster=32 readahead=0 clean=off check=100 ata=pio "
+    parse("frames=2048 policy=clock pool=10,20 cluster=32 readahead=0 around=1 clean=off check=100 ata=pio "
           "root=hdb1 init=/bin/sh console=raw");
     ck_assert_uint_eq(complaints, 0);
     ck_assert_uint_eq(vm_options.frames, 2048);
@@ -103,6 +103,7 @@ START_TEST(every_word) {
     ck_assert_uint_eq(vm_options.pool_low, 10);
     ck_assert_uint_eq(vm_options.pool_high, 20);
     ck_assert_uint_eq(vm_options.cluster, 32);
+    ck_assert_uint_eq(vm_options.around, 1);
     ck_assert_uint_eq(vm_options.readahead, 0);
     ck_assert(!vm_options.early_clean);
     ck_assert_uint_eq(vm_options.check, 100);
@@ -142,6 +143,7 @@ START_TEST(bad_words_are_named) {
         "pool=5,6,7",
         "cluster=0",
         "cluster=33",
+        "around=0",
         "readahead=33",
         "clean=maybe",
         "check=often",
