@@ -534,6 +534,67 @@ START_TEST(a_killed_program_does_not_wait_for_frames) {
 }
 END_TEST
 
+/* --- fault-around --- */
+
+enum { WINDOW = 8 };
+#define OTHER (PLACE + 0x400000u) /* the file once more */
+
+/* The file's pages are in memory and in use; one fault at @page of the other map of it. */
+static void fault_in_other_map(unsigned window, unsigned flags, unsigned page) {
+    vm_options.around = 1;
+    map(FILE_PAGES, AREA_READ, &file.object);
+    for (unsigned i = 0; i < FILE_PAGES; i++)
+        reach(i, false);
+    map_in(space, OTHER, FILE_PAGES, flags, &file.object);
+    vm_options.around = window;
+    ck_assert_int_eq(vm_fault(space, OTHER + page * PAGE_SIZE, FAULT_READ), FAULT_OK);
+}
+
+static unsigned other_bits(unsigned page) {
+    return pmap_query(&space->pmap, OTHER + page * PAGE_SIZE, NULL);
+}
+
+START_TEST(a_fault_maps_the_window_around_it) {
+    fault_in_other_map(WINDOW, AREA_READ, WINDOW + 3);
+    for (unsigned i = 0; i < FILE_PAGES; i++) {
+        bool inside = i / WINDOW == 1;
+
+        ck_assert_uint_eq(other_bits(i), i == WINDOW + 3 ? PMAP_PRESENT | PMAP_REFERENCED
+                                         : inside        ? PMAP_PRESENT
+                                                         : 0);
+        if (inside)
+            ck_assert_uint_eq(*reach_in(space, OTHER + i * PAGE_SIZE, false), i + 1);
+    }
+    ck_assert_uint_eq(counters[COUNT_FAULT_AROUND], WINDOW - 1);
+    vm_check_books();
+}
+END_TEST
+
+START_TEST(a_window_of_one_is_the_page_alone) {
+    fault_in_other_map(1, AREA_READ, 5);
+    ck_assert_uint_eq(other_bits(4) | other_bits(6), 0);
+    ck_assert_uint_eq(counters[COUNT_FAULT_AROUND], 0);
+}
+END_TEST
+
+/* A private page is the program's own, whatever the file has in its place, and a map that may write still copies. */
+START_TEST(fault_around_leaves_own_copies_alone) {
+    pfn_t own;
+
+    fault_in_other_map(1, AREA_READ | AREA_WRITE, 1);
+    *reach_in(space, OTHER + 2 * PAGE_SIZE, true) = 200;
+    pmap_query(&space->pmap, OTHER + 2 * PAGE_SIZE, &own);
+    frame_unmap_all(&frame_table[own]);
+    vm_options.around = WINDOW;
+    ck_assert_int_eq(vm_fault(space, OTHER, FAULT_READ), FAULT_OK);
+    ck_assert_uint_eq(other_bits(2), 0);
+    ck_assert_uint_eq(*reach_in(space, OTHER + 2 * PAGE_SIZE, false), 200);
+    *reach_in(space, OTHER + 3 * PAGE_SIZE, true) = 201;
+    ck_assert_uint_eq(*reach(3, false), 4);
+    vm_check_books();
+}
+END_TEST
+
 /* --- read-ahead --- */
 
 START_TEST(a_sequential_reader_finds_its_pages) {
@@ -543,7 +604,7 @@ START_TEST(a_sequential_reader_finds_its_pages) {
         fake_settle(); /* what was read ahead arrives while the program computes */
     }
     ck_assert_uint_lt(counters[COUNT_FAULT_FILE], 10);
-    ck_assert_uint_gt(counters[COUNT_FAULT_RECLAIM], 20);
+    ck_assert_uint_gt(counters[COUNT_FAULT_RECLAIM] + counters[COUNT_FAULT_AROUND], 20);
     ck_assert_uint_eq(counters[COUNT_READAHEAD_HIT], counters[COUNT_READAHEAD_FILE]);
     ck_assert_uint_eq(file.gets, FILE_PAGES);
 }
@@ -610,6 +671,9 @@ static Suite *fault_suite(void) {
     tcase_add_test(tests, one_read_for_all_who_fault);
     tcase_add_test(tests, unmapped_while_the_page_is_read);
     tcase_add_test(tests, a_killed_program_does_not_wait_for_frames);
+    tcase_add_test(tests, a_fault_maps_the_window_around_it);
+    tcase_add_test(tests, a_window_of_one_is_the_page_alone);
+    tcase_add_test(tests, fault_around_leaves_own_copies_alone);
     tcase_add_test(tests, a_sequential_reader_finds_its_pages);
     tcase_add_test(tests, a_random_reader_reads_nothing_more);
     tcase_add_test(tests, readahead_passes_by_what_was_given_back);
