@@ -172,12 +172,31 @@ static int use_user_mask(vaddr_t user_mask) {
     return 0;
 }
 
+/*
+ * As on Linux, the time left goes where the limit came from. A call that is run once more reads it there; how
+ * long a stop lasted does not count.
+ */
+static uint64_t time_left(const struct time_limit *limit) {
+    uint64_t now = time_ticks();
+    thread_current->time_limit = 0;
+    return limit->until > now ? (limit->until - now) * (NANOSECONDS_PER_SECOND / TICKS_PER_SECOND) : 0;
+}
+
+static void tell_time_left(vaddr_t timeout, bool time64, const struct time_limit *limit) {
+    if (timeout)
+        (void)nanoseconds_to_user(timeout, time64, time_left(limit)); /* it may lie in read-only memory */
+}
+
 static long ppoll(vaddr_t entries, unsigned count, vaddr_t timeout, vaddr_t mask, bool time64) {
     struct time_limit limit;
     int error = time_limit_from_user(timeout, time64, &limit);
     if (!error)
         error = use_user_mask(mask);
-    return error ? error : poll_with_limit(entries, count, &limit);
+    if (error)
+        return error;
+    long ready = poll_with_limit(entries, count, &limit);
+    tell_time_left(timeout, time64, &limit);
+    return ready;
 }
 
 long sys_ppoll(vaddr_t entries, unsigned count, vaddr_t timeout, vaddr_t mask) {
@@ -293,7 +312,11 @@ static long pselect(int count, const vaddr_t sets[3], vaddr_t timeout, vaddr_t p
     int error = time_limit_from_user(timeout, time64, &limit);
     if (!error)
         error = use_packed_mask(packed_mask);
-    return error ? error : select_with_limit(count, sets[0], sets[1], sets[2], &limit);
+    if (error)
+        return error;
+    long ready = select_with_limit(count, sets[0], sets[1], sets[2], &limit);
+    tell_time_left(timeout, time64, &limit);
+    return ready;
 }
 
 long sys_pselect6(int count, vaddr_t read, vaddr_t write, vaddr_t except, vaddr_t timeout, vaddr_t mask) {
@@ -317,5 +340,12 @@ long sys_newselect(int count, vaddr_t read, vaddr_t write, vaddr_t except, vaddr
         limit = time_limit_after((uint64_t)given.tv_sec * NANOSECONDS_PER_SECOND +
                                  (uint64_t)given.tv_usec * NANOSECONDS_PER_MICROSECOND);
     }
-    return select_with_limit(count, read, write, except, &limit);
+    long ready = select_with_limit(count, read, write, except, &limit);
+    if (timeout) {
+        uint64_t left = time_left(&limit);
+        given.tv_sec = (long)(left / NANOSECONDS_PER_SECOND);
+        given.tv_usec = (long)(left % NANOSECONDS_PER_SECOND / NANOSECONDS_PER_MICROSECOND);
+        (void)user_write(timeout, &given, sizeof given);
+    }
+    return ready;
 }

@@ -17,12 +17,20 @@
 
 /* --- conversions --- */
 
-struct time_limit time_limit_after(uint64_t nanoseconds) {
+static uint64_t tick_after(uint64_t nanoseconds) {
     uint64_t now = time_ticks();
     if (nanoseconds == 0)
-        return (struct time_limit){now ? now : 1};
+        return now ? now : 1;
     /* One more: the tick that is under way is not a whole one. */
-    return (struct time_limit){now + (nanoseconds + NANOSECONDS_PER_TICK - 1) / NANOSECONDS_PER_TICK + 1};
+    return now + (nanoseconds + NANOSECONDS_PER_TICK - 1) / NANOSECONDS_PER_TICK + 1;
+}
+
+/* A call that a stop has interrupted goes on with what is left of its time, and not all of it again. */
+struct time_limit time_limit_after(uint64_t nanoseconds) {
+    struct thread *self = thread_current;
+    if (!self->resuming)
+        self->time_limit = tick_after(nanoseconds);
+    return (struct time_limit){self->time_limit};
 }
 
 bool time_limit_passed(const struct time_limit *limit) {

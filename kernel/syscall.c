@@ -85,7 +85,7 @@ static const struct syscall syscalls[] = {
     CALL(signal), CALL(sigaction), CALL(rt_sigaction), CALL(sigprocmask), CALL(rt_sigprocmask),
     CALL(rt_sigpending), CALL(sigreturn), CALL(rt_sigreturn), CALL(sigaltstack),
     CALL_SLEEP(pause), CALL_SLEEP(sigsuspend), CALL_SLEEP(rt_sigsuspend),
-    CALL_SLEEP(rt_sigtimedwait), CALL_SLEEP(rt_sigtimedwait_time64), CALL(kill), CALL(tkill), CALL(tgkill),
+    CALL(rt_sigtimedwait), CALL(rt_sigtimedwait_time64), CALL(kill), CALL(tkill), CALL(tgkill),
     CALL(rt_sigqueueinfo), CALL_AGAIN(futex), CALL_AGAIN(futex_time64),
 
     /* time */
@@ -149,13 +149,18 @@ void kernel_syscall(struct trap_frame *frame) {
     self->trap = frame;
     if (vm_options.check)
         soil_stack();
+    if (!self->resuming)
+        self->time_limit = 0;
     long result = call && call->function ? call->function(ABI_SYSCALL_ARGUMENTS(frame)) : refuse(number);
     if (self->held_count > 0)
         descriptor_release_held();
     abi_set_result(frame, (uint32_t)result);
     self->syscall_number = (long)number;
+    self->resuming = false;
     if (result == -EINTR) {
-        self->restart = call->restart;
+        /* After a handler, the time that a wait has left is nobody's but the program's. */
+        bool timed_wait = call->restart == RESTART_ALWAYS && self->time_limit != 0;
+        self->restart = timed_wait ? RESTART_WITHOUT_HANDLER : call->restart;
         self->attention = true;
     }
 }

@@ -19,7 +19,10 @@ static inline struct time_limit time_limit_none(void) {
     return (struct time_limit){0};
 }
 
-/* At least @nanoseconds from now, never 0 ticks: a limit of 0 nanoseconds has passed at once. */
+/*
+ * The time limit of the system call that runs (it has one at most): at least @nanoseconds from now, never 0
+ * ticks, a limit of 0 nanoseconds has passed at once. Of a call that is resumed: the limit it has had.
+ */
 struct time_limit time_limit_after(uint64_t nanoseconds);
 bool time_limit_passed(const struct time_limit *limit);
 

@@ -56,6 +56,8 @@ struct thread {
     bool attention;      /* signal_work_pending() may have become true since it was last seen to be false */
     uint8_t restart;     /* enum restart of the system call that ends, see kernel/syscall.h */
     long syscall_number; /* of that call */
+    uint64_t time_limit; /* tick at which that call ends at the latest; 0: it has no limit */
+    bool resuming;       /* the call runs once more, with the limit that it has had */
     vaddr_t alternate_stack;          /* sigaltstack */
     size_t alternate_size;            /* 0: none */
     uint32_t trap_vector, trap_error; /* last exception, for signal frames */

@@ -4,6 +4,7 @@
 #include "user/semantics/facts.h"
 
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -263,6 +264,128 @@ static void never_restarted(void) {
     fact_call("poll whose time is over", poll(&poll_for, 1, 10));
 }
 
+/* --- stopped while they wait --- */
+
+enum { LIMIT = 1600, STOPPED_AFTER = 300, STOPPED_FOR = 1000, AT_MOST = 2500 }; /* milliseconds */
+
+static long wait_by_nanosleep(int end) {
+    (void)end;
+    return nanosleep(&(struct timespec){LIMIT / 1000, LIMIT % 1000 * 1000000}, NULL);
+}
+
+static long wait_by_poll(int end) {
+    return poll(&(struct pollfd){end, POLLIN, 0}, 1, LIMIT);
+}
+
+static long wait_by_futex(int end) {
+    uint32_t word = (uint32_t)end;
+    long result = syscall(SYS_futex, &word, FUTEX_WAIT, word,
+                          &(struct timespec){LIMIT / 1000, LIMIT % 1000 * 1000000}, NULL, 0);
+    return result == -1 && errno == ETIMEDOUT ? 0 : 1;
+}
+
+static long wait_by_sigtimedwait(int end) {
+    sigset_t set = set_of(SIGUSR1, SIGUSR1);
+    (void)end;
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return sigtimedwait(&set, NULL, &(struct timespec){LIMIT / 1000, LIMIT % 1000 * 1000000});
+}
+
+static const struct {
+    const char *name;
+    long (*wait)(int end);
+} waits[] = {
+    {"nanosleep", wait_by_nanosleep},
+    {"poll", wait_by_poll},
+    {"futex wait", wait_by_futex},
+    {"sigtimedwait", wait_by_sigtimedwait},
+};
+
+static double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* 0: it waited its time, all in all; 1: longer; 2: shorter; 3: it was interrupted; 4: another error. */
+static int wait_and_measure(unsigned which, int ready, int end) {
+    double start = seconds_now();
+    write_all(ready, "r", 1);
+    long result = waits[which].wait(end);
+    double took = (seconds_now() - start) * 1000;
+    if (result != 0)
+        return errno == EINTR ? 3 : 4;
+    return took < 0.9 * LIMIT ? 2 : took > AT_MOST ? 1 : 0;
+}
+
+/* All of them at once, so that it takes no longer than one. */
+static void stopped_while_waiting(void) {
+    static const char *const outcomes[] = {"waits as long as it should", "waits longer", "ends too soon",
+                                           "EINTR", "fails"};
+    int ends[2], ready[2], pids[COUNT_OF(waits)], status;
+    char bytes[COUNT_OF(waits)];
+    if (pipe(ends) != 0 || pipe(ready) != 0)
+        fail_errno("pipe");
+    for (unsigned i = 0; i < COUNT_OF(waits); i++) {
+        pids[i] = fork_checked();
+        if (pids[i] == 0)
+            _exit(wait_and_measure(i, ready[1], ends[0]));
+    }
+    read_all(ready[0], bytes, sizeof(bytes));
+    nanosleep(&(struct timespec){0, STOPPED_AFTER * 1000000}, NULL);
+    for (unsigned i = 0; i < COUNT_OF(waits); i++) {
+        kill(pids[i], SIGSTOP);
+        waitpid(pids[i], &status, WUNTRACED);
+    }
+    nanosleep(&(struct timespec){STOPPED_FOR / 1000, STOPPED_FOR % 1000 * 1000000}, NULL);
+    for (unsigned i = 0; i < COUNT_OF(waits); i++)
+        kill(pids[i], SIGCONT);
+    for (unsigned i = 0; i < COUNT_OF(waits); i++) {
+        int outcome = wait_for(pids[i]);
+        char what[64];
+        snprintf(what, sizeof(what), "%s, stopped and continued meanwhile", waits[i].name);
+        fact(what, "%s", (unsigned)outcome < COUNT_OF(outcomes) ? outcomes[outcome] : "dies");
+    }
+}
+
+static long futex_for_ever(void) {
+    uint32_t word = 0;
+    return syscall(SYS_futex, &word, FUTEX_WAIT, 0, NULL, NULL, 0);
+}
+
+/* A wait with a limit ends with EINTR whatever the flags; one without is resumed, so only SIGKILL would end it. */
+static void interrupted_futexes(void) {
+    uint32_t word = 0;
+    handled = 0;
+    install(SIGALRM, note, SA_RESTART);
+    alarms_every(30);
+    fact_call("futex wait with a limit, interrupted, SA_RESTART",
+              syscall(SYS_futex, &word, FUTEX_WAIT, 0, &(struct timespec){30, 0}, NULL, 0));
+    install(SIGALRM, note, 0);
+    fact_call("futex wait without, interrupted", futex_for_ever());
+    alarms_every(0);
+}
+
+/* The calls of select's family say what is left of their time, where the limit was. */
+static void time_left_of_polls(void) {
+    struct pollfd nothing = {-1, 0, 0};
+    struct timespec limit = {30, 0};
+    struct timeval select_limit = {30, 0};
+    install(SIGALRM, note, SA_RESTART);
+    alarms_every(30);
+    fact_call("pselect6, interrupted", syscall(SYS_pselect6, 0, NULL, NULL, NULL, &limit, NULL));
+    fact_true("it tells the time left", limit.tv_sec >= 20 && limit.tv_sec < 30);
+    limit = (struct timespec){30, 0};
+    fact_call("ppoll, interrupted", syscall(SYS_ppoll, &nothing, 1, &limit, NULL, 8));
+    fact_true("it tells the time left", limit.tv_sec >= 20 && limit.tv_sec < 30);
+    fact_call("select, interrupted", syscall(SYS__newselect, 0, NULL, NULL, NULL, &select_limit));
+    fact_true("it tells the time left", select_limit.tv_sec >= 20 && select_limit.tv_sec < 30);
+    alarms_every(0);
+    limit = (struct timespec){0, 1000000};
+    fact_call("pselect6 whose time is over", syscall(SYS_pselect6, 0, NULL, NULL, NULL, &limit, NULL));
+    fact_true("nothing is left of it", limit.tv_sec == 0 && limit.tv_nsec == 0);
+}
+
 static void waiting_for_signals(void) {
     sigset_t blocked_set = set_of(SIGUSR1, SIGALRM), none;
     sigemptyset(&none);
@@ -406,6 +529,9 @@ static const struct group groups[] = {
     {"interrupted reads", interrupted_reads},
     {"interrupted waits", interrupted_waits},
     {"calls that are never restarted", never_restarted},
+    {"stopped while they wait", stopped_while_waiting},
+    {"interrupted futexes", interrupted_futexes},
+    {"time left", time_left_of_polls},
     {"waiting for signals", waiting_for_signals},
     {"timers", timers},
     {"fork and signals", inheriting},
