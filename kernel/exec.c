@@ -25,6 +25,7 @@
 #include "lib/log.h"
 #include "lib/string.h"
 #include "mm/counters.h"
+#include "mm/fault_times.h"
 #include "mm/heap.h"
 #include "mm/load.h"
 #include "mm/reftrace.h"
@@ -323,6 +324,10 @@ static void switch_space(struct process *process) {
     struct space *old = process->space;
     process->space = thread_current->borrowed;
     thread_current->borrowed = NULL;
+    if (old && process->uses_parents_space)
+        fault_times_fork(process->space, old);
+    else if (old)
+        fault_times_exec(process->space, old);
     if (old) {
         process_count_faults(process, old);
         space_unref(old);

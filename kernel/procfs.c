@@ -21,6 +21,7 @@
 #include "mm/anon.h"
 #include "mm/commit.h"
 #include "mm/counters.h"
+#include "mm/fault_times.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/loadcontrol.h"
@@ -372,6 +373,21 @@ static int write_reftrace(struct process *process, char *value) {
     return reftrace_command(process->space, process->pid, value);
 }
 
+/* A line for each kind of fault of the children there were since "start": how many, how many read, and their times. */
+static void print_fault_times(struct text *text, struct process *process) {
+    const struct fault_times *times = process->space ? process->space->times_of_children : NULL;
+    text_print(text, "%-10s %10s %10s %15s %15s\n", "kind", "count", "major", "nanoseconds", "longest");
+    for (unsigned i = 0; times && i < FAULT_TIMES_KINDS; i++)
+        text_print(text, "%-10s %10u %10u %15llu %15llu\n", fault_times_names[i], times->kinds[i].count,
+                   times->kinds[i].major, times->kinds[i].nanoseconds, times->kinds[i].longest);
+}
+
+static int write_fault_times(struct process *process, char *value) {
+    if (process != process_current() || !process->space)
+        return -EPERM;
+    return strcmp(value, "start") == 0 ? fault_times_start(process->space) : -EINVAL;
+}
+
 #define LOG_WIDTH 9u /* characters of a reference, so that a reader's position leads straight to it */
 
 static void print_reflog(struct text *text, struct process *process UNUSED) {
@@ -443,6 +459,7 @@ static const struct entry process_entries[] = {
     TEXT("comm", print_comm),
     LINK("cwd"),
     LINK("exe"),
+    VALUE("faults", print_fault_times, write_fault_times),
     DIRECTORY("fd", 0500, NULL, 0),
     TEXT("maps", print_maps),
     TEXT("pagemap", print_pagemap),

@@ -28,12 +28,14 @@
 #include "mm/fault.h"
 
 #include "arch/x86/memory.h"
+#include "arch/x86/time.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/wait.h"
 #include "mm/amap.h"
 #include "mm/anon.h"
 #include "mm/counters.h"
+#include "mm/fault_times.h"
 #include "mm/faultaround.h"
 #include "mm/frame.h"
 #include "mm/memobject.h"
@@ -70,6 +72,7 @@ struct fault {
     vaddr_t address; /* of the page */
     enum fault_access access;
     enum kind kind;
+    uint64_t begin;           /* nanoseconds since boot, where somebody asked for times */
     bool major;               /* a read was waited for */
     enum fault_result result; /* if refused */
     struct frame *page;       /* to wait for */
@@ -437,6 +440,8 @@ static STOP_POINT enum fault_result fault_finish(struct fault *fault) {
     } else {
         fault->space->faults.minor++;
     }
+    if (fault->space->times != NULL)
+        fault_times_add(fault->space, fault->kind, fault->major, time_nanoseconds() - fault->begin);
     trace(TRACE_FAULT_END, fault->kind | fault->major << 4, TRACE_NO_FRAME, fault->address,
           (uint32_t)fault->space->owner_pid, 0);
     return FAULT_OK;
@@ -447,6 +452,8 @@ enum fault_result vm_fault(struct space *space, vaddr_t address, enum fault_acce
 
     may_sleep();
     count(COUNT_PGFAULT);
+    if (space->times != NULL)
+        fault.begin = time_nanoseconds();
     trace(TRACE_FAULT_BEGIN, access, TRACE_NO_FRAME, address, (uint32_t)space->owner_pid, 0);
     if (space->set != &set_global)
         scope_make_room(space);
@@ -459,6 +466,8 @@ enum fault_result vm_fault(struct space *space, vaddr_t address, enum fault_acce
             step = refuse(&fault, FAULT_KILLED);
         if (step == STEP_REFUSED) {
             count(COUNT_FAULT_BAD);
+            if (space->times != NULL)
+                fault_times_add(space, FAULT_TIMES_KINDS - 1, false, time_nanoseconds() - fault.begin);
             trace(TRACE_FAULT_END, 8 + fault.result, TRACE_NO_FRAME, fault.address,
                   (uint32_t)space->owner_pid, 0);
             return fault.result;

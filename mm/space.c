@@ -15,6 +15,7 @@
 #include "mm/anon.h"
 #include "mm/area.h"
 #include "mm/commit.h"
+#include "mm/fault_times.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/object.h"
@@ -55,6 +56,7 @@ void space_unref(struct space *space) {
         return;
     may_sleep();
     reftrace_stop(space);
+    fault_times_leave(space);
     while (!list_empty(&space->areas))
         area_destroy(space, list_first(&space->areas, struct area, link));
     ASSERT(space->pmap.resident == 0);
@@ -266,6 +268,7 @@ struct space *space_fork(struct space *parent) {
     child->arg_end = parent->arg_end;
     child->env_start = parent->env_start;
     child->env_end = parent->env_end;
+    fault_times_fork(child, parent);
     return child;
 }
 

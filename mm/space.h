@@ -15,6 +15,7 @@
 #include "mm/readahead.h"
 
 struct amap;
+struct fault_times;
 struct object;
 struct reftrace;
 struct residents;
@@ -51,15 +52,17 @@ struct area {
 
 struct space {
     struct pmap pmap;
-    struct list areas;           /* sorted by address */
-    struct area *last;           /* the area found last: most faults come in runs */
-    unsigned refs;               /* threads and lookers-on */
-    vaddr_t brk_start, brk;      /* bytes, unaligned as the program said */
-    vaddr_t map_top;             /* space_map() looks for room from here downwards */
-    vaddr_t stack_limit;         /* lowest address the stack may grow to */
-    bool lock_future;            /* mlockall(MCL_FUTURE) */
-    struct set *set;             /* replacement set: the global one, or its own */
-    struct reftrace *trace;      /* references are being traced (mm/reftrace.c), or NULL */
+    struct list areas;      /* sorted by address */
+    struct area *last;      /* the area found last: most faults come in runs */
+    unsigned refs;          /* threads and lookers-on */
+    vaddr_t brk_start, brk; /* bytes, unaligned as the program said */
+    vaddr_t map_top;        /* space_map() looks for room from here downwards */
+    vaddr_t stack_limit;    /* lowest address the stack may grow to */
+    bool lock_future;       /* mlockall(MCL_FUTURE) */
+    struct set *set;        /* replacement set: the global one, or its own */
+    struct reftrace *trace; /* references are being traced (mm/reftrace.c), or NULL */
+    /* mm/fault_times.c, or NULL */
+    struct fault_times *times, *times_of_children;
     struct list link;            /* all spaces */
     struct load load;            /* of load control */
     struct residents *residents; /* that it had when it was swapped out (mm/swapper.c), or NULL */

@@ -29,32 +29,13 @@ uint32_t trace_who = TRACE_KERNEL << 16;
 struct trace_header trace_header __attribute__((aligned(PAGE_SIZE)));
 
 static struct trace_event small_ring[TRACE_EVENTS_LEAST];
-static struct trace_event *ring = small_ring;
-static uint32_t ring_mask = TRACE_EVENTS_LEAST - 1;
-
-static uint64_t latest; /* time of the last event that looked at the clock */
-
-static inline void put(uint64_t time, unsigned kind_and_detail, uint32_t frame, uint32_t address, uint32_t a,
-                       uint32_t b) {
-    uint32_t place = __atomic_fetch_add(&trace_header.head, 1, __ATOMIC_RELAXED);
-    struct trace_event *event = &ring[place & ring_mask];
-
-    event->time = time;
-    event->kind_detail_who = kind_and_detail | trace_who;
-    event->frame = frame;
-    event->address = address;
-    event->a = a;
-    event->b = b;
-    __atomic_store_n(&event->sequence, place + 1, __ATOMIC_RELEASE);
-}
+struct trace_event *trace_ring = small_ring;
+uint32_t trace_mask = TRACE_EVENTS_LEAST - 1;
+uint64_t trace_latest;
 
 void trace_put(unsigned kind_and_detail, uint32_t frame, uint32_t address, uint32_t a, uint32_t b) {
-    latest = time_cycles();
-    put(latest, kind_and_detail, frame, address, a, b);
-}
-
-void trace_put_untimed(unsigned kind_and_detail, uint32_t frame, uint32_t address, uint32_t a, uint32_t b) {
-    put(latest, kind_and_detail, frame, address, a, b);
+    trace_latest = time_cycles();
+    trace_put_untimed(kind_and_detail, frame, address, a, b);
 }
 
 void trace_name(enum trace_kind kind, uint32_t subject, const char *name) {
@@ -98,12 +79,12 @@ void trace_init(unsigned groups, uint32_t events) {
         events = TRACE_EVENTS;
     ASSERT((events & (events - 1)) == 0);
     if (groups != 0)
-        ring = machine_boot_alloc(events * sizeof(*ring));
-    ring_mask = events - 1;
-    header->ring = pointer_to_phys(ring);
+        trace_ring = machine_boot_alloc(events * sizeof(*trace_ring));
+    trace_mask = events - 1;
+    header->ring = pointer_to_phys(trace_ring);
     header->version = TRACE_VERSION;
     header->header_bytes = TRACE_HEADER_BYTES;
-    header->event_bytes = sizeof(*ring);
+    header->event_bytes = sizeof(*trace_ring);
     header->events = events;
     header->self = pointer_to_phys(header);
     header->groups = trace_enabled = groups | 1u << TRACE_GROUP_ALWAYS;
@@ -182,13 +163,13 @@ void trace_recent(uint16_t who, unsigned most, void (*emit)(const struct trace_e
     if (most == 0)
         return;
     head = first = trace_header.head;
-    for (unsigned found = 0; first != 0 && head - first <= ring_mask && found < most; first--) {
-        const struct trace_event *event = &ring[(first - 1) & ring_mask];
+    for (unsigned found = 0; first != 0 && head - first <= trace_mask && found < most; first--) {
+        const struct trace_event *event = &trace_ring[(first - 1) & trace_mask];
 
         found += event->sequence == first && (who == 0 || event->who == who);
     }
     for (; first != head; first++) {
-        const struct trace_event *event = &ring[first & ring_mask];
+        const struct trace_event *event = &trace_ring[first & trace_mask];
 
         if (event->sequence == first + 1 && (who == 0 || event->who == who))
             emit(event);

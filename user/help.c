@@ -4,7 +4,8 @@
 static const char programs[] =
     "Programs (each tells its arguments with -h):\n"
     "  pagedemo                     watch demand paging happen, with the numbers explained\n"
-    "  vmstat                       what the kernel counts, by the second\n"
+    "  vmstat top pmap              what the kernel counts, by the second; who faults; where memory is\n"
+    "  fault-time PROGRAM           its page faults by kind, and how long they took\n"
     "  seqsweep randtouch matmul quicksort mergesort deeprec sparse listwalk sparsetext\n"
     "                               the classic paging loads; each checks all its data\n"
     "  cowtest forkload manyproc    many processes; copy-on-write\n"

@@ -71,6 +71,9 @@ const char *host_path(const char *name);
 char *read_file(const char *path, size_t *length);
 void write_file(const char *path, const char *bytes, size_t length);
 
+/* The path of a static i386 busybox: given by BUSYBOX, or fetched; NULL where neither can be. */
+const char *find_busybox(void);
+
 /* Runs a program of this machine's: its status. What it says goes to the test's log. */
 int host_tool(const char *const *command);
 
@@ -102,6 +105,7 @@ void add_shared_cases(Suite *suite);
 void add_parallel_cases(Suite *suite);
 void add_fuzz_cases(Suite *suite);
 void add_trace_cases(Suite *suite);
+void add_proc_cases(Suite *suite);
 void add_picture_cases(Suite *suite);
 
 #endif

@@ -18,7 +18,10 @@
 
 static bool interrupts = true;
 
-uint32_t trace_enabled;
+uint32_t trace_enabled, trace_who, trace_mask;
+uint64_t trace_latest;
+struct trace_header trace_header;
+struct trace_event *trace_ring;
 
 void trace_put(unsigned kind UNUSED, uint32_t frame UNUSED, uint32_t address UNUSED, uint32_t a UNUSED,
                uint32_t b UNUSED) {
