@@ -440,6 +440,7 @@ static const struct entry root_entries[] = {
     TEXT("bootparams", print_bootparams),
     TEXT("filesystems", print_filesystems),
     TEXT("kpagecount", print_kpagecount),
+    TEXT("kstacks", print_kstacks),
     TEXT("loadavg", print_loadavg),
     TEXT("meminfo", print_meminfo),
     TEXT("mounts", print_mounts),

@@ -28,5 +28,6 @@ void print_smaps_rollup(struct text *text, struct process *process);
 void print_pagemap(struct text *text, struct process *process);
 void print_kpagecount(struct text *text, struct process *process);
 void print_sysvipc_shm(struct text *text, struct process *process);
+void print_kstacks(struct text *text, struct process *process); /* proc_kstacks.c */
 
 #endif

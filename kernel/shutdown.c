@@ -10,6 +10,7 @@
 #include "fs/vnode.h"
 #include "kernel/process.h"
 #include "kernel/terminal.h"
+#include "kernel/thread.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "mm/counters.h"
@@ -75,6 +76,7 @@ NORETURN void machine_finish(int wait_status) {
     }
     counters_for_each(emit_stat, NULL);
     emit_times();
+    emit_stat("kstack_deepest", threads_deepest().bytes, NULL);
     const char *broken = counters_check();
     if (broken && vm_options.check)
         panic("counters: %s does not hold", broken);

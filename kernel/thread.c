@@ -10,6 +10,7 @@
 #include "kernel/process.h"
 #include "lib/deferred.h"
 #include "lib/log.h"
+#include "lib/string.h"
 #include "mm/heap.h"
 #include "mm/trace.h"
 #include "mm/vm.h"
@@ -36,7 +37,45 @@ struct thread *thread_create(void) {
     return thread;
 }
 
+/* --- how deep the stacks get --- */
+
+static struct kstack_mark deepest; /* of threads that are gone */
+
+static struct kstack_mark mark_of(const struct thread *thread) {
+    struct kstack_mark mark = {.bytes = (unsigned)kstack_depth(thread->stack_top), .id = thread->id};
+
+    const char *name = thread->process ? thread->process->name : thread->name;
+
+    str_copy(mark.name, name ? name : "(ended)", sizeof(mark.name));
+    return mark;
+}
+
+void threads_for_each_mark(void (*visit)(const struct kstack_mark *mark, void *data), void *data) {
+    list_for_each (thread, &threads, struct thread, all) {
+        struct kstack_mark mark = mark_of(thread);
+
+        visit(&mark, data);
+    }
+}
+
+static void keep_deepest(const struct kstack_mark *mark, void *data) {
+    struct kstack_mark *most = data;
+
+    if (mark->bytes > most->bytes)
+        *most = *mark;
+}
+
+struct kstack_mark threads_deepest(void) {
+    struct kstack_mark most = deepest;
+
+    threads_for_each_mark(keep_deepest, &most);
+    return most;
+}
+
 void thread_destroy(struct thread *thread) {
+    struct kstack_mark mark = mark_of(thread);
+
+    keep_deepest(&mark, &deepest);
     list_remove(&thread->all);
     list_remove(&thread->siblings);
     kstack_destroy(thread->stack_top);

@@ -78,6 +78,17 @@ struct thread *thread_create_kernel(const char *name, void (*entry)(void *), voi
 struct thread *thread_create(void);
 void thread_destroy(struct thread *thread); /* one that has never run */
 
+/* A kernel stack's high-water mark: the most bytes that were ever in use, of KSTACK_PAGES pages. */
+struct kstack_mark {
+    unsigned bytes;
+    int id; /* of the thread; 0: a kernel thread */
+    char name[16];
+};
+/* Calls @visit for every thread. Never sleeps, nor may @visit. */
+void threads_for_each_mark(void (*visit)(const struct kstack_mark *mark, void *data), void *data);
+/* The highest of all, of threads that are gone too. */
+struct kstack_mark threads_deepest(void);
+
 /* Gives the processor to the next ready thread; returns when this one runs again. Thread context. */
 void thread_yield(void);
 /* Makes a thread that is asleep or new ready. Any context. */

@@ -131,6 +131,16 @@ static void kstack_unmap(vaddr_t bottom) {
     }
 }
 
+size_t kstack_depth(const void *top) {
+    const uint32_t *end = top != NULL ? top : (const void *)boot_stack_top;
+    const uint32_t *at = top != NULL ? end - KSTACK_PAGES * PAGE_SIZE / sizeof(*at)
+                                     : (const uint32_t *)(boot_stack_guard + PAGE_SIZE);
+
+    while (at < end && *at == 0)
+        at++;
+    return (size_t)(end - at) * sizeof(*at);
+}
+
 void *kstack_create(void) {
     unsigned slot = 0;
     while (slot < kstack_limit && kstack_used[slot])

@@ -39,4 +39,11 @@ void page_copy(void *to, const void *from);
 void *kstack_create(void);
 void kstack_destroy(void *top);
 
+/*
+ * High-water mark: bytes of the stack with this top (NULL: the boot stack) that have ever been in use. A stack
+ * is made of cleared pages, so it reaches down to the lowest word that is not zero (or a few more, which were
+ * only ever zero). Any context.
+ */
+size_t kstack_depth(const void *top);
+
 #endif
