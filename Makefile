@@ -7,6 +7,7 @@
 # Variables:
 #   CC=clang                        another compiler for the kernel and the programs
 #   CROSS_COMPILE=i686-linux-gnu-   prefix of the tools that make i386 code; the default off x86
+#   DEBUG=1                         a kernel that looks for undefined behaviour and misuse of memory
 #   HOSTCC=gcc                      compiler of the unit tests and of the test programs, which run here
 #   MEM=, FRAMES=, APPEND=, GUEST=  of run, exec and gdb: memory, pageable frames, boot words, and any
 #                                   other options of tools/guest
@@ -79,6 +80,11 @@ QUICK := $(if $(findstring clang,$(compiler)),,-fno-var-tracking)
 KERNEL_CFLAGS := -m32 -march=i686 -std=gnu11 -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
 	-fno-omit-frame-pointer -fno-strict-aliasing -fno-asynchronous-unwind-tables -fcf-protection=none \
 	$(NO_FPU) -O2 -g $(QUICK) $(WARNINGS) -I.
+# DEBUG=1: undefined behaviour and overwritten stacks are reported, freed memory is poisoned (kernel/debug.h).
+ifeq ($(DEBUG),1)
+KERNEL_CFLAGS := $(filter-out -fno-stack-protector,$(KERNEL_CFLAGS)) -DFAULTLINE_DEBUG -fsanitize=undefined \
+	-fstack-protector-strong -mstack-protector-guard=global
+endif
 KERNEL_LDFLAGS := -m32 -static -nostdlib -Wl,-T,linker.ld -Wl,-z,max-page-size=0x1000 \
 	-Wl,-z,noexecstack -Wl,--build-id=none -Wl,--fatal-warnings
 NASMFLAGS   := -f elf32 -g -F dwarf -w+all -Werror -I ./

@@ -13,6 +13,7 @@
  * Source of the "--" convention: Linux, Documentation/admin-guide/kernel-parameters.
  */
 #include "kernel/bootparam.h"
+#include "kernel/debug.h"
 #include "lib/errno.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -230,6 +231,12 @@ static bool word_root(const char *value) {
     return true;
 }
 
+#ifdef FAULTLINE_DEBUG
+static bool word_break(const char *value) {
+    return breakage_choose(value);
+}
+#endif
+
 static bool word_console(const char *value) {
     bool raw = strcmp(value, "raw") == 0;
     if (!raw && strcmp(value, "terminal") != 0)
@@ -281,6 +288,9 @@ static const struct boot_word boot_words[] = {
     {"init", "PATH, default /sbin/init", "first program", word_init},
     {"console", "terminal|raw, default terminal", "raw: bytes pass the console unchanged", word_console},
     {"status", "on|off, default on", "the status line, the last row of the screen", word_status},
+#ifdef FAULTLINE_DEBUG
+    {"break", "NAME", "do one thing wrong, to see it found (kernel/breakage.c)", word_break},
+#endif
 };
 
 void bootparam_describe(void (*emit)(const char *name, const char *values, const char *meaning)) {

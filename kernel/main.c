@@ -12,6 +12,7 @@
 #include "drivers/block.h"
 #include "drivers/vga.h"
 #include "kernel/bootparam.h"
+#include "kernel/debug.h"
 #include "kernel/process.h"
 #include "kernel/status.h"
 #include "kernel/terminal.h"
@@ -121,6 +122,7 @@ static int start_process_1(void) {
 
 static void init_thread(void *unused) {
     (void)unused;
+    breakage_run();
     block_init();
     ata_init(strcmp(boot_options.ata, "dma") == 0);
     int error = mount_file_systems();
@@ -134,6 +136,7 @@ static void init_thread(void *unused) {
 
 /* On the boot stack, interrupts disabled. */
 NORETURN void kernel_main(void) {
+    stack_guard_choose();
     vga_init();
     bootparam_parse(machine_command_line(), complain);
     vm_init();

@@ -21,6 +21,7 @@
 #include "arch/x86/irq.h"
 #include "arch/x86/time.h"
 #include "drivers/block.h"
+#include "kernel/debug.h"
 #include "kernel/process.h"
 #include "kernel/status.h"
 #include "kernel/thread.h"
@@ -217,6 +218,7 @@ void kernel_tick(bool user) {
     block_tick();
     vm_tick();
     status_tick();
+    breakage_tick();
 }
 
 /* --- idling --- */

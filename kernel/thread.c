@@ -120,6 +120,7 @@ static void bury_dead(void) {
 NORETURN void thread_exit(void) {
     static struct deferred burial = {.function = bury_dead};
     may_sleep();
+    ASSERT(thread_current->mutexes == 0);
     deferred_run(); /* before the burial is queued: it must not run while we stand on the stack */
     irq_disable();
     struct thread *self = thread_current;

@@ -44,6 +44,7 @@ struct thread {
     int wait_result;              /* what the sleep returns: 0, -EINTR, -ETIMEDOUT */
     bool interruptible, killable; /* what may cut the sleep short */
     unsigned no_sleep;            /* depth of no_sleep_begin */
+    unsigned mutexes;             /* held */
     unsigned slice;               /* ticks left */
     uint64_t user_ticks, kernel_ticks;
 

@@ -39,6 +39,7 @@ static int signal_of_fault(enum fault_result result, int *code) {
 
 int kernel_page_fault(vaddr_t address, unsigned error_code, bool user, int *code) {
     struct space *space = thread_space(thread_current);
+    ASSERT(thread_current->mutexes == 0); /* a mutex is never held over a copy of user memory */
     if (!space) {
         *code = SEGV_MAPERR;
         return SIGSEGV;

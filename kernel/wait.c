@@ -134,10 +134,12 @@ void mutex_lock(struct mutex *mutex) {
     while (mutex->holder)
         wait_on(&mutex->waiters);
     mutex->holder = thread_current;
+    thread_current->mutexes++;
 }
 
 void mutex_unlock(struct mutex *mutex) {
     ASSERT(mutex->holder == thread_current);
     mutex->holder = NULL;
+    thread_current->mutexes--;
     wake_one(&mutex->waiters);
 }

@@ -8,6 +8,8 @@
 #include "lib/deferred.h"
 
 #include "arch/x86/irq.h"
+#include "lib/log.h"
+#include "lib/wait.h"
 
 struct deferred *volatile deferred_first;
 static struct deferred *last;
@@ -40,6 +42,11 @@ static struct deferred *take(void) {
 
 void deferred_run(void) {
     struct deferred *work;
-    while ((work = take()) != NULL)
+
+    ASSERT(irq_enabled() && !irq_in_handler());
+    while ((work = take()) != NULL) {
+        no_sleep_begin();
         work->function();
+        no_sleep_end();
+    }
 }

@@ -16,10 +16,12 @@ size_t str_copy(char *to, const char *from, size_t size) {
 
 #ifndef FAULTLINE_HOST
 
+typedef uint32_t __attribute__((aligned(1))) any_word; /* x86 does not mind, and the compiler is told */
+
 int memcmp(const void *a, const void *b, size_t bytes) {
     const uint8_t *x = a, *y = b;
-    /* By words as long as they agree: x86 does not mind if they are unaligned. */
-    while (bytes >= 4 && *(const uint32_t *)x == *(const uint32_t *)y)
+    /* By words as long as they agree. */
+    while (bytes >= 4 && *(const any_word *)x == *(const any_word *)y)
         x += 4, y += 4, bytes -= 4;
     for (; bytes > 0; x++, y++, bytes--)
         if (*x != *y)

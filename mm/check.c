@@ -350,13 +350,8 @@ static void check_anons(void) {
 
 /* --- objects and areas --- */
 
-/*
- * The object's pages are on its list, and lie before its end. While a page is moved or pinned, a truncation may
- * be waiting for it, or a write that makes the file longer has not come to its end.
- */
 static uint32_t check_object_pages(struct object *object) {
-    uint32_t listed = 0, behind_end = 0;
-    bool in_transit = false;
+    uint32_t listed = 0;
 
     list_for_each (frame, &object->pages, struct frame, siblings) {
         CHECK(frame->owner == OWNER_OBJECT && frame->object == object, "frame %u is on another object's list",
@@ -364,13 +359,9 @@ static uint32_t check_object_pages(struct object *object) {
         listed++;
         CHECK(listed <= object->resident, "an object of pager %s lists more than the %u pages it counts",
               object->pager->name, object->resident);
-        behind_end += frame->index >= object_page_count(object);
-        in_transit |= frame->state == FRAME_BUSY || frame->pins > 0;
     }
     CHECK(listed == object->resident, "an object of pager %s lists %u pages and counts %u",
           object->pager->name, (unsigned)listed, object->resident);
-    CHECK(behind_end == 0 || in_transit, "%u pages of an object of pager %s lie behind its end",
-          (unsigned)behind_end, object->pager->name);
     return listed;
 }
 

@@ -23,6 +23,7 @@
 #include "mm/object.h"
 #include "mm/pageout.h"
 #include "mm/policy.h"
+#include "mm/redzone.h"
 #include "mm/swap.h"
 #include "mm/trace.h"
 #include "mm/vm.h"
@@ -160,6 +161,8 @@ struct frame *frame_take(enum frame_use use) {
     }
     if (frame->state == FRAME_CLEAN)
         frame_steal(frame);
+    else
+        redzone_check_frame(frame);
     state_change(frame, use == USE_KERNEL ? FRAME_KERNEL : FRAME_BUSY);
     frame->referenced = false;
     frame->modified = false;
@@ -171,6 +174,7 @@ struct frame *frame_take(enum frame_use use) {
 
 void frame_take_this(struct frame *frame) {
     ASSERT(frame->state == FRAME_FREE);
+    redzone_check_frame(frame);
     state_change(frame, FRAME_KERNEL);
 }
 
@@ -258,6 +262,7 @@ STOP_POINT void frame_release(struct frame *frame) {
            frame->state == FRAME_DIRTY || frame->state == FRAME_CLEAN);
     ASSERT(frame->owner == OWNER_NONE && frame->pins == 0 && !frame_mapped(frame));
     state_change(frame, FRAME_FREE);
+    redzone_poison_frame(frame);
     frame->modified = false;
     frame->referenced = false;
     frame->prefetched = false;

@@ -17,9 +17,10 @@
 #include "lib/string.h"
 #include "mm/commit.h"
 #include "mm/frame.h"
+#include "mm/redzone.h"
 #include "mm/vm.h"
 
-#define POISON 0xDDu
+#define POISON REDZONE_POISON
 
 static const uint16_t class_bytes[] = {16,  24,  32,  48,  64,   96,   128, 192,
                                        256, 384, 512, 768, 1024, 1360, 2048};
@@ -115,7 +116,7 @@ static void check_poison(const struct free_block *block, unsigned bytes) {
             panic("heap: block %p of %u bytes was written after it was freed", (const void *)block, bytes);
 }
 
-static void *block_alloc(unsigned class) {
+static void *block_alloc(unsigned class, size_t bytes) {
     struct frame *frame;
     struct free_block *block;
 
@@ -131,6 +132,7 @@ static void *block_alloc(unsigned class) {
     if (vm_options.check)
         check_poison(block, class_bytes[class]);
     memset(block, 0, class_bytes[class]);
+    redzone_draw(block, bytes, class_bytes[class]);
     heap_bytes += class_bytes[class];
     return block;
 }
@@ -138,9 +140,10 @@ static void *block_alloc(unsigned class) {
 static void block_free(struct frame *frame, void *freed) {
     struct free_block *block = freed;
 
-    heap_bytes -= class_bytes[frame->index];
     ASSERT(frame->index < CLASSES && frame->pins > 0);
     ASSERT(((uintptr_t)freed & PAGE_MASK) % class_bytes[frame->index] == 0);
+    redzone_check(block, class_bytes[frame->index]);
+    heap_bytes -= class_bytes[frame->index];
     if (frame->heap_free == NULL)
         list_add_head(&partial[frame->index], &frame->siblings);
     memset(block, POISON, class_bytes[frame->index]);
@@ -192,8 +195,8 @@ static void run_free(struct frame *first) {
 
 void *kmalloc_try(size_t bytes) {
     ASSERT(bytes > 0);
-    if (bytes <= class_bytes[CLASSES - 1])
-        return block_alloc(class_for(bytes));
+    if (bytes + REDZONE_BYTES <= class_bytes[CLASSES - 1])
+        return block_alloc(class_for(bytes + REDZONE_BYTES), bytes);
     if (bytes <= PAGE_SIZE)
         return kpage_alloc_try();
     return run_alloc(bytes);
