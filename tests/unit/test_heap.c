@@ -12,6 +12,7 @@
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
+#include "mm/redzone.h"
 #include "mm/vm.h"
 
 #include <check.h>
@@ -56,21 +57,23 @@ START_TEST(every_size_up_to_a_page) {
 }
 END_TEST
 
+enum { OF_64 = 64 - REDZONE_BYTES }; /* with its red zone a block of 64 bytes */
+
 START_TEST(a_frame_serves_many_blocks_of_a_class) {
     uint8_t *blocks[64];
 
     for (unsigned i = 0; i < 64; i++)
-        blocks[i] = kmalloc(64);
+        blocks[i] = kmalloc(OF_64);
     ck_assert_uint_eq(frame_count(FRAME_FREE), FRAMES - 1);
     for (unsigned i = 0; i < 64; i++)
         for (unsigned j = 0; j < i; j++)
             ck_assert(blocks[i] + 64 <= blocks[j] || blocks[j] + 64 <= blocks[i]);
-    uint8_t *another = kmalloc(64); /* the frame is full */
+    uint8_t *another = kmalloc(OF_64); /* the frame is full */
     ck_assert_uint_eq(frame_count(FRAME_FREE), FRAMES - 2);
     kfree(another);
     ck_assert_uint_eq(frame_count(FRAME_FREE), FRAMES - 1);
     kfree(blocks[30]);
-    ck_assert_ptr_eq(kmalloc(64), blocks[30]); /* the hole is used before a new frame */
+    ck_assert_ptr_eq(kmalloc(OF_64), blocks[30]); /* the hole is used before a new frame */
     for (unsigned i = 0; i < 64; i++)
         kfree(blocks[i]);
     assert_all_free();
@@ -115,6 +118,40 @@ START_TEST(a_wrong_pointer_is_found) {
     EXPECT_PANIC("assertion", kpage_free(block));
     kfree(block);
     EXPECT_PANIC("assertion", kfree(block)); /* twice: its frame is FREE by now */
+}
+END_TEST
+
+/* --- red zones --- */
+
+START_TEST(writing_behind_a_block_is_found) {
+    for (volatile size_t bytes = 1; bytes <= 200; bytes++) {
+        uint8_t *volatile keep = kmalloc(bytes), *volatile block = kmalloc(bytes);
+
+        block[bytes] ^= 1;
+        EXPECT_PANIC("behind its end", kfree(block));
+        block[bytes] ^= 1;
+        kfree(block);
+        kfree(keep);
+    }
+    assert_all_free();
+}
+END_TEST
+
+START_TEST(a_block_freed_twice_is_found) {
+    uint8_t *keep = kmalloc(100), *block = kmalloc(100);
+
+    kfree(block);
+    EXPECT_PANIC("freed twice", kfree(block));
+    kfree(keep);
+}
+END_TEST
+
+START_TEST(writing_to_a_free_frame_is_found) {
+    uint8_t *page = kpage_alloc();
+
+    kpage_free(page);
+    page[1234] = 1;
+    EXPECT_PANIC("written to at byte 1232 while it was FREE", kpage_alloc());
 }
 END_TEST
 
@@ -263,6 +300,9 @@ static Suite *heap_suite(void) {
     tcase_add_test(tests, nothing_is_a_block_too);
     tcase_add_test(tests, freed_blocks_are_poisoned);
     tcase_add_test(tests, writing_after_free_is_found);
+    tcase_add_test(tests, writing_behind_a_block_is_found);
+    tcase_add_test(tests, a_block_freed_twice_is_found);
+    tcase_add_test(tests, writing_to_a_free_frame_is_found);
     tcase_add_test(tests, a_wrong_pointer_is_found);
     tcase_add_test(tests, pages_are_aligned_and_zero);
     tcase_add_test(tests, larger_blocks_are_contiguous);

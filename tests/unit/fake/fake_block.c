@@ -33,6 +33,8 @@ void trace_put_untimed(unsigned kind UNUSED, uint32_t frame UNUSED, uint32_t add
     panic("an event of a group that is off");
 }
 
+static unsigned no_sleep;
+
 unsigned irq_save(void) {
     bool before = interrupts;
 
@@ -53,6 +55,16 @@ bool irq_in_handler(void) {
 }
 
 void may_sleep(void) {
+    if (no_sleep > 0)
+        panic("what may sleep is called where nothing may");
+}
+
+void no_sleep_begin(void) {
+    no_sleep++;
+}
+
+void no_sleep_end(void) {
+    no_sleep--;
 }
 
 /* Time passes: what the sleeper waits for must come from the disk. */
