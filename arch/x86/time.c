@@ -19,19 +19,20 @@ enum {
     PIT_CHANNEL2 = 0x42,
     PIT_COMMAND = 0x43,
     PIT_CHANNEL0_RATE = 0x34,     /* channel 0, low then high byte, mode 2: rate generator */
-    PIT_CHANNEL2_ONE_SHOT = 0xB0, /* channel 2, low then high byte, mode 0: output rises at the end */
+    PIT_CHANNEL2_ONE_SHOT = 0xB0, /* channel 2, low then high byte, mode 0: counts down once */
+    PIT_CHANNEL2_LATCH = 0x80,    /* its count, held until both bytes have been read */
 
-    SPEAKER = 0x61, /* the port that also has channel 2's gate and output */
+    SPEAKER = 0x61, /* the port that also has channel 2's gate */
     SPEAKER_GATE = 0x01,
     SPEAKER_SOUND = 0x02,
-    SPEAKER_OUTPUT = 0x20,
 
     IRQ_TIMER = 0,
     TICK_COUNT = (PIT_HZ + TICKS_PER_SECOND / 2) / TICKS_PER_SECOND,
 
     CALIBRATION_COUNT = PIT_HZ / 300, /* 3.3 ms */
     CALIBRATIONS = 3,
-    POLLS_MAX = 1000000,
+    READINGS = 4, /* tries, of which one counts */
+    POLLS_MAX = 100000,
 };
 
 #define NANOSECONDS          1000000000u
@@ -97,32 +98,57 @@ static void start_ticks(void) {
 
 /* --- the counter's rate ------------------------------------------------------------------------------ */
 
-/* Cycles that pass while channel 2 counts CALIBRATION_COUNT down; 0: it never ended. */
-static uint32_t measure_once(void) {
-    uint8_t speaker = (uint8_t)(port_in8(SPEAKER) & ~(SPEAKER_SOUND | SPEAKER_GATE));
-    port_out8(SPEAKER, speaker | SPEAKER_GATE);
-    port_out8(PIT_COMMAND, PIT_CHANNEL2_ONE_SHOT);
-    port_out8(PIT_CHANNEL2, CALIBRATION_COUNT & 0xFF);
-    port_out8(PIT_CHANNEL2, CALIBRATION_COUNT >> 8);
-    uint64_t start = read_tsc();
-    unsigned polls = 0;
-    while (!(port_in8(SPEAKER) & SPEAKER_OUTPUT) && ++polls < POLLS_MAX)
-        ;
-    uint64_t cycles = read_tsc() - start;
-    port_out8(SPEAKER, speaker);
-    return polls < POLLS_MAX && cycles <= UINT32_MAX ? (uint32_t)cycles : 0;
+/* What both clocks said at the same time; @count goes down, and round at 0. */
+struct reading {
+    uint64_t cycle;
+    uint16_t count;
+};
+
+/*
+ * A host may take the processor away between the reading of one clock and of the other: of a few tries the one
+ * counts that took the fewest cycles.
+ */
+static struct reading read_both(void) {
+    struct reading best = {0};
+    uint64_t shortest = UINT64_MAX;
+    for (unsigned i = 0; i < READINGS; i++) {
+        uint64_t before = read_tsc();
+        port_out8(PIT_COMMAND, PIT_CHANNEL2_LATCH);
+        uint16_t count = port_in8(PIT_CHANNEL2);
+        count |= (uint16_t)(port_in8(PIT_CHANNEL2) << 8);
+        uint64_t after = read_tsc();
+        if (after - before >= shortest)
+            continue;
+        shortest = after - before;
+        best = (struct reading){.cycle = before + shortest / 2, .count = count};
+    }
+    return best;
 }
 
-/* A host that takes the processor away makes a measurement too long, never too short: the least counts. */
+/* Cycles a second, measured over CALIBRATION_COUNT or more of channel 2; 0: it does not count. */
+static uint64_t measure_once(void) {
+    uint8_t speaker = (uint8_t)(port_in8(SPEAKER) & ~(SPEAKER_SOUND | SPEAKER_GATE));
+    port_out8(SPEAKER, speaker | SPEAKER_GATE);
+    port_out8(PIT_COMMAND, PIT_CHANNEL2_ONE_SHOT); /* which goes on, past 0 and round */
+    port_out8(PIT_CHANNEL2, 0xFF);
+    port_out8(PIT_CHANNEL2, 0xFF);
+    struct reading start = read_both(), end = start;
+    for (unsigned i = 0; i < POLLS_MAX && (uint16_t)(start.count - end.count) < CALIBRATION_COUNT; i++)
+        end = read_both();
+    port_out8(SPEAKER, speaker);
+    uint16_t counted = (uint16_t)(start.count - end.count);
+    return counted < CALIBRATION_COUNT ? 0 : (end.cycle - start.cycle) * PIT_HZ / counted;
+}
+
+/* Where the processor was away for so long that the count went all round, the rate seems higher: the least counts. */
 static void calibrate(void) {
-    uint32_t least = UINT32_MAX;
+    uint64_t hz = UINT64_MAX;
     for (unsigned i = 0; i < CALIBRATIONS; i++) {
-        uint32_t cycles = measure_once();
-        if (cycles > 0)
-            least = MIN(least, cycles);
+        uint64_t measured = measure_once();
+        if (measured > 0)
+            hz = MIN(hz, measured);
     }
-    uint64_t hz = (uint64_t)least * PIT_HZ / CALIBRATION_COUNT;
-    if (least != UINT32_MAX && hz > 1000000)
+    if (hz != UINT64_MAX && hz > 1000000)
         scale = (uint32_t)(((uint64_t)NANOSECONDS << SCALE_SHIFT) / hz);
 }
 
