@@ -100,6 +100,7 @@ void add_semantics_cases(Suite *suite);
 void add_abi_cases(Suite *suite);
 void add_replacement_cases(Suite *suite);
 void add_loadcontrol_cases(Suite *suite);
+void add_eat_cases(Suite *suite);
 void add_fault_cases(Suite *suite);
 void add_shared_cases(Suite *suite);
 void add_parallel_cases(Suite *suite);

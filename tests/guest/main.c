@@ -25,6 +25,7 @@ int main(int argc, char **argv) {
     add_abi_cases(suite);
     add_replacement_cases(suite);
     add_loadcontrol_cases(suite);
+    add_eat_cases(suite);
     add_fault_cases(suite);
     add_shared_cases(suite);
     add_parallel_cases(suite);

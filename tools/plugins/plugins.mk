@@ -6,3 +6,5 @@ build/plugins/%.so: tools/plugins/%.c
 	@mkdir -p $(@D)
 	@echo "  TOOL  $@"
 	@$(HOSTCC) -std=gnu11 -O2 -g $(WARNINGS) -shared -fPIC -fvisibility=hidden $< -o $@
+
+tests test-guest: plugins
