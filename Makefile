@@ -103,7 +103,7 @@ kernel_objects := $(patsubst %.c,build/obj/%.o,$(filter %.c,$(kernel_sources))) 
 user_c      := $(patsubst user/%.c,%,$(sort $(wildcard user/*.c)))
 user_asm    := $(patsubst user/%.asm,%,$(sort $(wildcard user/*.asm)))
 user_lib    := $(patsubst %.c,build/obj/%.o,$(sort $(wildcard user/lib/*.c)))
-many_files  := semantics fuzz secrets
+many_files  := fuzz secrets semantics sh
 pieces      := $(patsubst %.c,build/obj/%.o,$(sort $(wildcard $(many_files:%=user/%/*.c))))
 programs    := $(addprefix build/user/,$(user_c) $(user_asm))
 unit_tests  := $(patsubst %.c,build/%,$(sort $(wildcard tests/unit/test_*.c)))
@@ -298,7 +298,7 @@ $(guest_test_objects): build/%.o: %.c build/guest-tests.flags
 
 build/tests/guest-tests: $(guest_test_objects) build/guest-tests.flags
 	@echo "  TEST  $@"
-	@$(HOSTCC) $(guest_test_objects) -o $@ $$(pkg-config --libs check jansson)
+	@$(HOSTCC) $(guest_test_objects) -o $@ $$(pkg-config --libs check jansson) -lutil
 
 # ---- Programs nobody here wrote -----------------------------------------------------------------------
 
@@ -336,7 +336,7 @@ $(real_test_objects): build/%.o: %.c build/guest-tests.flags
 	@echo "  HOST  $<"
 	@$(HOSTCC) $(GUEST_TEST_CFLAGS) $$(pkg-config --cflags check jansson) $(DEPEND) -c $< -o $@
 
-$(real_tests): $(real_test_objects) build/tests/guest/guest.o
+$(real_tests): $(real_test_objects) build/tests/guest/guest.o build/tests/guest/typing.o
 	@echo "  TEST  $@"
 	@$(HOSTCC) $^ -o $@ $$(pkg-config --libs check jansson) -lutil
 

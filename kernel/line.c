@@ -1,8 +1,8 @@
 /*
  * The line discipline. In canonical mode a line can be edited until it is ended; only then can it be read:
- * erase a character (DEL), a word (^W), the line (^U); end it by newline, or by ^D, which is not part of it,
- * so that on an empty line it reads as the end of the file. ^C, ^\ and ^Z are signals to the foreground
- * process group. In raw mode every byte can be read at once.
+ * erase a character (DEL), a word (^W), the line (^U); show it again (^R); take the next key as it is (^V); end
+ * it by newline, or by ^D, which is not part of it, so that on an empty line it reads as the end of the file.
+ * ^C, ^\ and ^Z are signals to the foreground process group. In raw mode every byte can be read at once.
  *
  * Source: POSIX.1-2017, chapter 11 (general terminal interface); termios(3) for Linux's additions.
  */
@@ -19,7 +19,7 @@ enum { TAB_STOP = 8, DELETE = 0x7F };
 
 #define CONTROL(letter) ((letter)&0x1F)
 
-/* Linux's, but for what there is not: flow control by ^S and ^Q, quoting by ^V, reprinting by ^R. */
+/* Linux's, but for what there is not: flow control by ^S and ^Q. */
 static const struct termios canonical_settings = {
     .c_iflag = ICRNL,
     .c_oflag = OPOST | ONLCR,
@@ -34,7 +34,9 @@ static const struct termios canonical_settings = {
             [VEOF] = CONTROL('D'),
             [VMIN] = 1,
             [VSUSP] = CONTROL('Z'),
+            [VREPRINT] = CONTROL('R'),
             [VWERASE] = CONTROL('W'),
+            [VLNEXT] = CONTROL('V'),
         },
 };
 
@@ -47,6 +49,7 @@ void line_init(struct line *line, bool raw) {
     line->settings = raw ? raw_settings : canonical_settings;
     line->in = line->committed = line->out = 0;
     line->column = 0;
+    line->literal = false;
 }
 
 static bool local(const struct line *line, tcflag_t flag) {
@@ -219,6 +222,22 @@ static void erase_line(struct line *line) {
         erase_character(line);
 }
 
+static void type_character(struct line *line, uint8_t byte) {
+    if (edited_empty(line))
+        line->edit_column = line->column;
+    if (put_entry(line, byte))
+        echo_typed(line, byte);
+}
+
+/* The line so far once more, on a new line of the screen. */
+static void show_again(struct line *line) {
+    echo_typed(line, line->settings.c_cc[VREPRINT]);
+    echo_typed(line, '\n');
+    line->edit_column = 0;
+    for (uint32_t position = line->committed; position != line->in; position++)
+        echo_typed(line, (uint8_t)*entry(line, position));
+}
+
 static void type_edited(struct line *line, uint8_t byte) {
     if (is_special(line, byte, VERASE)) {
         if (!edited_empty(line))
@@ -227,17 +246,31 @@ static void type_edited(struct line *line, uint8_t byte) {
         erase_word(line);
     } else if (is_special(line, byte, VKILL)) {
         erase_line(line);
+    } else if (local(line, IEXTEN) && is_special(line, byte, VREPRINT)) {
+        show_again(line);
     } else if (is_special(line, byte, VEOF)) {
         end_line(line, NO_BYTE);
     } else if (byte == '\n' || is_special(line, byte, VEOL) || is_special(line, byte, VEOL2)) {
         echo_typed(line, byte);
         end_line(line, byte);
     } else {
-        if (edited_empty(line))
-            line->edit_column = line->column;
-        if (put_entry(line, byte))
-            echo_typed(line, byte);
+        type_character(line, byte);
     }
+}
+
+/* ^V: the key after it means itself. On the screen it is where that key's echo will be. */
+static bool take_literally(struct line *line, uint8_t byte) {
+    if (!line_canonical(line) || !local(line, IEXTEN))
+        return false;
+    if (line->literal) {
+        line->literal = false;
+        type_character(line, byte);
+        return true;
+    }
+    line->literal = is_special(line, byte, VLNEXT);
+    if (line->literal && local(line, ECHO) && local(line, ECHOCTL))
+        echo_bytes(line, "^\b", 2);
+    return line->literal;
 }
 
 /* The signal that @byte stands for, or 0. */
@@ -260,6 +293,8 @@ static uint8_t translate(const struct line *line, uint8_t byte) {
 }
 
 void line_type(struct line *line, uint8_t byte) {
+    if (take_literally(line, byte))
+        return;
     if (byte == '\r' && (line->settings.c_iflag & IGNCR) != 0)
         return;
     byte = translate(line, byte);

@@ -25,6 +25,7 @@ struct line {
     uint32_t in, committed, out;
     unsigned column;      /* of the cursor, to know how far back a tab goes */
     unsigned edit_column; /* where the line being edited begins */
+    bool literal;         /* the next byte typed means itself */
 };
 
 /* @raw: bytes pass unchanged both ways, nothing is echoed and no key is special. */

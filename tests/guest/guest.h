@@ -104,6 +104,7 @@ void add_eat_cases(Suite *suite);
 void add_fault_cases(Suite *suite);
 void add_shared_cases(Suite *suite);
 void add_parallel_cases(Suite *suite);
+void add_terminal_cases(Suite *suite);
 void add_fuzz_cases(Suite *suite);
 void add_trace_cases(Suite *suite);
 void add_proc_cases(Suite *suite);

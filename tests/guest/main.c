@@ -29,6 +29,7 @@ int main(int argc, char **argv) {
     add_fault_cases(suite);
     add_shared_cases(suite);
     add_parallel_cases(suite);
+    add_terminal_cases(suite);
     add_fuzz_cases(suite);
     add_trace_cases(suite);
     add_proc_cases(suite);

@@ -96,6 +96,22 @@ START_TEST(erase_goes_back_as_far_as_was_echoed) {
 }
 END_TEST
 
+START_TEST(a_quoted_key_means_itself) {
+    type("a\x16\x03z\x16\x16\n");
+    ck_assert_int_eq(signalled, 0);
+    expect_read(20, "a\x03z\x16\n");
+    expect_echo("a^\b^Cz^\b^V\r\n");
+}
+END_TEST
+
+START_TEST(a_line_can_be_shown_again) {
+    type("ab\x12"
+         "c\x7f\x7f\n");
+    expect_read(20, "a\n");
+    expect_echo("ab^R\r\nabc\b \b\b \b\r\n");
+}
+END_TEST
+
 START_TEST(end_of_file_on_an_empty_line_only) {
     type("abc\004");
     ck_assert_uint_gt(line_available(&line), 0);
@@ -187,6 +203,8 @@ static Suite *line_suite(void) {
     tcase_add_test(canonical, a_read_gets_one_line_in_parts_if_it_must);
     tcase_add_test(canonical, erase_character_word_and_line);
     tcase_add_test(canonical, erase_goes_back_as_far_as_was_echoed);
+    tcase_add_test(canonical, a_quoted_key_means_itself);
+    tcase_add_test(canonical, a_line_can_be_shown_again);
     tcase_add_test(canonical, end_of_file_on_an_empty_line_only);
     tcase_add_test(canonical, signal_keys_drop_the_line);
     tcase_add_test(canonical, a_line_too_long_loses_its_end_but_ends);
