@@ -1,7 +1,7 @@
 /*
  * Pipes: a ring of bytes between writers and readers.
  *
- *      0        read_at          read_at + count (mod PIPE_BYTES)
+ *      0        read_at          read_at + count (mod size)
  *      |  free  |     data       |     free      |
  *
  * One reader and one writer at a time have the turn; the others wait for it. The reader copies straight out
@@ -21,6 +21,7 @@
 #include "fs/vnode.h"
 #include "lib/errno.h"
 #include "lib/log.h"
+#include "mm/frame.h"
 #include "mm/heap.h"
 
 #include <asm/ioctls.h>
@@ -28,11 +29,13 @@
 #include <linux/limits.h>
 
 #define PIPE_PAGES 16u
-#define PIPE_BYTES (PIPE_PAGES * PAGE_SIZE)
+#define PIPE_SHARE                                                                                           \
+    8u /* all pipes together get so many bytes: an eighth of memory; then they are a page each */
 
 struct pipe {
     struct vnode vnode;
     uint8_t *pages[PIPE_PAGES];
+    unsigned size;                       /* bytes it may hold */
     unsigned read_at, count;             /* bytes */
     unsigned readers, writers;           /* open ends */
     unsigned reader_opens, writer_opens; /* so far: who waits for a peer sees one that has gone again */
@@ -43,6 +46,7 @@ struct pipe {
 };
 
 static struct list fifos = LIST_INITIALIZER(fifos);
+static unsigned pages_promised; /* to all pipes */
 
 static struct pipe *pipe_of(struct vnode *vnode) {
     return container_of(vnode, struct pipe, vnode);
@@ -81,7 +85,7 @@ static void end_turn(struct pipe *pipe, bool *turn) {
 static size_t copy_out(struct pipe *pipe, vaddr_t buffer, size_t bytes) {
     size_t done = 0;
     while (done < bytes) {
-        unsigned at = (pipe->read_at + (unsigned)done) % PIPE_BYTES;
+        unsigned at = (pipe->read_at + (unsigned)done) % pipe->size;
         unsigned n = (unsigned)MIN(bytes - done, (size_t)(PAGE_SIZE - at % PAGE_SIZE));
         size_t left = user_copy_out(buffer + done, pipe->pages[at / PAGE_SIZE] + at % PAGE_SIZE, n);
         done += n - left;
@@ -100,7 +104,7 @@ static long read_in_turn(struct pipe *pipe, vaddr_t buffer, size_t bytes, bool n
             return error;
     }
     size_t copied = copy_out(pipe, buffer, MIN(bytes, (size_t)pipe->count));
-    pipe->read_at = (pipe->read_at + (unsigned)copied) % PIPE_BYTES;
+    pipe->read_at = (pipe->read_at + (unsigned)copied) % pipe->size;
     pipe->count -= (unsigned)copied;
     return copied ? (long)copied : -EFAULT;
 }
@@ -125,7 +129,7 @@ static long copy_in(struct pipe *pipe, vaddr_t buffer, size_t bytes) {
     unsigned start = pipe->read_at + pipe->count; /* stays the same while the reader goes on */
     size_t done = 0;
     while (done < bytes) {
-        unsigned at = (start + (unsigned)done) % PIPE_BYTES;
+        unsigned at = (start + (unsigned)done) % pipe->size;
         uint8_t **page = &pipe->pages[at / PAGE_SIZE];
         if (!*page)
             *page = kpage_alloc();
@@ -142,7 +146,7 @@ static long copy_in(struct pipe *pipe, vaddr_t buffer, size_t bytes) {
 
 /* Waits for room for @wanted bytes: 0, -EPIPE, -EAGAIN, -EINTR. */
 static int wait_room(struct pipe *pipe, size_t wanted, bool nonblock) {
-    while (pipe->readers > 0 && PIPE_BYTES - pipe->count < wanted) {
+    while (pipe->readers > 0 && pipe->size - pipe->count < wanted) {
         int error = wait_change(pipe, nonblock);
         if (error)
             return error;
@@ -157,7 +161,7 @@ static long write_in_turn(struct pipe *pipe, vaddr_t buffer, size_t bytes, bool 
         result = wait_room(pipe, bytes <= PIPE_BUF ? bytes : 1, nonblock);
         if (result)
             break;
-        size_t n = MIN(bytes - done, (size_t)(PIPE_BYTES - pipe->count));
+        size_t n = MIN(bytes - done, (size_t)(pipe->size - pipe->count));
         result = copy_in(pipe, buffer + done, n);
         if (result > 0) {
             pipe->count += (unsigned)result;
@@ -193,7 +197,7 @@ static unsigned pipe_poll(struct vnode *vnode) {
         events |= POLLIN | POLLRDNORM;
     if (pipe->writers == 0)
         events |= POLLHUP;
-    if (PIPE_BYTES - pipe->count >= PIPE_BUF)
+    if (pipe->size - pipe->count >= PIPE_BUF)
         events |= POLLOUT | POLLWRNORM;
     if (pipe->readers == 0)
         events |= POLLERR;
@@ -260,6 +264,7 @@ static void pipe_release(struct object *object) {
     struct pipe *pipe = pipe_of(vnode_of_object(object));
     for (unsigned i = 0; i < PIPE_PAGES; i++)
         kpage_free(pipe->pages[i]);
+    pages_promised -= pipe->size / PAGE_SIZE;
     kfree(pipe);
 }
 
@@ -289,6 +294,8 @@ int pipe_create(struct vnode **made) {
     pipe->vnode.mount = &pipes;
     pipe->vnode.mode = S_IFIFO | 0600;
     pipe->vnode.inode = ++last_inode;
+    pipe->size = (pages_promised < frame_total / PIPE_SHARE ? PIPE_PAGES : 1) * PAGE_SIZE;
+    pages_promised += pipe->size / PAGE_SIZE;
     list_init(&pipe->fifos);
     *made = &pipe->vnode;
     return 0;

@@ -183,6 +183,8 @@ static long clone_thread(const struct clone_request *request) {
 
 long process_clone(const struct clone_request *request) {
     uint32_t flags = request->flags;
+    if (threads_enough())
+        return -EAGAIN;
     if (!(flags & CLONE_THREAD))
         return flags & ~CLONE_FOR_PROCESS ? -ENOSYS : clone_process(request);
     bool whole = (flags & CLONE_AS_THREAD) == CLONE_AS_THREAD;

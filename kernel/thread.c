@@ -11,6 +11,7 @@
 #include "lib/deferred.h"
 #include "lib/log.h"
 #include "lib/string.h"
+#include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/trace.h"
 #include "mm/vm.h"
@@ -18,6 +19,11 @@
 struct list threads = LIST_INITIALIZER(threads);
 
 static struct list dead = LIST_INITIALIZER(dead);
+static unsigned thread_count;
+
+bool threads_enough(void) {
+    return thread_count >= frame_total / FRAMES_PER_THREAD;
+}
 
 struct thread *thread_create(void) {
     struct thread *thread = kmalloc(sizeof *thread);
@@ -34,6 +40,7 @@ struct thread *thread_create(void) {
     list_init(&thread->timed);
     list_init(&thread->siblings);
     list_add_tail(&threads, &thread->all);
+    thread_count++;
     return thread;
 }
 
@@ -76,6 +83,7 @@ void thread_destroy(struct thread *thread) {
     struct kstack_mark mark = mark_of(thread);
 
     keep_deepest(&mark, &deepest);
+    thread_count--;
     list_remove(&thread->all);
     list_remove(&thread->siblings);
     kstack_destroy(thread->stack_top);

@@ -78,6 +78,12 @@ struct thread *thread_create_kernel(const char *name, void (*entry)(void *), voi
 /* A thread of no process yet, with a kernel stack, not ready; NULL: no memory. May sleep. */
 struct thread *thread_create(void);
 void thread_destroy(struct thread *thread); /* one that has never run */
+/*
+ * There are as many threads as memory should bear: a process needs a dozen frames that cannot be paged, and who
+ * forks without end must be refused before he has them all. fork and clone return -EAGAIN then.
+ */
+#define FRAMES_PER_THREAD 24u
+bool threads_enough(void);
 
 /* A kernel stack's high-water mark: the most bytes that were ever in use, of KSTACK_PAGES pages. */
 struct kstack_mark {

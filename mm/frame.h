@@ -103,10 +103,14 @@ static inline paddr_t frame_address(const struct frame *frame) {
     return (paddr_t)frame_number(frame) << PAGE_SHIFT;
 }
 
-/* The kernel's view of the frame's bytes. */
+/* The kernel's view of the frame's bytes. On the host a test of a file system has frames of its own making. */
+#ifdef FAULTLINE_HOST
+void *frame_data(const struct frame *frame);
+#else
 static inline void *frame_data(const struct frame *frame) {
     return phys_to_pointer(frame_address(frame));
 }
+#endif
 
 static inline struct frame *frame_of_data(const void *data) {
     return &frame_table[pointer_to_phys(data) >> PAGE_SHIFT];

@@ -80,17 +80,17 @@ struct area *space_next(struct space *space, struct area *area) {
 }
 
 struct area *space_find_from(struct space *space, vaddr_t address) {
-    struct area *last = space->last;
+    struct list *at = space->last != NULL ? &space->last->link : space->areas.next;
 
-    if (last != NULL && address >= last->start && address < area_end(last))
-        return last;
-    list_for_each (area, &space->areas, struct area, link) {
-        if (area_end(area) > address) {
-            space->last = area;
-            return area;
-        }
-    }
-    return NULL;
+    /* From the area found last, down or up: most are looked for close to it, however many there are. */
+    while (at->prev != &space->areas && area_end(list_entry(at->prev, struct area, link)) > address)
+        at = at->prev;
+    while (at != &space->areas && area_end(list_entry(at, struct area, link)) <= address)
+        at = at->next;
+    if (at == &space->areas)
+        return NULL;
+    space->last = list_entry(at, struct area, link);
+    return space->last;
 }
 
 struct area *space_find_anew(struct space *space, vaddr_t address) {

@@ -4,6 +4,8 @@
  */
 #include "tests/guest/guest.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Takes all there is, twice, and works afterwards as if nothing had happened. */
@@ -89,6 +91,74 @@ START_TEST(boot_with_4_mib_by_pio) {
 }
 END_TEST
 
+/* --- bombs: everything that can run out --------------------------------------------------------- */
+
+/*
+ * Each twice, with the totals after each: the second time must leave exactly what the first has left, frame for
+ * frame and slot for slot. Then a program whose data is checked. @spared: nobody may be killed, as there is
+ * nothing that could not be refused.
+ */
+static const struct bomb {
+    const char *what;
+    bool spared;
+} bombs[] = {{"fork", true}, {"stack", false}, {"brk", false},    {"map 10000", false},
+             {"file", true}, {"pipe", true},   {"thread", false}, {"shm", false}};
+
+static const struct guest bomb_machines[] = {
+    {.mem = "16M", .check = 50, .options = {"--swap-size=16M"}},
+    {.mem = "16M", .check = 50, .options = {"--swap-size=0"}},
+    {.mem = "4M", .check = 50, .options = {"--swap-size=16M"}},
+    {.mem = "4M", .check = 50, .options = {"--swap-size=0"}},
+};
+
+static void check_totals(const struct run *run) {
+    const char *first = strstr(run->output, "totals:");
+    const char *second = first != NULL ? strstr(first + 1, "totals:") : NULL;
+
+    ck_assert_msg(second != NULL, "no totals: %s", run->output);
+    size_t length = strcspn(first, "\n");
+    ck_assert_msg(strncmp(first, second, length + 1) == 0, "not all came back:\n%s", run->output);
+}
+
+static void run_bomb(const struct bomb *bomb, const struct guest *machine) {
+    char script[200];
+
+    snprintf(script, sizeof(script), "bomb %s; bomb totals; bomb %s; bomb totals; quicksort 512K", bomb->what,
+             bomb->what);
+    struct run run = guest_run(machine, SHELL(script)), host = host_run(COMMAND("quicksort", "512K"));
+    ck_assert_int_eq(run.status, 0);
+    ck_assert_ptr_nonnull(strstr(run.output, host.output));
+    ck_assert_msg(strstr(run.output, ": over\n") != NULL, "%s", run.output);
+    check_totals(&run);
+    if (bomb->spared)
+        ck_assert_int_eq(counter(&run, "oom_kill"), 0);
+    ck_assert_int_eq(counter(&run, "nr_anons"), 0);
+    ck_assert_int_eq(counter(&run, "nr_swap_free"), counter(&run, "nr_swap_total"));
+}
+
+/* Every bomb once, the machines in turn; with BOMBS=all each on each machine. */
+START_TEST(a_bomb_is_refused_or_killed_and_all_comes_back) {
+    int machines = (int)LENGTH(bomb_machines);
+
+    if (getenv("BOMBS") != NULL)
+        run_bomb(&bombs[_i / machines], &bomb_machines[_i % machines]);
+    else
+        run_bomb(&bombs[_i], &bomb_machines[_i % machines]);
+}
+END_TEST
+
+/* Somebody else's work goes on meanwhile, and is not chosen to die in the place of the one who wants all. */
+START_TEST(others_work_beside_bombs) {
+    static const char *const kinds[] = {"fork 5", "pipe 30", "brk"};
+    struct guest machine = {.mem = "16M", .options = {"--swap-size=16M"}, .check = 50};
+    char script[100];
+
+    snprintf(script, sizeof(script), "bomb %s >/dev/null & quicksort 2M; wait", kinds[_i]);
+    struct run run = guest_run(&machine, SHELL(script)), host = host_run(COMMAND("quicksort", "2M"));
+    ck_assert_msg(strstr(run.output, host.output) != NULL, "%s", run.output);
+}
+END_TEST
+
 void add_limit_cases(Suite *suite) {
     TCase *limits = guest_case(suite, "limits", 30);
     tcase_add_test(limits, out_of_memory_without_swap);
@@ -96,6 +166,10 @@ void add_limit_cases(Suite *suite) {
     tcase_add_test(limits, swap_nearly_full);
     tcase_add_test(limits, several_want_too_much);
     tcase_add_test(limits, programs_without_swap);
+    TCase *all = guest_case(suite, "bombs", 40);
+    int runs = (int)(LENGTH(bombs) * (getenv("BOMBS") != NULL ? LENGTH(bomb_machines) : 1));
+    tcase_add_loop_test(all, a_bomb_is_refused_or_killed_and_all_comes_back, 0, runs);
+    tcase_add_loop_test(all, others_work_beside_bombs, 0, 3);
     TCase *tiny = guest_case(suite, "four-mebibytes", 20);
     tcase_add_test(tiny, boot_with_4_mib);
     tcase_add_test(tiny, boot_with_4_mib_through_grub);

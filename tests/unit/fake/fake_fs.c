@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+pfn_t frame_total = 1 << 16;
 unsigned fake_pressure, fake_frames = 1000, fake_sectors_read, fake_sectors_written;
 sector_t fake_bad_sector = FAKE_NO_SECTOR;
 vaddr_t fake_user_end;

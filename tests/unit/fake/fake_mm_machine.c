@@ -6,6 +6,7 @@
 #include "arch/x86/time.h"
 #include "lib/print.h"
 #include "lib/string.h"
+#include "mm/frame.h"
 #include "mm/vm.h"
 
 #include <stdarg.h>
@@ -139,4 +140,10 @@ NORETURN void panic(const char *format, ...) {
     }
     fprintf(stderr, "panic: %s (seed %u)\n", fake_panic_text, (unsigned)seed_given);
     abort();
+}
+
+/* --- frames --- */
+
+void *frame_data(const struct frame *frame) {
+    return phys_to_pointer(frame_address(frame));
 }
