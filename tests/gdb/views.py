@@ -121,7 +121,7 @@ def stacks(function: str) -> None:
         main_frame = init["frames"][names.index("main")]
         check(main_frame["user"] and main_frame["where"].startswith("user/init.c:"), "in user/init.c")
     daemon = next(r for r in records if r["name"] == "pageout")
-    check("pageout_main" in [frame["function"] for frame in daemon["frames"]], "the daemon's stack")
+    check("pageout_main" in [frame["function"] for frame in daemon["frames"]], f"the daemon's stack: {daemon}")
     own = next(r for r in records if r["name"] == "quicksort")
     check(function in [f["function"] for f in own["frames"] if f["user"]], f"the program is in {function}")
 
@@ -142,7 +142,7 @@ def checker() -> None:
     bad = vm("check")
     check(not bad["good"] and any(f"frame {victim} " in fault for fault in bad["faults"]), "it finds a false pin")
     gdb.execute(f"set *(unsigned short *){address:#x} = 0")
-    counts = memory.address_of("mm/frame.c:state_counts")
+    counts = memory.address_of("mm/frame.c:counts")
     gdb.execute(f"set *(unsigned *){counts:#x} += 1")
     check(not vm("check")["good"], "and a false count")
     gdb.execute(f"set *(unsigned *){counts:#x} -= 1")

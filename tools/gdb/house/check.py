@@ -35,7 +35,7 @@ class Checker:
         for frame in self.frames:
             by_state[kernel.frame_state(frame)].add(frame.address)
         listed: dict[str, list[int]] = {state: [] for state in STATES}
-        lists, counts = variable("mm/frame.c:state_lists"), variable("mm/frame.c:state_counts")
+        lists, counts = variable("mm/frame.c:state_lists"), [sum(c) for c in variable("mm/frame.c:counts")]
         heads = [(state, lists[n]) for n, state in enumerate(STATES) if state != "active"]
         heads.append(("free", variable("mm/frame.c:kernel_share")))
         for entry in each(variable("sets"), "struct set", "link"):

@@ -336,5 +336,6 @@ def counters() -> dict[str, int]:
 
 def available() -> int:
     """FREE and CLEAN frames of the pageable pool."""
-    counts = variable("mm/frame.c:pageable_counts")
-    return counts[0] + counts[3]
+    counts = variable("mm/frame.c:counts")  # [state][1]: the pageable ones
+    free, clean = (memory.constant(name) for name in ("FRAME_FREE", "FRAME_CLEAN"))
+    return counts[free][1] + counts[clean][1]

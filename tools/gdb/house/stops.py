@@ -88,6 +88,9 @@ def fault_kind(space: View, address: int, write: bool) -> str:
         return "bad"
     if page.present() and (not write or page.pte & memory.PTE_WRITABLE):
         return "spurious"
+    amap = area.follow("amap")
+    if amap and 0 < amap["limit"] <= area["amap_offset"] + (page.address - area["start"]) // PAGE_SIZE:
+        return "bad"
     if page.anon:
         own = area.follow("amap")
         mine = own is not None and kernel.amap_get(own, area["amap_offset"] +
