@@ -34,6 +34,17 @@ def place(address: int) -> tuple[str, str]:
     return name, f"{line.symtab.filename}:{line.line}" if line.symtab else ""
 
 
+def inlined_into(address: int) -> list[str]:
+    """The functions that the one at @address has been inlined into, innermost first."""
+    names = []
+    block = gdb.block_for_pc(address)
+    while block is not None and not block.is_static:
+        if block.function is not None:
+            names.append(block.function.name)
+        block = block.superblock
+    return names[1:]
+
+
 def in_stubs(address: int) -> bool:
     """Is that in the trap stubs (vectors.asm)?"""
     low = memory.address_of("trap_vector_0")
@@ -156,6 +167,8 @@ class Stack:
             else:
                 function, where = place(frame["pc"] - (1 if level else 0))
             frames.append({"pc": frame["pc"], "user": user, "function": function, "where": where})
+            for caller in [] if user else inlined_into(frame["pc"] - (1 if level else 0)):
+                frames.append({"pc": frame["pc"], "user": False, "function": caller, "where": "", "inlined": True})
         process = self.thread.follow("process")
         return {
             "thread": self.thread.address, "id": self.thread["id"], "pid": process["pid"] if process else None,
@@ -175,7 +188,7 @@ def stack_lines(record: dict) -> list[str]:
     owner = f"{record['name']} (pid {record['pid']})" if record["pid"] else f"{record['name']} (kernel)"
     lines = [f"thread {owner}: {record['state']}"]
     for level, frame in enumerate(record["frames"]):
-        at = f" at {frame['where']}" if frame["where"] else ""
+        at = f" at {frame['where']}" if frame["where"] else " (has it inline)" if "inlined" in frame else ""
         user = "user: " if frame["user"] else ""
         lines.append(f"  #{level:<2} {frame['pc']:08x} {user}{frame['function']}{at}")
     if record["note"]:
