@@ -13,6 +13,7 @@
 #include "lib/wait.h"
 #include "mm/amap.h"
 #include "mm/anon.h"
+#include "mm/areatree.h"
 #include "mm/commit.h"
 #include "mm/fault.h"
 #include "mm/frame.h"
@@ -32,12 +33,14 @@ void area_insert(struct space *space, struct area *area) {
     ASSERT(area->pages > 0);
     ASSERT(after == NULL || after->start >= area_end(area));
     list_insert_before(after == NULL ? &space->areas : &after->link, &area->link);
+    areatree_insert(&space->tree, area);
 }
 
 static void area_take_out(struct space *space, struct area *area) {
     if (space->last == area)
         space->last = NULL;
     list_remove(&area->link);
+    areatree_remove(&space->tree, area);
 }
 
 void area_unmap_pages(struct space *space, vaddr_t start, vaddr_t end) {
@@ -84,7 +87,7 @@ void area_ref_object(struct area *area) {
 /* --- splitting --- */
 
 /* Cuts the area in two at @address, inside it. 0 or -ENOMEM, nothing changed. Never sleeps. */
-static int area_split(struct area *area, vaddr_t address) {
+static int area_split(struct space *space, struct area *area, vaddr_t address) {
     pgoff_t lower = area_page(area, address);
     struct area *upper = kmalloc_try(sizeof(*upper));
 
@@ -102,6 +105,7 @@ static int area_split(struct area *area, vaddr_t address) {
         upper->flags &= ~(unsigned)AREA_GROWSDOWN; /* only the lowest piece of a stack grows */
     area->pages = lower;
     list_add_head(&area->link, &upper->link);
+    areatree_insert(&space->tree, upper);
     return 0;
 }
 
@@ -109,10 +113,10 @@ static int area_split(struct area *area, vaddr_t address) {
 static int split_at_borders(struct space *space, vaddr_t start, vaddr_t end) {
     struct area *area = space_find(space, start);
 
-    if (area != NULL && area->start < start && area_split(area, start) != 0)
+    if (area != NULL && area->start < start && area_split(space, area, start) != 0)
         return -ENOMEM;
     area = space_find(space, end - 1);
-    if (area != NULL && area_end(area) > end && area_split(area, end) != 0)
+    if (area != NULL && area_end(area) > end && area_split(space, area, end) != 0)
         return -ENOMEM;
     return 0;
 }

@@ -15,6 +15,7 @@
 #include "lib/log.h"
 #include "mm/amap.h"
 #include "mm/anon.h"
+#include "mm/areatree.h"
 #include "mm/commit.h"
 #include "mm/counters.h"
 #include "mm/frame.h"
@@ -401,7 +402,7 @@ static void check_load(void) {
     }
 }
 
-/* Areas are sorted, disjoint and aligned, and what they refer to has references. */
+/* Areas are sorted, disjoint, aligned and found in the tree, and what they refer to has references. */
 static void check_areas(void) {
     list_for_each (space, &spaces, struct space, link) {
         vaddr_t end = 0;
@@ -410,6 +411,8 @@ static void check_areas(void) {
             CHECK(area->start >= end && (area->start & PAGE_MASK) == 0 && area->pages > 0,
                   "pid %d: area at %p overlaps or is not aligned", space->owner_pid, (void *)area->start);
             end = area_end(area);
+            CHECK(areatree_at_or_below(space->tree, end - 1) == area, "pid %d: area at %p is not in the tree",
+                  space->owner_pid, (void *)area->start);
             if (area->amap != NULL)
                 CHECK(area->amap_offset + area->pages <= area->amap->pages,
                       "pid %d: area at %p exceeds its amap", space->owner_pid, (void *)area->start);

@@ -14,6 +14,7 @@
 #include "mm/amap.h"
 #include "mm/anon.h"
 #include "mm/area.h"
+#include "mm/areatree.h"
 #include "mm/commit.h"
 #include "mm/fault_times.h"
 #include "mm/frame.h"
@@ -80,17 +81,19 @@ struct area *space_next(struct space *space, struct area *area) {
 }
 
 struct area *space_find_from(struct space *space, vaddr_t address) {
-    struct list *at = space->last != NULL ? &space->last->link : space->areas.next;
+    struct area *last = space->last;
 
-    /* From the area found last, down or up: most are looked for close to it, however many there are. */
-    while (at->prev != &space->areas && area_end(list_entry(at->prev, struct area, link)) > address)
-        at = at->prev;
-    while (at != &space->areas && area_end(list_entry(at, struct area, link)) <= address)
-        at = at->next;
-    if (at == &space->areas)
-        return NULL;
-    space->last = list_entry(at, struct area, link);
-    return space->last;
+    if (last != NULL && address >= last->start && address < area_end(last))
+        return last;
+    struct area *area = areatree_at_or_below(space->tree, address);
+
+    if (area == NULL)
+        area = list_empty(&space->areas) ? NULL : list_first(&space->areas, struct area, link);
+    else if (area_end(area) <= address)
+        area = space_next(space, area);
+    if (area != NULL)
+        space->last = area;
+    return area;
 }
 
 struct area *space_find_anew(struct space *space, vaddr_t address) {

@@ -37,8 +37,10 @@ enum area_flags {
 #define AREA_PROTECTION (AREA_READ | AREA_WRITE | AREA_EXEC)
 
 struct area {
-    struct list link; /* of its space, by address */
-    vaddr_t start;    /* page aligned */
+    struct list link;          /* of its space, by address */
+    struct area *left, *right; /* the same as a tree (mm/areatree.c): areas below, areas above */
+    uint32_t priority;         /* in the tree: none has a higher one below it */
+    vaddr_t start;             /* page aligned */
     pgoff_t pages;
     unsigned flags;
     struct object *object;       /* or NULL: zero-fill */
@@ -53,6 +55,7 @@ struct area {
 struct space {
     struct pmap pmap;
     struct list areas;      /* sorted by address */
+    struct area *tree;      /* the same, to search in */
     struct area *last;      /* the area found last: most faults come in runs */
     unsigned refs;          /* threads and lookers-on */
     vaddr_t brk_start, brk; /* bytes, unaligned as the program said */
