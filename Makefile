@@ -61,6 +61,7 @@ HOSTCC  ?= gcc
 LD      := $(CROSS_COMPILE)ld
 AR      := $(CROSS_COMPILE)ar
 OBJCOPY := $(CROSS_COMPILE)objcopy
+NM      := $(CROSS_COMPILE)nm
 NASM    ?= nasm
 export PATH := $(PATH):/usr/sbin:/sbin
 
@@ -155,10 +156,18 @@ build/obj/%.asm.o: %.asm build/kernel.flags
 	@echo "  NASM  $<"
 	@$(NASM) $(NASMFLAGS) -MD $(@:.o=.d) $< -o $@
 
-# libgcc for 64-bit division. By rename: a guest that is being started has the old kernel or the new one.
-build/faultline.elf: $(kernel_objects) linker.ld build/link.flags
+# libgcc for 64-bit division. By rename: a guest that is being started has the old kernel or the new one. Linked
+# twice: the names of its functions, for panic(), are known after the first time.
+define link-kernel
+	@NM='$(NM)' tools/symbols $2 >build/obj/symbols.asm
+	@$(NASM) -f elf32 -o build/obj/symbols.o build/obj/symbols.asm
+	@$(CC) $(KERNEL_LDFLAGS) -o $1 $(kernel_objects) build/obj/symbols.o -lgcc
+endef
+
+build/faultline.elf: $(kernel_objects) linker.ld build/link.flags tools/symbols
 	@echo "  LINK  $@"
-	@$(CC) $(KERNEL_LDFLAGS) -o $@.new $(kernel_objects) -lgcc
+	$(call link-kernel,$@.new,)
+	$(call link-kernel,$@.new,$@.new)
 	@mv $@.new $@
 
 # ---- Programs: one a file, ordinary Linux i386, they run here as well ---------------------------------

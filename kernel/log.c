@@ -4,8 +4,9 @@
  * screen while no terminal owns it.
  *
  * Lines that begin with '@' are records for the program at the other end of the log port (the guest
- * runner). On a panic these are @panic TEXT, @reg NAME HEX, @frame ADDRESS from the innermost call
- * outwards, and @end.
+ * runner). On a panic these are @panic TEXT, @reg NAME HEX, @frame ADDRESS FUNCTION from the innermost call
+ * outwards, @event TEXT for the last events of the thread that ran (mm/trace.h), oldest first, and @end. The
+ * screen shows the same, as far as it has rows.
  *
  * Promise to callers: any context, interrupts in any state, no sleep, no allocation.
  */
@@ -16,11 +17,16 @@
 #include "arch/x86/log_port.h"
 #include "arch/x86/machine.h"
 #include "arch/x86/time.h"
+#include "kernel/symbols.h"
 #include "lib/print.h"
 #include "lib/string.h"
+#include "mm/trace.h"
 
 #define LINE_MAX 256u /* bytes of a line with its NUL; what is longer is cut */
 #define RING_MAX 16384u
+
+#define PANIC_EVENTS        16u
+#define PANIC_SCREEN_EVENTS 7u
 
 void (*log_screen)(const char *text);
 
@@ -89,10 +95,44 @@ static void panic_register(const char *name, uintptr_t value) {
 }
 
 static void panic_frame(uintptr_t address) {
-    char text[32];
-    print_to(text, sizeof(text), "%08lx", (unsigned long)address);
+    char text[96];
+    unsigned offset;
+    const char *name = symbol_find(address, &offset);
+    /* Where a function begins, the call was the last instruction of the one before: of something like panic(). */
+    if (name && offset == 0 && (name = symbol_find(address - 1, &offset)) != NULL)
+        offset++;
+    if (name)
+        print_to(text, sizeof(text), "%08lx %s+0x%x", (unsigned long)address, name, offset);
+    else
+        print_to(text, sizeof(text), "%08lx", (unsigned long)address);
     panic_record("frame", text);
-    panic_screen_word(text);
+    panic_screen_word(name ? text + 9 : text);
+}
+
+static void panic_event(const struct trace_event *event) {
+    char text[128];
+    trace_describe(event, text, sizeof(text));
+    panic_record("event", text);
+}
+
+static void panic_screen_event(const struct trace_event *event) {
+    char text[81]; /* a row of the screen */
+    trace_describe(event, text, sizeof(text));
+    crash_screen(text);
+}
+
+/*
+ * What the thread did last: the ends of its faults at least, everything with trace=all. Of a thread that has left
+ * nothing, as those of the kernel that only wait: what anybody did.
+ */
+static void panic_events(void) {
+    uint16_t thread = (uint16_t)(trace_who >> 16);
+    if (trace_recent(thread, PANIC_EVENTS, panic_event) == 0) {
+        thread = 0;
+        trace_recent(thread, PANIC_EVENTS, panic_event);
+    }
+    crash_screen(thread ? "the thread's last events:" : "the last events:");
+    trace_recent(thread, PANIC_SCREEN_EVENTS, panic_screen_event);
 }
 
 /* No lock, no allocation and no wait: nothing can be relied on any more, so as little as possible is. */
@@ -118,6 +158,7 @@ void panic(const char *format, ...) {
     crash_screen("called from, innermost first:");
     crash_backtrace(panic_frame);
     panic_screen_word("");
+    panic_events();
     char end[] = "@end";
     put_line(end);
     machine_exit(MACHINE_EXIT_PANIC);

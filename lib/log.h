@@ -20,7 +20,7 @@ extern void (*log_screen)(const char *text);
 
 /*
  * A broken invariant of our own; never for bad input, bad media or want of memory. Prints cause,
- * registers and backtrace, and ends the machine with the exit status of a panic. Any context.
+ * registers, backtrace and the thread's last events, and ends the machine with the exit status of a panic. Any context.
  */
 NORETURN void panic(const char *format, ...) PRINTF_LIKE(1, 2);
 

@@ -17,6 +17,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/counters.h"
+#include "mm/fault_times.h"
 #include "mm/frame.h"
 #include "mm/policy.h"
 
@@ -147,21 +148,68 @@ void trace_tell_swap(uint32_t slots, uint32_t first_sector, const uint32_t *free
 
 /* --- for panic --- */
 
-const char *trace_kind_name(unsigned kind) {
-    static const char *const names[TRACE_KIND_TOTAL] = {
-#define X(id, group, name, ...) [TRACE_##id] = name,
-        TRACE_KINDS(X)
+static const struct kind {
+    const char *name, *detail, *field[4];
+} kinds[TRACE_KIND_TOTAL] = {
+#define X(id, group, title, fine, frame, address, a, b) [TRACE_##id] = {title, fine, {frame, address, a, b}},
+    TRACE_KINDS(X)
 #undef X
-    };
+};
 
-    return kind < TRACE_KIND_TOTAL ? names[kind] : "?";
+const char *trace_kind_name(unsigned kind) {
+    return kind < TRACE_KIND_TOTAL ? kinds[kind].name : "?";
 }
 
-void trace_recent(uint16_t who, unsigned most, void (*emit)(const struct trace_event *event)) {
+static uint64_t event_microseconds(const struct trace_event *event) {
+    uint64_t cycles = event->time - trace_header.cycle_first;
+
+    if (trace_header.cycle_scale == 0)
+        return event->time / 1000;
+    return ((cycles & UINT32_MAX) * trace_header.cycle_scale >> 22) / 1000 +
+           ((cycles >> 32) * trace_header.cycle_scale << 10) / 1000;
+}
+
+static bool is_hexadecimal(const char *field) {
+    return strcmp(field, "address") == 0 || strcmp(field, "owner") == 0 || strcmp(field, "flags") == 0;
+}
+
+/* What a fault's outcome was, by its name; other details as they are. */
+static size_t describe_detail(const struct trace_event *event, char *text, size_t size) {
+    unsigned kind = event->detail & 15;
+
+    if (event->kind == TRACE_FAULT_END)
+        return (size_t)print_to(text, size, " %s%s", fault_times_names[MIN(kind, FAULT_TIMES_KINDS - 1)],
+                                kind < 8 && (event->detail & 16) ? " (major)" : "");
+    if (strcmp(kinds[event->kind].detail, "-") == 0)
+        return 0;
+    return (size_t)print_to(text, size, " %s 0x%x", kinds[event->kind].detail, event->detail);
+}
+
+void trace_describe(const struct trace_event *event, char *text, size_t size) {
+    uint32_t values[] = {event->frame, event->address, event->a, event->b};
+    uint64_t when = event_microseconds(event);
+    size_t used = (size_t)print_to(text, size, "%5u.%06u %s", (unsigned)(when / 1000000),
+                                   (unsigned)(when % 1000000), trace_kind_name(event->kind));
+
+    if (event->kind >= TRACE_KIND_TOTAL || used >= size)
+        return;
+    used += describe_detail(event, text + used, size - used);
+    for (unsigned i = 0; i < ARRAY_SIZE(values) && used < size; i++) {
+        const char *field = kinds[event->kind].field[i];
+
+        if (strcmp(field, "-") != 0 && values[i] != TRACE_NO_FRAME)
+            used +=
+                (size_t)print_to(text + used, size - used, is_hexadecimal(field) ? " %s 0x%08x" : " %s %u",
+                                 field, (unsigned)values[i]);
+    }
+}
+
+unsigned trace_recent(uint16_t who, unsigned most, void (*emit)(const struct trace_event *event)) {
     uint32_t head, first;
+    unsigned emitted = 0;
 
     if (most == 0)
-        return;
+        return 0;
     head = first = trace_header.head;
     for (unsigned found = 0; first != 0 && head - first <= trace_mask && found < most; first--) {
         const struct trace_event *event = &trace_ring[(first - 1) & trace_mask];
@@ -171,7 +219,10 @@ void trace_recent(uint16_t who, unsigned most, void (*emit)(const struct trace_e
     for (; first != head; first++) {
         const struct trace_event *event = &trace_ring[first & trace_mask];
 
-        if (event->sequence == first + 1 && (who == 0 || event->who == who))
+        if (event->sequence == first + 1 && (who == 0 || event->who == who)) {
             emit(event);
+            emitted++;
+        }
     }
+    return emitted;
 }

@@ -224,8 +224,10 @@ void trace_tell_frames(void);
 void trace_tell_marks(uint32_t low, uint32_t high);
 void trace_tell_swap(uint32_t slots, uint32_t first_sector, const uint32_t *free);
 
-/* The last @most events of thread @who (any, where it is 0), oldest first. For panic(). */
-void trace_recent(uint16_t who, unsigned most, void (*emit)(const struct trace_event *event));
+/* The last @most events of thread @who (any, where it is 0), oldest first: how many. For panic(). */
+unsigned trace_recent(uint16_t who, unsigned most, void (*emit)(const struct trace_event *event));
 const char *trace_kind_name(unsigned kind);
+/* The event as text: seconds since boot, its name, its fields with their names. */
+void trace_describe(const struct trace_event *event, char *text, size_t size);
 
 #endif

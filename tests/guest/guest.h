@@ -107,6 +107,7 @@ void add_parallel_cases(Suite *suite);
 void add_terminal_cases(Suite *suite);
 void add_fuzz_cases(Suite *suite);
 void add_trace_cases(Suite *suite);
+void add_panic_cases(Suite *suite);
 void add_proc_cases(Suite *suite);
 void add_picture_cases(Suite *suite);
 

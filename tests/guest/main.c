@@ -32,6 +32,7 @@ int main(int argc, char **argv) {
     add_terminal_cases(suite);
     add_fuzz_cases(suite);
     add_trace_cases(suite);
+    add_panic_cases(suite);
     add_proc_cases(suite);
     add_picture_cases(suite);
     return guest_main(suite, argc, argv);

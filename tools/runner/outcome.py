@@ -1,7 +1,8 @@
 """How a guest ended: the kernel's records on the log port, and QEMU's own exit status.
 
 The records are lines that start with '@': `@stat NAME VALUE`, `@exit status N`, `@exit signal N`; after a
-panic `@panic TEXT`, `@reg NAME HEX`, `@frame HEX` (innermost first), `@end`.
+panic `@panic TEXT`, `@reg NAME HEX`, `@frame HEX FUNCTION` (innermost first), `@event TEXT` (what the thread did
+last, oldest first), `@end`.
 """
 
 import pathlib
@@ -35,6 +36,7 @@ class Outcome:
     registers: list[tuple[str, str]] = field(default_factory=list)
     frames: list[int] = field(default_factory=list)
     threads: str = ""
+    events: list[str] = field(default_factory=list)
     log_lines: list[str] = field(default_factory=list)
 
     def exit_status(self) -> int:
@@ -77,7 +79,9 @@ def read_records(log: pathlib.Path, outcome: Outcome) -> None:
             outcome.text = line[len("@panic "):]
         elif line.startswith("@reg ") and len(words) == 3:
             outcome.registers.append((words[1], words[2]))
-        elif line.startswith("@frame ") and len(words) == 2:
+        elif line.startswith("@event "):
+            outcome.events.append(line[len("@event "):])
+        elif line.startswith("@frame ") and len(words) >= 2:
             outcome.frames.append(int(words[1], 16))
         elif not line.startswith("@"):
             outcome.log_lines.append(line)

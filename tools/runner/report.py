@@ -67,6 +67,8 @@ def explain(
         lines += ["guest: registers:"] + register_lines(outcome.registers)
     if outcome.frames:
         lines += ["guest: backtrace:"] + backtrace(root, elf, options.command, outcome.frames)
+    if outcome.events:
+        lines += ["guest: the thread's last events:"] + ["  " + event for event in outcome.events]
     if outcome.threads:
         lines += ["guest: all threads:"] + ["  " + line for line in outcome.threads.splitlines()]
     sys.stdout.flush()
