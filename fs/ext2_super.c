@@ -342,17 +342,22 @@ static int read_super(struct ext2_fs *fs) {
     return error;
 }
 
-/* From here on the disk says that it is in use. */
-static int mark_in_use(struct ext2_fs *fs) {
+/* From here on the disk says that it is in use; one that cannot be told so may not be changed. */
+static void mark_in_use(struct ext2_fs *fs) {
     fs->state_at_mount = fs->super.state;
     if (!(fs->super.state & EXT2_STATE_CLEAN) || fs->super.state & EXT2_STATE_ERRORS)
         klog("ext2: %s: was not unmounted in order, or has errors: run e2fsck", fs->device->name);
     if (fs->read_only)
-        return 0;
+        return;
     fs->super.state &= (uint16_t)~EXT2_STATE_CLEAN;
     fs->super.mount_time = ext2_now();
     fs->super.mounts++;
-    return ext2_sync_metadata(fs);
+    for (unsigned tries = 0; tries < 2; tries++) {
+        if (ext2_sync_metadata(fs) == 0)
+            return;
+    }
+    klog("ext2: %s: its superblock cannot be written: read-only", fs->device->name);
+    fs->read_only = true;
 }
 
 static int get_root(struct ext2_fs *fs) {
@@ -399,14 +404,13 @@ int ext2_mount(struct block_device *device, bool read_only, struct mount **mount
         fs->max_size = ext2_map_max_blocks(fs) << fs->block_shift;
         error = get_root(fs);
     }
-    if (!error)
-        error = mark_in_use(fs);
     if (error) {
         ext2_order_end(fs);
         kfree(fs->groups);
         kfree(fs);
         return error;
     }
+    mark_in_use(fs);
     fs->mount.read_only = fs->read_only;
     klog("ext2: %s: mounted %s, %u of %u blocks of %u bytes free", device->name,
          fs->read_only ? "read-only" : "read-write", fs->free_blocks, fs->super.blocks, fs->block_size);

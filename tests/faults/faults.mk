@@ -11,3 +11,10 @@ test-powercut: all ## QEMU killed at random moments of a write-heavy run: RUNS=n
 	@tests/faults/powercut $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: test-powercut
+
+MINUTES ?= 10
+
+soak: all ## Random mixes of loads, faults, memory and boot words: MINUTES=n, SEED=s
+	@tests/faults/soak --minutes $(MINUTES) $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
+
+.PHONY: soak
