@@ -133,7 +133,7 @@ define stamp
 endef
 
 build/kernel.flags: FORCE
-	$(call stamp,$(CC) $(compiler) $(KERNEL_CFLAGS) $(NASMFLAGS),$(sort $(dir $(kernel_objects))) \
+	$(call stamp,$(CC) $(compiler) $(KERNEL_CFLAGS) $(NASMFLAGS) -O2: $(hot_files),$(sort $(dir $(kernel_objects))) \
 		build/obj/user build/user)
 build/link.flags: FORCE
 	$(call stamp,$(CC) $(compiler) $(KERNEL_LDFLAGS) $(kernel_objects))
@@ -147,6 +147,12 @@ build/stage.flags: FORCE
 	$(call stamp,$(programs))
 
 # ---- The kernel ---------------------------------------------------------------------------------------
+
+# Size before speed where no instruction counts: what a system call or a fault passes through each time is not here.
+cold_rooms := kernel fs drivers drivers/ata
+hot_files  := $(addprefix kernel/,descriptor exit fork process sched signal syscall thread trap wait) fs/file fs/pipe fs/readwrite
+cold       := $(filter-out $(hot_files:%=build/obj/%.o),$(patsubst %.c,build/obj/%.o,$(wildcard $(cold_rooms:=/*.c))))
+$(cold): private KERNEL_CFLAGS += -Os
 
 build/obj/%.o: %.c build/kernel.flags
 	@echo "  CC    $<"
