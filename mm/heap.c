@@ -204,6 +204,8 @@ void *kmalloc_try(size_t bytes) {
 
 /* No block of that size is at hand. */
 static bool must_grow(size_t bytes) {
+    ASSERT(bytes > 0);
+    bytes += REDZONE_BYTES;
     return bytes > class_bytes[CLASSES - 1] || list_empty(&partial[class_for(bytes)]);
 }
 
