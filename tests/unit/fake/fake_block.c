@@ -28,11 +28,6 @@ void trace_put(unsigned kind UNUSED, uint32_t frame UNUSED, uint32_t address UNU
     panic("an event of a group that is off");
 }
 
-void trace_put_untimed(unsigned kind UNUSED, uint32_t frame UNUSED, uint32_t address UNUSED,
-                       uint32_t a UNUSED, uint32_t b UNUSED) {
-    panic("an event of a group that is off");
-}
-
 static unsigned no_sleep;
 
 unsigned irq_save(void) {
