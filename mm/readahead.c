@@ -11,6 +11,16 @@
 #include "mm/vm.h"
 
 #define WINDOW_FIRST 3u
+#define WINDOW_SMALL 15u /* the longest in the smallest memory */
+#define WINDOW_SHARE 32u /* else at most this part of it */
+
+/*
+ * A request costs much the same however long it is, so windows are long; but where memory is small, pages that are
+ * only a guess may not push out many that are used.
+ */
+static unsigned longest_window(void) {
+    return MIN(vm_options.readahead, MAX(WINDOW_SMALL, frames_pageable() / WINDOW_SHARE));
+}
 
 /* The direction in which @index continues the stream, or 0: it does not. */
 static int continues(const struct readahead_stream *stream, pgoff_t index) {
@@ -50,7 +60,7 @@ struct readahead_plan readahead_plan(struct area *area, pgoff_t index) {
         unsigned window = stream->window == 0 ? WINDOW_FIRST : 2u * stream->window + 1;
         unsigned room = step > 0 ? area->pages - 1 - index : index;
 
-        window = MIN(MIN(window, vm_options.readahead), room);
+        window = MIN(MIN(window, longest_window()), room);
         stream->step = (int8_t)step;
         stream->window = (uint16_t)window;
         stream->edge = step > 0 ? index + window : index - window;

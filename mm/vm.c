@@ -16,7 +16,7 @@ struct vm_options vm_options = {
     .policy = "clock",
     .cluster = 32,
     .around = 16,
-    .readahead = 15,
+    .readahead = 31,
     .check = 0,
     .early_clean = true,
 };
