@@ -178,11 +178,26 @@ def swapped_pages() -> None:
         check(disk_bytes(one["disk"]) == frame_bytes(number), "a CLEAN page is the same on the disk")
 
 
+def vm_current() -> str:
+    """The name of the process that runs, "" if none."""
+    try:
+        process = kernel.current_process()
+    except memory.Absent:
+        return ""
+    return process.text("name") if process else ""
+
+
 def main() -> None:
     at_reset()
-    gdb.execute("break-user quicksort main")
-    go()
-    check("quicksort" in text("info symbol main"), "the program's symbols have come by themselves")
+    for program in ("init", "quicksort"):  # the symbols follow the process
+        gdb.execute(f"break-user {program} main")
+        gdb.execute("tbreak fault_finish")
+        while vm_current() != program or memory.register("eip") >= kernel.USER_TOP:
+            go()
+            memory.forget()
+        loaded = [o.filename for o in gdb.objfiles() if o.filename and "/user/" in o.filename]
+        check([pathlib.Path(name).name for name in loaded] == [program], f"{program}'s symbols and no other's: {loaded}")
+        gdb.execute("delete")
     check(gdb.selected_frame().name() == "main", "gdb knows where it is")
     help_and_completion()
     processes_and_areas()
