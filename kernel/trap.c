@@ -80,7 +80,9 @@ static const char *reason(int signal, int code) {
     case SIGSEGV:
         return code == SEGV_ACCERR ? "the mapping does not allow it" : "nothing mapped there";
     case SIGBUS:
-        return code == BUS_ADRALN ? "not aligned" : "past the end of its file, or the disk failed";
+        return code == BUS_ADRALN
+                   ? "not aligned"
+                   : "past the end of its file, the disk failed, or (swap=static) no place on swap";
     case SIGFPE:
         return code == FPE_INTDIV ? "integer division by zero, or overflow" : "floating-point exception";
     case SIGILL:
