@@ -281,7 +281,7 @@ gdb: all ## Boot under gdb, stopped at reset, with the kernel's symbols and the 
 tests: $(unit_tests) $(guest_tests) pagesim trace ## Build the tests without running them
 
 test: all tests ## Run all tests
-	@tests/run $(addprefix --unit ,$(unit_tests)) $(addprefix --guest ,$(guest_tests))
+	@tests/run $(addprefix --unit ,$(unit_tests) $(more_tests)) $(addprefix --guest ,$(guest_tests))
 
 test-unit: $(unit_tests) ## Run the unit tests, on this machine
 	@tests/run $(addprefix --unit ,$(unit_tests))
