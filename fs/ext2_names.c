@@ -205,26 +205,35 @@ static int try_link(struct vnode *vnode, const char *name, size_t length, struct
 
 static int ext2_create(struct vnode *vnode, const char *name, size_t length, unsigned mode, uint64_t rdevice,
                        struct vnode **made) {
+    struct ext2_fs *fs = ext2_inode_of(vnode)->fs;
     int error;
-    do
+    bool pending;
+    do {
+        pending = ext2_pending(fs);
         error = try_create(vnode, name, length, mode, rdevice, made);
-    while (error == -ENOSPC && ext2_reclaim(ext2_inode_of(vnode)->fs));
+    } while (error == -ENOSPC && pending && ext2_reclaim(fs));
     return error;
 }
 
 static int ext2_symlink(struct vnode *vnode, const char *name, size_t length, const char *target) {
+    struct ext2_fs *fs = ext2_inode_of(vnode)->fs;
     int error;
-    do
+    bool pending;
+    do {
+        pending = ext2_pending(fs);
         error = try_symlink(vnode, name, length, target);
-    while (error == -ENOSPC && ext2_reclaim(ext2_inode_of(vnode)->fs));
+    } while (error == -ENOSPC && pending && ext2_reclaim(fs));
     return error;
 }
 
 static int ext2_link(struct vnode *vnode, const char *name, size_t length, struct vnode *target) {
+    struct ext2_fs *fs = ext2_inode_of(vnode)->fs;
     int error;
-    do
+    bool pending;
+    do {
+        pending = ext2_pending(fs);
         error = try_link(vnode, name, length, target);
-    while (error == -ENOSPC && ext2_reclaim(ext2_inode_of(vnode)->fs));
+    } while (error == -ENOSPC && pending && ext2_reclaim(fs));
     return error;
 }
 
@@ -428,10 +437,13 @@ static int try_rename(struct vnode *from, const char *old_name, size_t old_lengt
 
 static int ext2_rename(struct vnode *from, const char *old_name, size_t old_length, struct vnode *to,
                        const char *new_name, size_t new_length) {
+    struct ext2_fs *fs = ext2_inode_of(from)->fs;
     int error;
-    do
+    bool pending;
+    do {
+        pending = ext2_pending(fs);
         error = try_rename(from, old_name, old_length, to, new_name, new_length);
-    while (error == -ENOSPC && ext2_reclaim(ext2_inode_of(from)->fs));
+    } while (error == -ENOSPC && pending && ext2_reclaim(fs));
     return error;
 }
 

@@ -20,7 +20,8 @@
  *               linked file ---------------> held
  *
  * A lack of space is therefore only real when nothing is pending: who gets -ENOSPC calls ext2_reclaim() and
- * tries again while that returns true.
+ * tries again while that returns true. What counts is what was pending before the attempt: one that fails
+ * half-way makes something pending itself, its own new inode, and would try for ever.
  *
  * Source: the rules are those of Ganger and Patt, "Metadata Update Performance in File Systems" (OSDI 1994):
  * never point to what is not initialised, never reuse before the old pointer is gone, never drop the last

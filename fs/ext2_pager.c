@@ -93,12 +93,14 @@ int ext2_prepare_write(struct vnode *vnode, struct frame *frame, pgoff_t index, 
     if (error || !holes || !frame)
         return error ? error : holes;
     int second;
+    bool pending;
     do {
         mutex_lock(&fs->lock);
+        pending = ext2_pending(fs);
         error = allocate_page(inode, frame, index, from, to);
         second = ext2_inode_store(inode);
         mutex_unlock(&fs->lock);
-    } while (error == -ENOSPC && ext2_reclaim(fs));
+    } while (error == -ENOSPC && pending && ext2_reclaim(fs));
     return error ? error : second;
 }
 
@@ -112,13 +114,15 @@ static int fill_holes(struct ext2_inode *inode, pgoff_t index) {
     if (error)
         return error;
     int second;
+    bool pending;
     do {
         mutex_lock(&inode->fs->lock);
+        pending = ext2_pending(inode->fs);
         error = allocate_page(inode, frame, index, 0, bytes_in_file(object, index));
         inode->disk.mtime = inode->disk.ctime = ext2_now();
         second = ext2_inode_store(inode);
         mutex_unlock(&inode->fs->lock);
-    } while (error == -ENOSPC && ext2_reclaim(inode->fs));
+    } while (error == -ENOSPC && pending && ext2_reclaim(inode->fs));
     page_put(frame);
     return error ? error : second ? second : 1;
 }

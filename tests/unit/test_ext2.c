@@ -716,6 +716,21 @@ START_TEST(test_full_disk) {
 }
 END_TEST
 
+/* An inode is left and no block: a directory that cannot be begun is no reason to try again and again. */
+START_TEST(test_full_disk_directory) {
+    make_image(2048, _i ? "-b 4096 -N 64" : "-b 1024 -N 64");
+    mount();
+    memset(scratch, 7, sizeof scratch);
+    for (unsigned at = 0; write_at("/big", at, scratch, 1024) == 1024; at += 1024)
+        ;
+    ck_assert_int_eq(make_directory("/directory"), -ENOSPC);
+    ck_assert_int_eq(truncate_to("/big", 900000), 0);
+    ck_assert_int_eq(make_directory("/directory"), 0); /* after the sync that frees the blocks */
+    unmount();
+    check_clean();
+}
+END_TEST
+
 /* A freed block of metadata becomes data: a late write of its old page must not destroy that. */
 START_TEST(test_metadata_becomes_data) {
     char path[64];
@@ -1177,6 +1192,7 @@ static Suite *suite(void) {
     tcase_add_test(single, test_foreign_files);
     tcase_add_loop_test(single, test_triple_indirect, 0, 2);
     tcase_add_loop_test(single, test_full_disk, 0, 2);
+    tcase_add_loop_test(single, test_full_disk_directory, 0, 2);
     tcase_add_test(single, test_metadata_becomes_data);
     tcase_add_loop_test(single, test_no_old_bytes, 0, 2);
     tcase_add_loop_test(single, test_fresh_blocks_are_zero, 0, 2);

@@ -305,6 +305,8 @@ START_TEST(a_full_file_system_makes_no_pages) {
     press();
     ck_assert_int_eq(*reach(space, PLACE, false), 9); /* what there is stays */
     ck_assert_int_eq(memobject_extend(object, MEMOBJECT_PAGES_MAX + 1), -EFBIG);
+    ck_assert_int_eq(page_get(object, MEMOBJECT_PAGES_MAX, PAGE_READ, &frame), -EFBIG);
+    ck_assert_int_eq(page_get(object, UINT32_MAX, PAGE_READ, &frame), -EFBIG); /* and + 1 would be 0 */
     object_unref(object);
 }
 END_TEST
