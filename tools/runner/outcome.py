@@ -57,6 +57,23 @@ class Outcome:
         return result
 
 
+def number_of(word: str, base: int = 0) -> int | None:
+    """The number that a record's word stands for; None: it is none, as the kernel died while it wrote."""
+    try:
+        return int(word, base)
+    except ValueError:
+        return None
+
+
+def read_end(words: list[str], outcome: Outcome) -> bool:
+    """Takes over "@exit status N" or "@exit signal N"; False: it is neither."""
+    value = number_of(words[2])
+    if words[1] not in ("status", "signal") or value is None or not 0 <= value <= (255 if words[1] == "status" else 64):
+        return False
+    setattr(outcome, words[1], value)
+    return True
+
+
 def read_records(log: pathlib.Path, outcome: Outcome) -> None:
     """Completes an outcome, so far known from QEMU's side only, from the log.
 
@@ -70,10 +87,11 @@ def read_records(log: pathlib.Path, outcome: Outcome) -> None:
     for line in lines:
         words = line.split()
         if line.startswith("@stat ") and len(words) == 3:
-            outcome.stats[words[1]] = int(words[2], 0)
+            value = number_of(words[2])
+            if value is not None:
+                outcome.stats[words[1]] = value
         elif line.startswith("@exit ") and len(words) == 3:
-            ended = True
-            setattr(outcome, "signal" if words[1] == "signal" else "status", int(words[2], 0))
+            ended = read_end(words, outcome) or ended
         elif line.startswith("@panic"):
             outcome.kind = "panic"
             outcome.text = line[len("@panic "):]
@@ -82,7 +100,9 @@ def read_records(log: pathlib.Path, outcome: Outcome) -> None:
         elif line.startswith("@event "):
             outcome.events.append(line[len("@event "):])
         elif line.startswith("@frame ") and len(words) >= 2:
-            outcome.frames.append(int(words[1], 16))
+            address = number_of(words[1], 16)
+            if address is not None:
+                outcome.frames.append(address)
         elif not line.startswith("@"):
             outcome.log_lines.append(line)
     if outcome.kind == "exit" and outcome.signal:
