@@ -26,6 +26,8 @@ void string_parse(struct string *string, const char *text) {
             char *end;
             unsigned long page = strtoul(text, &end, 10);
 
+            if (page > UINT32_MAX >> 1)
+                fail("page number %.*s is too large", (int)(end - text), text);
             string_add(string, (uint32_t)page, *end == 'w' || *end == 'W');
             text = end + (*end == 'w' || *end == 'W');
         } else if (isspace((unsigned char)*text) || *text == ',') {
