@@ -22,7 +22,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-pfn_t frame_total = 1 << 16;
 unsigned fake_pressure, fake_frames = 1000, fake_sectors_read, fake_sectors_written;
 sector_t fake_bad_sector = FAKE_NO_SECTOR;
 vaddr_t fake_user_end;
@@ -133,7 +132,7 @@ int block_transfer(struct block_device *device, sector_t sector, unsigned sector
  * Frame n of the table, and what the fake knows of it beside. Its bytes are where frame_data() looks for them, in the
  * direct map. Frames that are in nobody's use, and their bytes, are poisoned, so that a pointer kept too long shows.
  */
-enum { FRAMES_MAX = 16384 };
+enum { FRAMES_MAX = 1 << 16 };
 
 struct page {
     struct list all;
