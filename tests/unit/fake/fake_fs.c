@@ -14,14 +14,13 @@
 #include "mm/vm.h"
 
 #include <fcntl.h>
-#include <sanitizer/asan_interface.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+pfn_t frame_total = 1 << 16;
 unsigned fake_pressure, fake_frames = 1000, fake_sectors_read, fake_sectors_written;
 sector_t fake_bad_sector = FAKE_NO_SECTOR;
 vaddr_t fake_user_end;
@@ -128,20 +127,11 @@ int block_transfer(struct block_device *device, sector_t sector, unsigned sector
 
 /* --- frames and objects --- */
 
-/*
- * Frame n of the table, and what the fake knows of it beside. Its bytes are where frame_data() looks for them, in the
- * direct map. Frames that are in nobody's use, and their bytes, are poisoned, so that a pointer kept too long shows.
- */
-enum { FRAMES_MAX = 1 << 16 };
-
 struct page {
+    struct frame frame; /* first */
+    uint8_t *data;
     struct list all;
-    bool used;
 };
-
-static struct page page_table[FRAMES_MAX];
-struct frame *frame_table;
-pfn_t frame_total = FRAMES_MAX;
 
 static struct list pages = LIST_INITIALIZER(pages); /* of all objects, oldest first */
 static struct list objects_alive = LIST_INITIALIZER(objects_alive);
@@ -169,46 +159,11 @@ unsigned fake_objects(void) {
 }
 
 static struct page *page_of(const struct frame *frame) {
-    return &page_table[frame_number(frame)];
+    return (struct page *)frame;
 }
 
-static struct frame *frame_of(const struct page *page) {
-    return &frame_table[page - page_table];
-}
-
-static void make_frame_table(void) {
-    size_t bytes = (size_t)FRAMES_MAX * PAGE_SIZE;
-    void *there = mmap((void *)FAKE_RAM, bytes, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
-    ASSERT(there == (void *)FAKE_RAM);
-    frame_table = calloc(FRAMES_MAX, sizeof *frame_table);
-    ASAN_POISON_MEMORY_REGION(there, bytes);
-    ASAN_POISON_MEMORY_REGION(frame_table, FRAMES_MAX * sizeof *frame_table);
-}
-
-/* The one that has been out of use for longest, more or less: a frame's next owner comes late. */
-static struct page *take_page(void) {
-    static unsigned next;
-    if (!frame_table)
-        make_frame_table();
-    for (unsigned tries = 0; tries < FRAMES_MAX; tries++) {
-        struct page *page = &page_table[next++ % FRAMES_MAX];
-        if (page->used)
-            continue;
-        page->used = true;
-        ASAN_UNPOISON_MEMORY_REGION(frame_of(page), sizeof(struct frame));
-        ASAN_UNPOISON_MEMORY_REGION(frame_data(frame_of(page)), PAGE_SIZE);
-        memset(frame_of(page), 0, sizeof(struct frame));
-        memset(frame_data(frame_of(page)), 0xa5, PAGE_SIZE);
-        return page;
-    }
-    panic("the fake has no frame left");
-}
-
-static void give_page(struct page *page) {
-    page->used = false;
-    ASAN_POISON_MEMORY_REGION(frame_data(frame_of(page)), PAGE_SIZE);
-    ASAN_POISON_MEMORY_REGION(frame_of(page), sizeof(struct frame));
+void *frame_data(const struct frame *frame) {
+    return page_of(frame)->data;
 }
 
 struct frame *object_lookup(struct object *object, pgoff_t index) {
@@ -220,17 +175,18 @@ struct frame *object_lookup(struct object *object, pgoff_t index) {
 }
 
 static struct frame *page_add(struct object *object, pgoff_t index) {
-    struct page *page = take_page();
-    struct frame *frame = frame_of(page);
-    frame->state = FRAME_BUSY;
-    frame->owner = OWNER_OBJECT;
-    frame->object = object;
-    frame->index = index;
-    list_add_head(&object->pages, &frame->siblings);
+    struct page *page = calloc(1, sizeof *page);
+    page->data = aligned_alloc(PAGE_SIZE, PAGE_SIZE);
+    memset(page->data, 0xa5, PAGE_SIZE);
+    page->frame.state = FRAME_BUSY;
+    page->frame.owner = OWNER_OBJECT;
+    page->frame.object = object;
+    page->frame.index = index;
+    list_add_head(&object->pages, &page->frame.siblings);
     list_add_tail(&pages, &page->all);
     object->resident++;
     page_count++;
-    return frame;
+    return &page->frame;
 }
 
 static void release_if_unused(struct object *object) {
@@ -248,7 +204,8 @@ static void page_remove(struct frame *frame) {
     page_count--;
     list_remove(&frame->siblings);
     list_remove(&page->all);
-    give_page(page);
+    free(page->data);
+    free(page);
 }
 
 void frame_io_begin(struct frame *frame) {
@@ -261,7 +218,7 @@ void frame_io_part(struct frame *frame, struct block_device *device, sector_t se
                    unsigned sectors, int cause UNUSED) {
     ASSERT(device == &disk && frame->io_parts == 1 && sectors > 0);
     ASSERT(offset + sectors * SECTOR_SIZE <= PAGE_SIZE);
-    int error = transfer(sector, sectors, (uint8_t *)frame_data(frame) + offset, frame->io_write);
+    int error = transfer(sector, sectors, page_of(frame)->data + offset, frame->io_write);
     if (error)
         frame->io_error = (int8_t)error;
 }
@@ -270,7 +227,7 @@ static void clear_tail(struct frame *frame) {
     uint64_t start = (uint64_t)frame->index << PAGE_SHIFT, size = frame->object->size;
     if (start + PAGE_SIZE > size) {
         unsigned from = size > start ? (unsigned)(size - start) : 0;
-        memset((uint8_t *)frame_data(frame) + from, 0, PAGE_SIZE - from);
+        memset(page_of(frame)->data + from, 0, PAGE_SIZE - from);
     }
 }
 
@@ -329,7 +286,7 @@ static struct frame *random_page(void) {
     unsigned skip = chance(page_count);
     list_for_each (page, &pages, struct page, all) {
         if (skip-- == 0)
-            return frame_of(page);
+            return &page->frame;
     }
     return NULL;
 }
@@ -379,7 +336,7 @@ static int page_attempt(struct object *object, pgoff_t index, enum page_access a
     if (!frame && fresh) {
         sleeping_point();
         frame = page_add(object, index);
-        memset(frame_data(frame), 0, PAGE_SIZE);
+        memset(page_of(frame)->data, 0, PAGE_SIZE);
         frame->state = FRAME_ACTIVE;
     }
     if (object->pager->prepare && (!frame || access == PAGE_WRITE)) {
@@ -565,7 +522,7 @@ struct block_device *fake_disk_open(const char *path) {
 void fake_disk_close(void) {
     ASSERT(pins == 0 && locks == 0 && busy == 0 && plugs == 0);
     while (!list_empty(&pages)) {
-        struct frame *frame = frame_of(list_first(&pages, struct page, all));
+        struct frame *frame = &list_first(&pages, struct page, all)->frame;
         struct object *object = frame->object;
         page_remove(frame);
         release_if_unused(object);
