@@ -10,7 +10,7 @@ import pathlib
 import gdb
 
 from . import kernel, memory
-from .command import VmCommand, matching, number, process_for
+from .command import matching, number, process_for
 from .elf import load
 from .kernel import Page
 from .memory import PAGE_SIZE, Absent, View, address_of
