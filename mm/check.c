@@ -99,6 +99,16 @@ static void check_pool(const struct frame *frame, bool mapped) {
     CHECK(frame->owner != OWNER_NONE && !mapped, "pool frame %u is mapped or nobody's", check_number(frame));
 }
 
+/* Frames that are said to be all zeros are; every 32nd is read, another at each check. */
+static void check_zeroed(const struct frame *frame) {
+    const uint32_t *words = frame_data(frame);
+
+    if (!frame->zeroed || (frame_number(frame) + counters[COUNT_VM_CHECKS]) % 32 != 0)
+        return;
+    for (unsigned i = 0; i < PAGE_SIZE / sizeof(*words); i++)
+        CHECK(words[i] == 0, "zeroed frame %u is not", check_number(frame));
+}
+
 /*
  * FREE: nobody's. Pool: owned, unmapped; CLEAN: unmodified and, if an anon's, with a slot; DIRTY: modified.
  * Pins and transfers are where the state says so and nowhere else.
@@ -106,10 +116,13 @@ static void check_pool(const struct frame *frame, bool mapped) {
 static void check_one_state(struct frame *frame) {
     bool mapped = frame_mapped(frame);
 
+    CHECK(!frame->zeroed || frame->state == FRAME_FREE, "frame %u is in use and marked as zeroed",
+          check_number(frame));
     switch (frame->state) {
     case FRAME_FREE:
         CHECK(frame->owner == OWNER_NONE && !mapped && frame->pins == 0, "FREE frame %u is in use",
               check_number(frame));
+        check_zeroed(frame);
         CHECK(!frame->modified && !frame->prefetched && frame->sectors == 0,
               "FREE frame %u keeps its last owner's bits", check_number(frame));
         break;

@@ -42,6 +42,8 @@
     X(SWAPIN_PROCS, "swapin_procs")         /* swapped in again */                                           \
     X(REFAULT, "workingset_refault")        /* reads of pages evicted not long ago (with loadcontrol=) */    \
     X(PGREAD_KERNEL, "pgread_kernel")       /* pages read for system calls, not faults */                    \
+    X(PGZERO_IDLE, "pgzero_idle")           /* FREE frames cleared while the machine was idle … */         \
+    X(PGZERO_READY, "pgzero_ready")         /* … and taken by whoever needed zeros */                      \
     X(PGSTEAL, "pgsteal")                   /* CLEAN frames given to a new owner */                          \
     X(PGSCAN, "pgscan")                     /* frames the policy looked at */                                \
     X(PGEVICT, "pgevict")                   /* victims: ACTIVE to the pool */                                \

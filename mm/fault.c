@@ -212,7 +212,7 @@ static STOP_POINT enum step fault_new_anon(struct fault *fault, struct frame *so
     default:
         return STEP_WAIT_FRAMES;
     }
-    frame = frame_take(USE_USER);
+    frame = source == NULL ? frame_take_zeroed(USE_USER) : frame_take(USE_USER);
     if (frame == NULL)
         return STEP_WAIT_FRAMES;
     anon = anon_create(frame);
@@ -220,9 +220,7 @@ static STOP_POINT enum step fault_new_anon(struct fault *fault, struct frame *so
         frame_release(frame);
         return STEP_WAIT_FRAMES;
     }
-    if (source == NULL) {
-        page_clear(frame_data(frame));
-    } else {
+    if (source != NULL) {
         page_copy(frame_data(frame), frame_data(source));
         if (fault->mapped)
             frame_unmap_one(source, fault->space, fault->address);

@@ -5,7 +5,8 @@
  * CLEAN list is in the order in which frames entered the pool, and frames are stolen from its head, so that a
  * page has the longest possible time to be reclaimed. FREE has two lists: the pageable frames and the
  * kernel's share (boot word frames= makes the pageable pool smaller than the machine, and the kernel's own
- * tables must not eat into what an experiment was promised).
+ * tables must not eat into what an experiment was promised). On both, frames that are cleared already (`zeroed`)
+ * stand behind all others: who needs zeros takes from the tail, everybody else from the head.
  *
  * Reserve: the last frames are for those without whom no frame will ever be freed again. A program stops
  * taking at RESERVE_KERNEL + RESERVE_PAGEOUT, the kernel's own tables at RESERVE_PAGEOUT, and the paging
@@ -83,15 +84,17 @@ static void state_leave(struct frame *frame) {
         list_remove(&frame->link);
 }
 
+static struct list *free_list_of(const struct frame *frame) {
+    return frame->pageable ? &state_lists[FRAME_FREE] : &kernel_share;
+}
+
 static void state_enter(struct frame *frame, enum frame_state state) {
     frame->state = (uint8_t)state;
     counts[state][frame->pageable]++;
     if (state == FRAME_ACTIVE)
         frame->set->policy->add(frame->set, frame);
-    else if (state == FRAME_FREE && !frame->pageable)
-        list_add_head(&kernel_share, &frame->link);
     else if (state == FRAME_FREE)
-        list_add_head(&state_lists[FRAME_FREE], &frame->link);
+        list_add_head(free_list_of(frame), &frame->link);
     else
         list_add_tail(&state_lists[state], &frame->link);
 }
@@ -139,21 +142,28 @@ static STOP_POINT void frame_steal(struct frame *frame) {
     }
 }
 
-static struct frame *frame_pick(enum frame_use use) {
+static struct frame *pick_free(struct list *list, bool zeroed) {
+    struct frame *last = list_last(list, struct frame, link);
+
+    return zeroed && last->zeroed ? last : list_first(list, struct frame, link);
+}
+
+static struct frame *frame_pick(enum frame_use use, bool zeroed) {
     static const pfn_t reserve[] = {
         [USE_USER] = RESERVE_KERNEL + RESERVE_PAGEOUT, [USE_KERNEL] = RESERVE_PAGEOUT, [USE_PAGEOUT] = 0};
 
     if (use == USE_KERNEL && !list_empty(&kernel_share))
-        return list_first(&kernel_share, struct frame, link);
+        return pick_free(&kernel_share, zeroed);
     if (frames_available() <= reserve[use])
         return NULL;
     if (!list_empty(&state_lists[FRAME_FREE]))
-        return list_first(&state_lists[FRAME_FREE], struct frame, link);
+        return pick_free(&state_lists[FRAME_FREE], zeroed);
     return list_first(&state_lists[FRAME_CLEAN], struct frame, link);
 }
 
-struct frame *frame_take(enum frame_use use) {
-    struct frame *frame = frame_pick(use);
+/* A frame that is zeroed keeps the mark: the caller's to forget. */
+static struct frame *take(enum frame_use use, bool zeroed) {
+    struct frame *frame = frame_pick(use, zeroed);
 
     if (frame == NULL) {
         pageout_wake();
@@ -161,7 +171,7 @@ struct frame *frame_take(enum frame_use use) {
     }
     if (frame->state == FRAME_CLEAN)
         frame_steal(frame);
-    else
+    else if (!frame->zeroed)
         redzone_check_frame(frame);
     state_change(frame, use == USE_KERNEL ? FRAME_KERNEL : FRAME_BUSY);
     frame->referenced = false;
@@ -172,14 +182,61 @@ struct frame *frame_take(enum frame_use use) {
     return frame;
 }
 
+struct frame *frame_take(enum frame_use use) {
+    struct frame *frame = take(use, false);
+
+    if (frame != NULL)
+        frame->zeroed = false;
+    return frame;
+}
+
+struct frame *frame_take_zeroed(enum frame_use use) {
+    struct frame *frame = take(use, true);
+
+    if (frame == NULL)
+        return NULL;
+    if (frame->zeroed)
+        count(COUNT_PGZERO_READY);
+    else
+        page_clear(frame_data(frame));
+    frame->zeroed = false;
+    return frame;
+}
+
+static unsigned zero_of(struct list *list, unsigned most) {
+    unsigned cleared = 0;
+
+    while (cleared < most && !list_empty(list)) {
+        struct frame *frame = list_first(list, struct frame, link);
+
+        if (frame->zeroed)
+            break;
+        page_clear(frame_data(frame));
+        frame->zeroed = true;
+        list_remove(&frame->link);
+        list_add_tail(list, &frame->link);
+        cleared++;
+    }
+    count_add(COUNT_PGZERO_IDLE, cleared);
+    return cleared;
+}
+
+unsigned frames_zero(unsigned most) {
+    unsigned cleared = zero_of(&kernel_share, most);
+
+    return cleared + zero_of(&state_lists[FRAME_FREE], most - cleared);
+}
+
 void frame_take_this(struct frame *frame) {
     ASSERT(frame->state == FRAME_FREE);
-    redzone_check_frame(frame);
+    if (!frame->zeroed)
+        redzone_check_frame(frame);
+    frame->zeroed = false;
     state_change(frame, FRAME_KERNEL);
 }
 
 static bool frames_enough(enum frame_use use) {
-    return frame_pick(use) != NULL;
+    return frame_pick(use, false) != NULL;
 }
 
 int frames_wait(enum frame_use use) {

@@ -64,6 +64,7 @@ struct frame {
     bool referenced;  /* folded in from page tables, or set by the kernel's own accesses */
     bool pageable;    /* part of the pageable pool (boot word frames=), not the kernel's share */
     bool prepaged;    /* brought back in with its whole process (mm/swapper.c) and not used yet */
+    bool zeroed;      /* FREE, and all its bytes are 0: cleared while the machine was idle */
     bool resume;      /* while BUSY with a write: back to ACTIVE afterwards, not into the pool */
     uint8_t sectors;  /* modified sectors, a bit each, of a block device's page (mm/devpager.c) */
     uint8_t io_parts; /* while BUSY: transfers outstanding */
@@ -149,6 +150,12 @@ void frame_init(pfn_t pageable);
  * woken); the caller lets go of everything and calls frames_wait().
  */
 struct frame *frame_take(enum frame_use use);
+
+/* The same with all bytes 0: one that was cleared when there was time, if there is one. */
+struct frame *frame_take_zeroed(enum frame_use use);
+
+/* Clears FREE frames that are not yet, @most of them: the number cleared. The idle thread's. Never sleeps. */
+unsigned frames_zero(unsigned most);
 
 /* Takes one particular FREE frame for the kernel (the heap's runs). */
 void frame_take_this(struct frame *frame);

@@ -56,12 +56,11 @@ static unsigned class_for(size_t bytes) {
 /* --- whole pages --- */
 
 void *kpage_alloc_try(void) {
-    struct frame *frame = frame_take(USE_KERNEL);
+    struct frame *frame = frame_take_zeroed(USE_KERNEL);
 
     if (frame == NULL)
         return NULL;
     frame->index = CLASS_PAGE;
-    page_clear(frame_data(frame));
     return frame_data(frame);
 }
 

@@ -95,7 +95,7 @@ static int make_page(struct object *object, pgoff_t index) {
     if (refused != 0)
         return refused;
     int error = amap_prepare(object->amap, index);
-    struct frame *frame = error == 0 ? frame_take(USE_USER) : NULL;
+    struct frame *frame = error == 0 ? frame_take_zeroed(USE_USER) : NULL;
     struct anon *anon = frame == NULL ? NULL : anon_create(frame);
 
     if (anon == NULL) {
@@ -103,7 +103,6 @@ static int make_page(struct object *object, pgoff_t index) {
             frame_release(frame);
         return error == -ENOSPC ? error : wait_for_frames();
     }
-    page_clear(frame_data(frame));
     frame_activate(frame, &set_global);
     amap_set(object->amap, index, anon);
     return 1;

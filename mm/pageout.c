@@ -40,7 +40,8 @@
 #include "mm/trace.h"
 #include "mm/vm.h"
 
-#define IDLE_TICKS 3u /* without a fault, before pages are written early */
+#define ZERO_BATCH 16u /* frames cleared at a look of the idle loop */
+#define IDLE_TICKS 3u  /* without a fault, before pages are written early */
 
 static struct {
     struct thread *thread; /* NULL until it runs */
@@ -360,6 +361,9 @@ static void pageout_main(void *unused) {
 void vm_idle(void) {
     uint32_t faults = counters[COUNT_PGFAULT];
 
+    /* Few at a time: whoever is woken meanwhile waits for them. The next tick brings us here again. */
+    if (block_idle())
+        frames_zero(ZERO_BATCH);
     if (!vm_options.early_clean || pageout.thread == NULL || !block_idle())
         return;
     if (faults != faults_seen) {
