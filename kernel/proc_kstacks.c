@@ -1,6 +1,7 @@
 /*
  * /proc/kstacks: how deep each kernel stack has ever been, in bytes: a line for every thread, with its id
- * (0: a kernel thread) and its name, and last the deepest of all, of threads that have ended too.
+ * (0: a kernel thread) and its name, and last the deepest of all; of threads that have
+ * ended, too, where check= is on.
  *
  * Source of the idea: Linux's CONFIG_DEBUG_STACK_USAGE.
  */

@@ -93,7 +93,7 @@ struct kstack_mark {
 };
 /* Calls @visit for every thread. Never sleeps, nor may @visit. */
 void threads_for_each_mark(void (*visit)(const struct kstack_mark *mark, void *data), void *data);
-/* The highest of all, of threads that are gone too. */
+/* The highest of all; of threads that are gone, too, where check= is on. */
 struct kstack_mark threads_deepest(void);
 
 /* Gives the processor to the next ready thread; returns when this one runs again. Thread context. */
