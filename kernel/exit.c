@@ -186,11 +186,13 @@ static int reap(struct process *child, int *status, struct child_usage *usage) {
         .kernel_ticks = child->kernel_ticks + child->child_kernel_ticks,
         .minor = child->minor + child->child_minor,
         .major = child->major + child->child_major,
+        .peak_resident = MAX(child->peak_resident, child->child_peak_resident),
     };
     self->child_user_ticks += usage->user_ticks;
     self->child_kernel_ticks += usage->kernel_ticks;
     self->child_minor += usage->minor;
     self->child_major += usage->major;
+    self->child_peak_resident = MAX(self->child_peak_resident, usage->peak_resident);
     process_destroy(child);
     return pid;
 }

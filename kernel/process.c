@@ -94,6 +94,7 @@ void process_borrow_space(struct space *space) {
 void process_count_faults(struct process *process, const struct space *space) {
     process->minor += space->faults.minor;
     process->major += space->faults.major;
+    process->peak_resident = MAX(process->peak_resident, space->peak_resident);
 }
 
 /* --- for mm --- */

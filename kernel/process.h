@@ -49,6 +49,7 @@ struct process {
     struct waitq child_event;     /* wait4 and vfork sleep here; exec, until the other threads are gone */
     int child_minor, child_major; /* fault counts of children waited for */
     uint32_t minor, major;        /* and of this process's earlier spaces */
+    pgoff_t peak_resident, child_peak_resident; /* the most pages they had in memory; and that a child had */
     uint64_t user_ticks, kernel_ticks, child_user_ticks, child_kernel_ticks;
     uint64_t start_tick;
 
@@ -148,6 +149,7 @@ void process_notify_parent(struct process *process, int code, int status);
 struct child_usage {
     uint64_t user_ticks, kernel_ticks;
     uint32_t minor, major;
+    pgoff_t peak_resident;
 };
 int process_wait(int pid, unsigned options, int *status, struct child_usage *usage);
 

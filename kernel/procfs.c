@@ -21,6 +21,7 @@
 #include "mm/anon.h"
 #include "mm/commit.h"
 #include "mm/counters.h"
+#include "mm/fault.h"
 #include "mm/fault_times.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
@@ -222,10 +223,15 @@ static void print_status(struct text *text, struct process *process) {
                state_of(process), process->pid, process->pid, parent_of(process));
     text_print(text, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t%u\n", FILES_MAX);
     if (process->space) {
+        text_print(text, "VmPeak:\t%8u kB\n", (unsigned)process->space->peak_virtual * KIB_PER_PAGE);
         text_print(text, "VmSize:\t%8u kB\n", (unsigned)usage.virtual * KIB_PER_PAGE);
         text_print(text, "VmLck:\t%8u kB\n", (unsigned)space_locked(process->space) * KIB_PER_PAGE);
+        text_print(text, "VmHWM:\t%8u kB\n", (unsigned)process->space->peak_resident * KIB_PER_PAGE);
         text_print(text, "VmRSS:\t%8u kB\n", (unsigned)usage.resident * KIB_PER_PAGE);
-        text_print(text, "RssFile:\t%8u kB\n", (unsigned)usage.shared * KIB_PER_PAGE);
+        text_print(text, "RssAnon:\t%8u kB\n",
+                   (unsigned)(usage.resident - usage.of_files - usage.shared) * KIB_PER_PAGE);
+        text_print(text, "RssFile:\t%8u kB\n", (unsigned)usage.of_files * KIB_PER_PAGE);
+        text_print(text, "RssShmem:\t%8u kB\n", (unsigned)usage.shared * KIB_PER_PAGE);
         text_print(text, "VmSwap:\t%8u kB\n", (unsigned)usage.swapped * KIB_PER_PAGE);
         text_print(text, "VmPTE:\t%8u kB\n", process->space->pmap.tables * KIB_PER_PAGE);
     }
@@ -240,7 +246,7 @@ static void print_statm(struct text *text, struct process *process) {
     unsigned code =
         space ? (unsigned)(PAGE_UP(space->code_end) - PAGE_DOWN(space->code_start)) / PAGE_SIZE : 0;
     text_print(text, "%u %u %u %u 0 %u 0\n", (unsigned)usage.virtual, (unsigned)usage.resident,
-               (unsigned)usage.shared, code, (unsigned)usage.virtual - code);
+               (unsigned)(usage.of_files + usage.shared), code, (unsigned)usage.virtual - code);
 }
 
 /* 52 fields; see proc(5) for their numbers. */
@@ -269,39 +275,42 @@ static void print_comm(struct text *text, struct process *process) {
     text_print(text, "%s\n", process->name);
 }
 
-/* Copies from another process's memory what is resident: bytes copied. Never sleeps. */
-static size_t peek_memory(const struct space *space, vaddr_t from, char *to, size_t bytes) {
+/* Copies from any process's memory, as if it had been read there: bytes copied. May sleep. */
+static size_t peek_memory(struct space *space, vaddr_t from, char *to, size_t bytes) {
     size_t done = 0;
     while (done < bytes) {
         pfn_t pfn;
+        vaddr_t page = PAGE_DOWN(from + done);
         unsigned at = (unsigned)(from + done) & PAGE_MASK;
         size_t n = MIN(bytes - done, (size_t)(PAGE_SIZE - at));
-        if (!pmap_query(&space->pmap, PAGE_DOWN(from + done), &pfn))
-            break;
+        if (!pmap_query(&space->pmap, page, &pfn)) {
+            if (vm_fault(space, page, FAULT_READ) != FAULT_OK)
+                break;
+            continue; /* it may have slept: is the page there now? */
+        }
         memcpy(to + done, (char *)frame_data(&frame_table[pfn]) + at, n);
         done += n;
     }
     return done;
 }
 
-/* The arguments, each with its NUL; of another process whose arguments are paged out, its name. */
+/* The arguments, each with its NUL. The process may be gone when they have been paged in, the space not. */
 static void print_cmdline(struct text *text, struct process *process) {
     char piece[128];
     struct space *space = process->space;
     if (!space || process->exited)
         return;
+    space_ref(space);
     vaddr_t at = space->arg_start, end = space->arg_end;
     while (at < end) {
         size_t n = MIN((size_t)(end - at), sizeof piece);
-        size_t copied =
-            process == process_current() ? n - user_copy_in(piece, at, n) : peek_memory(space, at, piece, n);
+        size_t copied = peek_memory(space, at, piece, n);
         text_add(text, piece, copied);
         at += copied;
         if (copied < n)
             break;
     }
-    if (at == space->arg_start)
-        text_add(text, process->name, strlen(process->name) + 1);
+    space_unref(space);
 }
 
 /* --- replacement --- */

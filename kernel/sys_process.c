@@ -58,33 +58,31 @@ static struct __kernel_old_timeval timeval_of_ticks(uint64_t ticks) {
     };
 }
 
-static long write_usage(vaddr_t to, const struct child_usage *from, pgoff_t resident) {
+static long write_usage(vaddr_t to, const struct child_usage *from) {
     struct rusage usage;
     memset(&usage, 0, sizeof usage);
     usage.ru_utime = timeval_of_ticks(from->user_ticks);
     usage.ru_stime = timeval_of_ticks(from->kernel_ticks);
     usage.ru_minflt = (long)from->minor;
     usage.ru_majflt = (long)from->major;
-    usage.ru_maxrss = (long)resident * (long)(PAGE_SIZE / 1024);
+    usage.ru_maxrss = (long)from->peak_resident * (long)(PAGE_SIZE / 1024);
     return user_write(to, &usage, sizeof usage);
 }
 
-/* ru_maxrss is what is resident now: the most it has ever been is not kept. */
 long sys_getrusage(int who, vaddr_t result) {
     const struct process *process = process_current();
     struct child_usage children = {process->child_user_ticks, process->child_kernel_ticks,
-                                   process->child_minor, process->child_major};
+                                   process->child_minor, process->child_major, process->child_peak_resident};
     struct child_usage own = {process->user_ticks, process->kernel_ticks,
                               process->minor + process->space->faults.minor,
-                              process->major + process->space->faults.major};
-    struct space_usage memory;
+                              process->major + process->space->faults.major,
+                              MAX(process->peak_resident, process->space->peak_resident)};
     switch (who) {
     case RUSAGE_SELF:
     case RUSAGE_THREAD:
-        space_usage(process->space, &memory);
-        return write_usage(result, &own, memory.resident);
+        return write_usage(result, &own);
     case RUSAGE_CHILDREN:
-        return write_usage(result, &children, 0);
+        return write_usage(result, &children);
     default:
         return -EINVAL;
     }
@@ -102,7 +100,7 @@ long sys_wait4(int pid, vaddr_t user_status, unsigned options, vaddr_t user_usag
         return found;
     if (user_status && user_write(user_status, &status, sizeof status))
         return -EFAULT;
-    if (user_usage && write_usage(user_usage, &usage, 0))
+    if (user_usage && write_usage(user_usage, &usage))
         return -EFAULT;
     return found;
 }

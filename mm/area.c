@@ -419,6 +419,7 @@ int space_map(struct space *space, const struct map_request *request, vaddr_t *r
         return -ENOMEM;
     }
     area_enter(space, area, address);
+    space_note_size(space);
     if (reserve_places_waiting(space, address) != 0) {
         space_unmap(space, address, bytes);
         return -ENOMEM;
@@ -589,6 +590,7 @@ static int remap_attempt(struct space *space, vaddr_t old, vaddr_t old_bytes, va
     if (place != old)
         move_area(space, area, place);
     area->pages = new_pages;
+    space_note_size(space);
     *result = place;
     return 0;
 }
@@ -617,6 +619,7 @@ static int map_once_more(struct space *space, vaddr_t old, vaddr_t bytes, vaddr_
         amap_ref(copy->amap);
     area_ref_object(copy);
     area_insert(space, copy);
+    space_note_size(space);
     *result = place;
     return 0;
 }
@@ -798,6 +801,7 @@ static int heap_extend(struct space *space, vaddr_t from, vaddr_t to) {
         if ((heap->flags & AREA_PROMISED) && !commit_charge(more))
             return -ENOMEM;
         heap->pages += more;
+        space_note_size(space);
         if (reserve_places_waiting(space, start) != 0) {
             space_unmap(space, from, to - from);
             return -ENOMEM;

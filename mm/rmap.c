@@ -51,6 +51,7 @@ int frame_map(struct frame *frame, struct space *space, vaddr_t address, unsigne
         *more = (struct mapping){.space = space, .address = address, .next = frame->map.next};
         frame->map.next = more;
     }
+    space->peak_resident = MAX(space->peak_resident, space->pmap.resident);
     trace(TRACE_MAP, bits, frame_number(frame), address, (uint32_t)space->owner_pid, 0);
     return 0;
 }

@@ -172,6 +172,7 @@ bool space_grow_stack(struct space *space, vaddr_t address) {
         return false;
     area->start = start;
     area->pages += more;
+    space_note_size(space);
     area->amap_offset -= area->amap == NULL ? 0 : more;
     return true;
 }
@@ -258,6 +259,7 @@ struct space *space_fork(struct space *parent) {
             return NULL;
         }
     }
+    space_note_size(child);
     child->brk_start = parent->brk_start;
     child->brk = parent->brk;
     child->map_top = parent->map_top;
@@ -286,12 +288,35 @@ static void count_anons(const struct area *area, struct space_usage *usage) {
             usage->swapped++;
 }
 
+void space_note_size(struct space *space) {
+    pgoff_t pages = 0;
+
+    list_for_each (area, &space->areas, struct area, link)
+        pages += area->pages;
+    space->peak_virtual = MAX(space->peak_virtual, pages);
+}
+
+static void count_resident(const struct space *space, const struct area *area, struct space_usage *usage) {
+    vaddr_t end = area_end(area);
+
+    for (vaddr_t at = pmap_next_present(&space->pmap, area->start, end); at < end;
+         at = pmap_next_present(&space->pmap, at + PAGE_SIZE, end)) {
+        pfn_t pfn;
+        bool own;
+
+        pmap_query(&space->pmap, at, &pfn);
+        own = !(area->flags & AREA_SHARED) && area->amap != NULL &&
+              amap_get(area->amap, area->amap_offset + area_page(area, at)) != NULL;
+        usage->of_files += frame_table[pfn].owner == OWNER_OBJECT;
+        usage->shared += frame_table[pfn].owner == OWNER_ANON && !own;
+    }
+}
+
 void space_usage(struct space *space, struct space_usage *usage) {
     *usage = (struct space_usage){.resident = space->pmap.resident};
     list_for_each (area, &space->areas, struct area, link) {
         usage->virtual += area->pages;
-        if (area->flags & AREA_SHARED)
-            usage->shared += area->pages;
+        count_resident(space, area, usage);
         if (area->amap != NULL)
             count_anons(area, usage);
     }

@@ -66,10 +66,11 @@ struct space {
     struct reftrace *trace; /* references are being traced (mm/reftrace.c), or NULL */
     /* mm/fault_times.c, or NULL */
     struct fault_times *times, *times_of_children;
-    struct list link;            /* all spaces */
-    struct load load;            /* of load control */
-    struct residents *residents; /* that it had when it was swapped out (mm/swapper.c), or NULL */
-    int owner_pid;               /* for log lines and the checker */
+    struct list link;                    /* all spaces */
+    struct load load;                    /* of load control */
+    struct residents *residents;         /* that it had when it was swapped out (mm/swapper.c), or NULL */
+    int owner_pid;                       /* for log lines and the checker */
+    pgoff_t peak_resident, peak_virtual; /* the most pages there have ever been: mapped in, and in areas */
     struct {
         uint32_t minor, major; /* faults without and with I/O, as getrusage counts */
     } faults;
@@ -184,9 +185,12 @@ static inline pgoff_t area_page(const struct area *area, vaddr_t address) {
 
 /* Totals for /proc/PID and for choosing whom to kill: pages. Never sleeps. */
 struct space_usage {
-    pgoff_t virtual, resident, swapped, shared;
+    pgoff_t virtual, swapped;
+    pgoff_t resident, of_files, shared; /* of_files, shared: of those resident, of a file, of shared memory */
 };
 void space_usage(struct space *space, struct space_usage *usage);
+/* An area has come or grown: peak_virtual may be higher. Never sleeps. */
+void space_note_size(struct space *space);
 
 extern struct list spaces; /* all of them */
 
