@@ -340,9 +340,22 @@ static long totals(vaddr_t buffer) {
     return user_write(buffer, &to, sizeof to) ? -EFAULT : highest_place();
 }
 
-/* SHM_LOCK and SHM_UNLOCK only leave their mark: to hold pages in memory there is mlock(). */
-static long mark_locked(struct segment *segment, bool locked) {
-    segment->mode = locked ? segment->mode | SHM_LOCKED : segment->mode & ~SHM_LOCKED;
+static long lock(struct segment *segment) {
+    int error = 0;
+    if (segment->mode & SHM_LOCKED)
+        return 0;
+    object_ref(&segment->object); /* it may be removed while its pages are read */
+    segment->mode |= SHM_LOCKED;
+    error = memobject_hold(&segment->object);
+    if (error)
+        segment->mode &= ~SHM_LOCKED;
+    object_unref(&segment->object);
+    return error;
+}
+
+static long unlock(struct segment *segment) {
+    segment->mode &= ~SHM_LOCKED;
+    memobject_let_go(&segment->object);
     return 0;
 }
 
@@ -374,8 +387,9 @@ long sys_shmctl(int id, unsigned command, vaddr_t buffer) {
     case IPC_RMID:
         return remove(segment);
     case SHM_LOCK:
+        return lock(segment);
     case SHM_UNLOCK:
-        return mark_locked(segment, command == SHM_LOCK);
+        return unlock(segment);
     default:
         return -EINVAL;
     }

@@ -159,12 +159,22 @@ long sys_mremap(vaddr_t old, size_t old_length, size_t new_length, unsigned flag
     return error ? error : (long)result;
 }
 
+static bool locked_in(vaddr_t address, size_t length) {
+    struct area *area = space_find_from(current_space(), address);
+    for (; area && area->start < address + PAGE_UP(length); area = space_next(current_space(), area))
+        if (area->flags & AREA_LOCKED)
+            return true;
+    return false;
+}
+
 long sys_msync(vaddr_t address, size_t length, unsigned flags) {
     if ((flags & ~(unsigned)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || (address & PAGE_MASK) ||
         ((flags & MS_ASYNC) && (flags & MS_SYNC)))
         return -EINVAL;
     if (bad_range(address, length))
         return -ENOMEM;
+    if ((flags & MS_INVALIDATE) && locked_in(address, length))
+        return -EBUSY;
     return length ? space_sync(current_space(), address, length, flags & MS_SYNC) : 0;
 }
 

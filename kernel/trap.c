@@ -102,13 +102,15 @@ static void log_death(const struct trap_frame *frame, int signal, int code, vadd
 }
 
 /* What the signal frame will show of the exception. */
-static void note_trap(struct thread *thread, const struct trap_frame *frame, vaddr_t address) {
+static void note_trap(struct thread *thread, const struct trap_frame *frame, int code, vaddr_t address) {
     thread->trap_vector = frame->vector;
     thread->trap_error = frame->error;
     if (trap_is_page_fault(frame)) {
         thread->trap_address = address;
         if (address >= USER_TOP) /* what the kernel has mapped there is not the program's to know */
             thread->trap_error |= TRAP_PF_PRESENT;
+        else if (code == SEGV_ACCERR && space_shows(thread_space(thread), address))
+            thread->trap_error |= TRAP_PF_PRESENT; /* that its entry was missing is our business alone */
     }
 }
 
@@ -122,7 +124,7 @@ void kernel_user_exception(struct trap_frame *frame, int signal, int code, vaddr
     struct signal_action *action = &process->actions[signal];
     uint64_t bit = 1ull << (signal - 1);
     self->trap = frame;
-    note_trap(self, frame, address);
+    note_trap(self, frame, code, address);
     if ((self->signals_blocked & bit) || action->handler == (vaddr_t)SIG_IGN) {
         action->handler = (vaddr_t)SIG_DFL;
         self->signals_blocked &= ~bit;

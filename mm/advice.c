@@ -169,7 +169,7 @@ static bool changes_area(enum advice advice) {
 }
 
 int space_advise(struct space *space, vaddr_t address, size_t length, enum advice advice) {
-    vaddr_t end;
+    vaddr_t first = address, end;
     int error = area_range_check(address, length, &end), result = 0;
 
     may_sleep();
@@ -195,5 +195,7 @@ int space_advise(struct space *space, vaddr_t address, size_t length, enum advic
             return error;
         address = stop;
     }
+    if (changes_area(advice))
+        area_merge_range(space, first, end);
     return result;
 }

@@ -196,6 +196,8 @@ static void settle_entry(struct amap *amap, pgoff_t index, struct anon *old, str
     }
     if (anon != NULL)
         give_home(amap, index, anon);
+    if (anon != NULL && amap->held)
+        anon_hold(anon);
 }
 
 void amap_set(struct amap *amap, pgoff_t index, struct anon *anon) {
@@ -205,7 +207,7 @@ void amap_set(struct amap *amap, pgoff_t index, struct anon *anon) {
 
     *entry = anon;
     amap->used += (anon != NULL) - (old != NULL);
-    if (old != NULL || section->homes != NULL || amap->promised == AMAP_PROMISED_EACH)
+    if (old != NULL || section->homes != NULL || amap->promised == AMAP_PROMISED_EACH || amap->held)
         settle_entry(amap, index, old, anon);
 }
 

@@ -35,6 +35,7 @@ struct amap {
     uint32_t used;    /* entries that hold an anon */
     uint32_t recount; /* the checker's */
     pgoff_t limit;    /* shared anonymous memory: pages it has, for good; 0: as many as its areas show */
+    bool held;        /* a locked segment's: its pages do not leave memory */
     pgoff_t promised; /* pages counted as promised for all of it (mm/commit.c), or AMAP_PROMISED_EACH */
     struct amap_section sections[AMAP_SECTIONS];
 };

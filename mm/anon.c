@@ -47,6 +47,7 @@ void anon_destroy(struct anon *anon) {
     struct frame *frame = anon->frame;
 
     ASSERT(anon->refs == 0);
+    anon_let_go(anon);
     if (frame != NULL) {
         frame_unmap_all(frame);
         detach_frame(anon);
@@ -69,6 +70,23 @@ void anon_leave_home(struct anon *anon) {
     if (anon->slot != 0 && anon->slot == anon->home)
         swap_keep(anon->slot);
     anon->home = 0;
+}
+
+/* One page, one place: while it is held others may have its slot. */
+void anon_hold(struct anon *anon) {
+    if (anon->held || anon->frame == NULL)
+        return;
+    frame_lock(anon->frame);
+    anon->held = true;
+    if (anon->slot != 0)
+        anon->frame->modified = true;
+    anon_drop_slot(anon);
+}
+
+void anon_let_go(struct anon *anon) {
+    if (anon->held)
+        frame_unlock(anon->frame);
+    anon->held = false;
 }
 
 void anon_lose_frame(struct anon *anon) {

@@ -27,6 +27,7 @@ struct anon {
     slot_t home;         /* with swap=static: its place for life, in its amap's run; else 0 */
     uint16_t recount;    /* the checker's */
     bool lazily_free;    /* madvise(MADV_FREE): with neither frame nor slot it reads as zeros */
+    bool held;           /* of a locked segment: its frame stays where it is (SHM_LOCK) */
     bool read_error;     /* its slot could not be read; the next fault reports it, once */
 };
 
@@ -53,6 +54,10 @@ void anon_leave_home(struct anon *anon);
 
 /* Its contents have changed, or will: what is in the slot is no longer the page. Frees the slot. */
 void anon_drop_slot(struct anon *anon);
+
+/* Holds the anon's frame, if it has one, in place until anon_let_go(). The page may not be BUSY. */
+void anon_hold(struct anon *anon);
+void anon_let_go(struct anon *anon);
 
 /* Called by the frame table. */
 void anon_lose_frame(struct anon *anon);   /* the frame was clean and has been stolen */

@@ -166,11 +166,37 @@ static bool extend_upwards(struct space *space, struct area *lower, const struct
     return upper->amap == NULL || amap_reserve(lower->amap, end, upper->pages) == 0;
 }
 
-/* The same downwards: lower has no pages yet. */
-static bool extend_downwards(struct space *space, struct area *lower, const struct area *upper) {
-    pgoff_t start = upper->amap_offset - lower->pages;
+/*
+ * Room for @pages entries before the area's first: its entries move to an amap that has it, and as much again as
+ * the area is long, so that an area that grows downwards bit by bit is not copied bit by bit. Never sleeps.
+ */
+static bool make_room_before(struct area *area, pgoff_t pages) {
+    pgoff_t room = pages + area->pages;
+    struct amap *roomier;
 
-    if (upper->amap_offset < lower->pages || entries_in_use(space, upper->amap, start, lower->pages))
+    if (area->amap->refs > 1 || room + area->pages > AMAP_PAGES_MAX)
+        return false;
+    roomier = amap_copy(area->amap, area->amap_offset, area->pages, room, room + area->pages);
+    if (roomier == NULL)
+        return false;
+    if (amap_reserve(roomier, room, area->pages) != 0) {
+        amap_unref(roomier);
+        return false;
+    }
+    amap_unref(area->amap);
+    area->amap = roomier;
+    area->amap_offset = room;
+    return true;
+}
+
+/* The same downwards: lower has no pages yet. */
+static bool extend_downwards(struct space *space, struct area *lower, struct area *upper) {
+    pgoff_t start;
+
+    if (upper->amap_offset < lower->pages && !make_room_before(upper, lower->pages))
+        return false;
+    start = upper->amap_offset - lower->pages;
+    if (entries_in_use(space, upper->amap, start, lower->pages))
         return false;
     if (lower->amap != NULL) {
         if (amap_reserve(upper->amap, start, lower->pages) != 0)
@@ -209,8 +235,7 @@ static bool merge(struct space *space, struct area *lower, struct area *upper) {
     return true;
 }
 
-/* Joins what is alike among the areas that touch [start, end]. Never sleeps. */
-static void merge_range(struct space *space, vaddr_t start, vaddr_t end) {
+void area_merge_range(struct space *space, vaddr_t start, vaddr_t end) {
     struct area *area = space_find_from(space, start > 0 ? start - 1 : 0);
 
     while (area != NULL && area->start <= end) {
@@ -424,7 +449,7 @@ int space_map(struct space *space, const struct map_request *request, vaddr_t *r
         space_unmap(space, address, bytes);
         return -ENOMEM;
     }
-    merge_range(space, address, address + bytes);
+    area_merge_range(space, address, address + bytes);
     *result = address;
     if (request->populate || space->lock_future)
         populate(space, address, address + bytes, request->flags);
@@ -526,7 +551,7 @@ int space_protect(struct space *space, vaddr_t address, size_t length, unsigned 
         if (was_forbidden && (protection & AREA_PROTECTION) && area->amap != NULL)
             map_resident_anons(space, area);
     }
-    merge_range(space, address, end);
+    area_merge_range(space, address, end);
     return error;
 }
 
@@ -756,6 +781,17 @@ static bool is_resident(const struct area *area, pgoff_t page) {
     else if (area->object != NULL)
         frame = object_lookup(area->object, area->object_offset + page);
     return frame != NULL && (frame->state != FRAME_BUSY || frame->io_write);
+}
+
+bool space_shows(struct space *space, vaddr_t address) {
+    struct area *area = space_find(space, address);
+    pgoff_t page;
+
+    if (area == NULL || !(area->flags & AREA_PROTECTION))
+        return false;
+    page = area_page(area, address);
+    return (area->amap != NULL && amap_get(area->amap, area->amap_offset + page) != NULL) ||
+           is_resident(area, page);
 }
 
 int space_residency(struct space *space, vaddr_t address, size_t length, uint8_t *result) {

@@ -19,8 +19,14 @@ void area_ref_object(struct area *area);
 /* Makes @start and @end borders of areas, waiting for memory if need be: 0 or -ENOMEM. May sleep. */
 int area_split_for_range(struct space *space, vaddr_t start, vaddr_t end);
 
+/* Joins what is alike among the areas that touch [start, end]. Never sleeps. */
+void area_merge_range(struct space *space, vaddr_t start, vaddr_t end);
+
 /* The range [address, *end) that a system call was given: 0, or -EINVAL for what cannot be one. */
 int area_range_check(vaddr_t address, size_t length, vaddr_t *end);
+
+/* May @pages more be locked in memory, and leave the others room to page in? */
+bool lock_possible(pgoff_t pages);
 
 /* Makes the area's entries read-only: the next store to each page faults. Never sleeps. */
 void area_write_protect(struct space *space, struct area *area);

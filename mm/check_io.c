@@ -16,6 +16,7 @@
 
 #include "drivers/block.h"
 #include "lib/log.h"
+#include "mm/anon.h"
 #include "mm/frame.h"
 #include "mm/object.h"
 #include "mm/pageout.h"
@@ -52,7 +53,7 @@ static void check_busy(const struct frame *frame) {
 }
 
 static unsigned locked_mappings(const struct frame *frame) {
-    unsigned locked = 0;
+    unsigned locked = frame->owner == OWNER_ANON && frame->anon->held;
 
     for (const struct mapping *m = &frame->map; m != NULL && m->space != NULL; m = m->next)
         locked += m->locked;

@@ -8,13 +8,18 @@
  *
  * Only as much may be locked as leaves the others room to page in.
  *
+ * A locked segment (SHM_LOCK) is the other way: there each page that exists, or comes to exist, is held, whether
+ * anybody maps it or not (mm/memobject.c).
+ *
  * Source: mlock(2), POSIX 1003.1b.
  */
 #include "lib/errno.h"
 #include "lib/wait.h"
+#include "mm/amap.h"
 #include "mm/area.h"
 #include "mm/fault.h"
 #include "mm/frame.h"
+#include "mm/object.h"
 
 pgoff_t space_locked(struct space *space) {
     pgoff_t pages = 0;
@@ -36,12 +41,18 @@ static pgoff_t unlocked_pages(struct space *space, vaddr_t address, vaddr_t end)
     return pages;
 }
 
-/* An eighth of memory, and never less than a fault or two need, stays for the others. */
-static bool may_lock(pgoff_t more) {
+/*
+ * An eighth of memory, and never less than a fault or two need, stays for the others. Programs are
+ * root's, whom RLIMIT_MEMLOCK does not bind.
+ */
+bool lock_possible(pgoff_t more) {
     pgoff_t most = frames_pageable() - MIN(frames_pageable(), frames_pageable() / 8 + 64), locked = 0;
 
     list_for_each (space, &spaces, struct space, link)
         locked += space_locked(space);
+    list_for_each (object, &objects, struct object, link)
+        if (object->amap != NULL && object->amap->held)
+            locked += object_page_count(object);
     return more <= most && locked <= most - more;
 }
 
@@ -92,7 +103,7 @@ int space_lock(struct space *space, vaddr_t address, size_t length, bool on_faul
         return -ENOMEM;
     if (address == end)
         return 0;
-    if (!may_lock(unlocked_pages(space, address, end)) || area_split_for_range(space, address, end) != 0)
+    if (!lock_possible(unlocked_pages(space, address, end)) || area_split_for_range(space, address, end) != 0)
         return -ENOMEM;
     for (struct area *area = space_find_from(space, address); area != NULL && area->start < end;
          area = space_next(space, area)) {
@@ -101,6 +112,7 @@ int space_lock(struct space *space, vaddr_t address, size_t length, bool on_faul
         area->flags |= AREA_LOCKED;
         area_unmap_pages(space, area->start, area_end(area)); /* the next fault maps them locked */
     }
+    area_merge_range(space, address, end);
     return on_fault ? 0 : bring_in(space, address, end);
 }
 
@@ -120,6 +132,7 @@ int space_unlock(struct space *space, vaddr_t address, size_t length) {
             area_unmap_pages(space, area->start, area_end(area));
         area->flags &= ~(unsigned)AREA_LOCKED;
     }
+    area_merge_range(space, address, end);
     return 0;
 }
 
@@ -146,5 +159,6 @@ int space_unlock_all(struct space *space) {
             area_unmap_pages(space, area->start, area_end(area));
         area->flags &= ~(unsigned)AREA_LOCKED;
     }
+    area_merge_range(space, 0, USER_TOP);
     return 0;
 }

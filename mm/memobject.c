@@ -16,6 +16,7 @@
 #include "lib/wait.h"
 #include "mm/amap.h"
 #include "mm/anon.h"
+#include "mm/area.h"
 #include "mm/counters.h"
 #include "mm/frame.h"
 #include "mm/policy.h"
@@ -146,6 +147,43 @@ int memobject_attempt(struct object *object, pgoff_t index, struct frame **found
     ASSERT(anon->refs == 1); /* nobody copies the object's amap */
     *found = anon->frame;
     return 0;
+}
+
+static int hold_page(struct object *object, pgoff_t index) {
+    struct frame *frame;
+    int error = page_get(object, index, PAGE_READ, &frame);
+
+    if (error != 0)
+        return error;
+    if (frame->owner == OWNER_ANON) /* nobody has truncated it away */
+        anon_hold(frame->anon);
+    page_put(frame);
+    return 0;
+}
+
+int memobject_hold(struct object *object) {
+    struct amap *amap = object->amap;
+    int error = 0;
+
+    may_sleep();
+    if (!lock_possible(object_page_count(object)))
+        return -ENOMEM;
+    amap->held = true;
+    for (pgoff_t i = amap_next(amap, 0, amap->pages); error == 0 && i < amap->pages;
+         i = amap_next(amap, i + 1, amap->pages))
+        error = hold_page(object, i);
+    if (error != 0)
+        memobject_let_go(object);
+    return error;
+}
+
+void memobject_let_go(struct object *object) {
+    struct amap *amap = object->amap;
+
+    amap->held = false;
+    for (pgoff_t i = amap_next(amap, 0, amap->pages); i < amap->pages;
+         i = amap_next(amap, i + 1, amap->pages))
+        anon_let_go(amap_get(amap, i));
 }
 
 void memobject_truncate(struct object *object, uint64_t size) {

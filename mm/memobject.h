@@ -27,6 +27,13 @@ bool memobject_is_hole(const struct object *object, pgoff_t index);
 /* Asks the pager whether a page may be made: 0 or errno. Never sleeps. */
 int memobject_may_make(struct object *object, pgoff_t index);
 
+/*
+ * SHM_LOCK: all its pages come into memory and stay, also those that are made later; and its end. -ENOMEM: more
+ * than memory can spare, -EIO, -EINTR. The caller holds a reference. May sleep.
+ */
+int memobject_hold(struct object *object);
+void memobject_let_go(struct object *object);
+
 /* Pages of it that exist, in memory or on swap. */
 pgoff_t memobject_pages(const struct object *object);
 /* Of them, those that are in memory; the same of all memory objects: /proc/meminfo's Shmem. */

@@ -155,6 +155,11 @@ int space_unlock(struct space *space, vaddr_t address, size_t length);
 int space_lock_all(struct space *space, bool current, bool future, bool on_fault);
 int space_unlock_all(struct space *space);
 pgoff_t space_locked(struct space *space); /* pages of locked areas */
+/*
+ * True if there is a page at @address that may be read: a page table that is not thrown away, but only ever
+ * changed, would show it. Never sleeps.
+ */
+bool space_shows(struct space *space, vaddr_t address);
 /* mincore: one byte a page, bit 0: in memory. */
 int space_residency(struct space *space, vaddr_t address, size_t length, uint8_t *result);
 

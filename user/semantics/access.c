@@ -59,6 +59,8 @@ static void protected(void) {
     page_fault("write to a page that was written, then made read-only", do_write, pages + 5);
     mprotect(pages, PAGE, PROT_NONE);
     page_fault("read of a page that was written, then forbidden", do_read, pages + 5);
+    mprotect(pages, PAGE, PROT_READ);
+    page_fault("write to it when it may be read again", do_write, pages + 5);
     page_fault("write to the program's text", do_write, (void *)(uintptr_t) protected);
     mprotect(pages, PAGE, PROT_WRITE);
     page_fault("read of a page that may only be written", do_read, pages + 5);

@@ -50,6 +50,13 @@ static void splitting(void) {
     enum { BYTES = 5 * PAGE };
     char *pages = lonely_pages(5);
     fact("areas of a new mapping", "%u", areas_within(pages, BYTES));
+    madvise(pages + PAGE, PAGE, MADV_RANDOM);
+    fact("areas after other advice in the middle", "%u", areas_within(pages, BYTES));
+    madvise(pages, BYTES, MADV_NORMAL);
+    fact("areas after the same advice for all", "%u", areas_within(pages, BYTES));
+    mlock(pages + PAGE, PAGE);
+    munlock(pages, BYTES);
+    fact("areas when a part has been locked", "%u", areas_within(pages, BYTES));
     mprotect(pages + PAGE, PAGE, PROT_READ);
     fact("areas after another protection in the middle", "%u", areas_within(pages, BYTES));
     mprotect(pages + 2 * PAGE, PAGE, PROT_READ);
@@ -60,6 +67,14 @@ static void splitting(void) {
     fact("areas with a hole", "%u", areas_within(pages, BYTES));
     mmap(pages + 2 * PAGE, PAGE, BOTH, ANONYMOUS | MAP_FIXED, -1, 0);
     fact("areas with the hole filled alike", "%u", areas_within(pages, BYTES));
+    memset(pages, 'x', BYTES);
+    munmap(pages + 2 * PAGE, PAGE);
+    fact("areas with a hole among pages in use", "%u", areas_within(pages, BYTES));
+    mmap(pages + 2 * PAGE, PAGE, BOTH, ANONYMOUS | MAP_FIXED, -1, 0);
+    fact("areas with that hole filled alike", "%u", areas_within(pages, BYTES));
+    fact_true("what fills it is new, the rest is as it was", all_bytes(pages + 2 * PAGE, PAGE, 0) &&
+                                                                 all_bytes(pages, 2 * PAGE, 'x') &&
+                                                                 all_bytes(pages + 3 * PAGE, 2 * PAGE, 'x'));
     memset(pages, 'x', BYTES);
     mprotect(pages + 4 * PAGE, PAGE, PROT_NONE);
     mprotect(pages + 4 * PAGE, PAGE, BOTH);
@@ -208,6 +223,12 @@ static void locking(void) {
     mincore(next, 2 * PAGE, vector);
     fact("a mapping made after it is resident", "%u%u", vector[0] & 1u, vector[1] & 1u);
     fact_call("munlockall", munlockall());
+    pages = some_pages(2);
+    mlock(pages, PAGE);
+    fact_call("msync of locked memory", msync(pages, 2 * PAGE, MS_SYNC));
+    fact_call("the same, and to be read anew", msync(pages, 2 * PAGE, MS_SYNC | MS_INVALIDATE));
+    fact_call("mlock of an odd byte in the middle", mlock(pages + PAGE + 100, 1));
+    fact("it is the page's", "%u", areas_within(pages, 2 * PAGE));
 }
 
 static const struct group groups[] = {

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <sys/ipc.h>
+#include <sys/mman.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
 
@@ -129,6 +130,19 @@ static void anonymous(void) {
     fact("a store to a page of it made read-only", "%s", writing(pages));
 }
 
+/* Shared anonymous memory is as long as it was made: mremap may show more, but there is no more. */
+static void grown(void) {
+    char *pages = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pages[PAGE] = 'b';
+    pages = mremap(pages, 2 * PAGE, 4 * PAGE, MREMAP_MAYMOVE);
+    fact_mapped("mremap of shared anonymous memory to more than it is", pages);
+    fact("what was there", "%c", pages[PAGE]);
+    fact("reading what was not", "%s", reading(pages + 2 * PAGE));
+    fact("writing it", "%s", writing(pages + 3 * PAGE));
+    char *again = mremap(pages + PAGE, 0, PAGE, MREMAP_MAYMOVE);
+    fact("its second page, mapped once more", "%c", again == MAP_FAILED ? '?' : again[0]);
+}
+
 static int store_late(void *argument) {
     char *pages = argument;
     pages[3 * PAGE] = 'C';
@@ -180,6 +194,29 @@ static void segment(void) {
     fact_call("shmdt of the last", shmdt(pages));
     struct shmid_ds status;
     fact_call("IPC_STAT when it is gone", shmctl(id, IPC_STAT, &status));
+}
+
+static void locked_segment(void) {
+    unsigned char vector[4] = {0};
+    int id = shmget(IPC_PRIVATE, 4 * PAGE, IPC_CREAT | 0600);
+    char *pages = shmat(id, NULL, 0);
+    memset(pages, 'x', 3 * PAGE);
+    fact_call("SHM_LOCK", shmctl(id, SHM_LOCK, NULL));
+    fact("the segment's mode says so", "%o", status_of(id).shm_perm.mode & 07000);
+    for (unsigned i = 0; i < 3; i++)
+        (void)*(volatile char *)(pages + i * PAGE);
+    pages[3 * PAGE] = 'x'; /* one that is made when it is locked */
+    page_out(pages, 4);
+    mincore(pages, 4 * PAGE, vector);
+    fact("its pages, asked to leave, are in memory", "%u%u%u%u", vector[0] & 1u, vector[1] & 1u,
+         vector[2] & 1u, vector[3] & 1u);
+    fact_call("SHM_UNLOCK", shmctl(id, SHM_UNLOCK, NULL));
+    fact("its mode then", "%o", status_of(id).shm_perm.mode & 07000);
+    page_out(pages, 4);
+    fact_true("its contents when it has been out", all_bytes(pages, 3 * PAGE, 'x') && pages[3 * PAGE] == 'x');
+    fact_call("SHM_LOCK again", shmctl(id, SHM_LOCK, NULL));
+    shmctl(id, IPC_RMID, NULL);
+    fact_call("shmdt of a locked segment, removed", shmdt(pages));
 }
 
 static void segment_outlives(void) {
@@ -241,6 +278,8 @@ static const struct group groups[] = {
     {"vfork", borrowed},
     {"shared anonymous memory", anonymous},
     {"shared and untouched", untouched},
+    {"shared and grown", grown},
+    {"locked segments", locked_segment},
     {"segments", segment},
     {"segments that outlive their users", segment_outlives},
     {"/dev/shm", memory_files},
