@@ -2,6 +2,8 @@
 
 .PHONY: lab grade test-labs
 
+more_tests += tests/labs/starts
+
 lab: ## Start a laboratory exercise (docs/labs.md): LAB=clock, LAB=defect N=3
 	@tests/labs/lab start $(LAB) $(N)
 
