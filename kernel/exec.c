@@ -238,7 +238,8 @@ static int build_stack(struct space *space, const struct image *image, vaddr_t *
         .elf = &image->elf,
         .bias = image->bias,
     };
-    return exec_build_stack(&request, stack);
+    int error = exec_build_stack(&request, stack);
+    return error == -EFAULT ? -ENOMEM : error; /* the addresses are ours: there was no place for the pages */
 }
 
 static int parse_elf(struct image *image, const char *path) {
