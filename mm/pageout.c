@@ -151,7 +151,8 @@ static unsigned evict_batch(void) {
 
     while (evicted < pageout.batch && evict_one())
         evicted++;
-    trace(TRACE_DAEMON_EVICTED, 0, TRACE_NO_FRAME, counters[COUNT_PGSCAN], frames_available(), evicted);
+    trace(TRACE_DAEMON_EVICTED, 0, set_global.hand == NULL ? TRACE_NO_FRAME : frame_number(set_global.hand),
+          counters[COUNT_PGSCAN], frames_available(), evicted);
     return evicted;
 }
 

@@ -1,6 +1,6 @@
 # Measuring: what operations cost, beside Linux and beside other revisions.
 
-bench_tools := build/bench/counter.so build/bench/bench build/bench/linux_init
+bench_tools := build/bench/counter.so build/bench/bench build/bench/linux_init build/bench/marked
 .PHONY: bench bench-loads bench-compare bench-growth
 
 bench: all $(bench_tools) ## What each operation costs: PEER=linux beside it, MEMORY=16,8,32, ROWS='cpu boot'
@@ -15,7 +15,7 @@ build/bench/counter.so: tests/bench/counter.c
 	@echo "  TOOL  $@"
 	@$(HOSTCC) -std=gnu11 -O2 -g $(WARNINGS) -shared -fPIC -fvisibility=hidden $< -o $@
 
-build/bench/bench build/bench/linux_init: build/bench/%: tests/bench/programs/%.c build/user.flags
+build/bench/bench build/bench/linux_init build/bench/marked: build/bench/%: tests/bench/programs/%.c build/user.flags
 	@mkdir -p $(@D)
 	@echo "  USER  $<"
 	@$(CC) -m32 -std=gnu11 -O1 -g -Wall -Wextra -Werror -static $< -o $@

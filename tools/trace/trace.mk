@@ -25,6 +25,10 @@ build/trace: $(trace_objects)
 watch: all ## Watch the page frames of the guest of `make run` live, or of CMD='prog args'
 	@tools/watch $(if $(CMD),--run $(guest_options) -- $(CMD))
 
+.PHONY: bench-trace
+bench-trace: all $(bench_tools) ## What the trace costs: processor time in pairs, instructions
+	@tests/bench/trace
+
 .PHONY: test-pictures
 test-pictures: all $(guest_tests) trace ## Run the tests of the trace's page, in a headless Chromium
 	@tests/run $(addprefix --guest ,$(guest_tests)) --case pictures
