@@ -34,11 +34,6 @@ struct trace_event *trace_ring = small_ring;
 uint32_t trace_mask = TRACE_EVENTS_LEAST - 1;
 uint64_t trace_latest;
 
-void trace_put(unsigned kind_and_detail, uint32_t frame, uint32_t address, uint32_t a, uint32_t b) {
-    trace_latest = time_cycles();
-    trace_put_untimed(kind_and_detail, frame, address, a, b);
-}
-
 void trace_name(enum trace_kind kind, uint32_t subject, const char *name) {
     uint32_t text[3] = {0};
 

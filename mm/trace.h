@@ -15,6 +15,7 @@
 #ifndef MM_TRACE_H
 #define MM_TRACE_H
 
+#include "arch/x86/time.h"
 #include "lib/types.h"
 
 /* X(enumerator, name): groups, a bit each in trace_enabled. The last is always on. */
@@ -163,10 +164,10 @@ extern struct trace_event *trace_ring;
 extern uint32_t trace_mask;   /* places of the ring - 1 */
 extern uint64_t trace_latest; /* time of the last event that looked at the clock */
 
-/* Writes an event, whatever is enabled. */
-void trace_put(unsigned kind_and_detail, uint32_t frame, uint32_t address, uint32_t a, uint32_t b);
-
-/* The same without a look at the clock, which is half of an event's cost under emulation. */
+/*
+ * Writes an event, whatever is enabled, with the time of the last one that looked at the clock. In line, as a call
+ * with its arguments would cost as much again.
+ */
 static inline void trace_put_untimed(unsigned kind_and_detail, uint32_t frame, uint32_t address, uint32_t a,
                                      uint32_t b) {
     uint32_t place = __atomic_fetch_add(&trace_header.head, 1, __ATOMIC_RELAXED);
@@ -179,6 +180,13 @@ static inline void trace_put_untimed(unsigned kind_and_detail, uint32_t frame, u
     event->a = a;
     event->b = b;
     __atomic_store_n(&event->sequence, place + 1, __ATOMIC_RELEASE);
+}
+
+/* The same with the time of now. */
+static inline void trace_put(unsigned kind_and_detail, uint32_t frame, uint32_t address, uint32_t a,
+                             uint32_t b) {
+    trace_latest = time_cycles();
+    trace_put_untimed(kind_and_detail, frame, address, a, b);
 }
 
 static inline enum trace_group trace_group_of(enum trace_kind kind) {
@@ -197,17 +205,23 @@ static inline bool trace_on(enum trace_kind kind) {
     return __builtin_expect((trace_enabled & 1u << trace_group_of(kind)) != 0, 0);
 }
 
-/* A trace point. Pages and slots change several at a time, in the course of what the other groups time. */
-static inline void trace(enum trace_kind kind, unsigned detail, uint32_t frame, uint32_t address, uint32_t a,
-                         uint32_t b) {
+/* Pages and slots change several at a time, in the course of what is timed; so do these. */
+static inline bool trace_is_timed(enum trace_kind kind) {
     enum trace_group group = trace_group_of(kind);
 
+    return group != TRACE_GROUP_PAGE && group != TRACE_GROUP_SWAP && kind != TRACE_BIO_QUEUED &&
+           kind != TRACE_WAKE && kind != TRACE_FAULT_WAIT;
+}
+
+/* A trace point. */
+static inline void trace(enum trace_kind kind, unsigned detail, uint32_t frame, uint32_t address, uint32_t a,
+                         uint32_t b) {
     if (!trace_on(kind))
         return;
-    if (group == TRACE_GROUP_PAGE || group == TRACE_GROUP_SWAP)
-        trace_put_untimed(kind | detail << 8, frame, address, a, b);
-    else
+    if (trace_is_timed(kind))
         trace_put(kind | detail << 8, frame, address, a, b);
+    else
+        trace_put_untimed(kind | detail << 8, frame, address, a, b);
 }
 
 /* The same for names: @subject is a pid or a thread. */

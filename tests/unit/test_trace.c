@@ -37,7 +37,7 @@ static void recent(uint16_t who, unsigned most) {
 START_TEST(an_event_holds_what_was_said) {
     trace_init(TRACE_GROUPS_ALL, 256);
     trace_who = 7u << 16;
-    trace(TRACE_WAKE, 0, 0, 0, 0, 0);
+    trace(TRACE_SWITCH, 0, 0, 0, 0, 0);
     trace(TRACE_MAP, 0x5A, 11, 0x08048000, 22, 33);
     recent(0, 10);
     ck_assert_uint_eq(seen_count, 2);

@@ -182,6 +182,8 @@ class Drain:
 def complete(piece: bytes, first: int, drop: int, count: int) -> int:
     """How many events of the piece are: up to the first that is still being written."""
     sequences = memoryview(piece).cast("I")[2::EVENT.size // 4].tolist()
+    if sequences[drop:count] == list(range(first + drop + 1, first + count + 1)):
+        return count
     for index in range(drop, count):
         if sequences[index] != (first + index + 1) & 0xFFFFFFFF:
             return index
