@@ -13,7 +13,7 @@ fuzz_clang   := $(addprefix build/fuzz/,$(fuzz_targets))
 FUZZ_CFLAGS  := -std=gnu11 -O1 -g $(WARNINGS) -DFAULTLINE_HOST -Itests/unit/fake -I. -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all -fsanitize=fuzzer-no-link
 
-.PHONY: fuzz fuzz-libfuzzer fuzz-syscalls
+.PHONY: fuzz fuzz-libfuzzer fuzz-syscalls fuzz-disks
 
 # Run by tests/run like unit tests: they print the same last line.
 unit_tests += $(fuzz_tests) tests/fuzz/runner
@@ -21,6 +21,9 @@ tests test-unit: $(fuzz_tests)
 
 fuzz-syscalls: all ## Random system calls in guests for MINUTES=10, from SEED= on
 	@tests/fuzz/syscalls $(if $(SEED),--seed $(SEED)) --minutes $(MINUTES)
+
+fuzz-disks: all ## Guests on damaged disks for MINUTES=10, from SEED= on
+	@tests/fuzz/disks $(if $(SEED),--seed $(SEED)) --minutes $(MINUTES)
 
 fuzz: $(fuzz_tests) ## Damaged disks, programs, boot words… for the readers of them, SECONDS=60 each
 	@SECONDS_EACH='$(SECONDS)' SEED='$(SEED)' MAKE='$(MAKE)' tests/fuzz/all $(fuzz_targets)

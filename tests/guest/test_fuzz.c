@@ -134,6 +134,22 @@ START_TEST(every_call_of_the_kernel_is_tried) {
 }
 END_TEST
 
+/* --- damaged disks -------------------------------------------------------------------------------- */
+
+/*
+ * A dozen disks whose metadata is wrong in a few places each, a busy program on each: errors, and no more. The script
+ * damages them, and judges: see there.
+ */
+START_TEST(damaged_disks) {
+    const char *path = test_path("tool.out");
+    int status = host_tool(COMMAND("tests/fuzz/disks", "--seed=1", "--runs=12"));
+    char *said = read_file(path, NULL);
+    ck_assert_msg(status == 0, "%s", said);
+    ck_assert_msg(strstr(said, "\"findings\": 0") != NULL, "%s", said);
+    ck_assert_msg(strstr(said, "\"used\": 0") == NULL && strstr(said, "\"errors\": 0") == NULL, "%s", said);
+}
+END_TEST
+
 void add_fuzz_cases(Suite *suite) {
     TCase *calls = guest_case(suite, "fuzz-syscalls", 15);
     tcase_add_test(calls, random_calls_with_few_frames);
@@ -143,6 +159,8 @@ void add_fuzz_cases(Suite *suite) {
     TCase *programs = guest_case(suite, "fuzz-programs", 5);
     tcase_add_test(programs, damaged_programs);
     tcase_add_test(programs, damaged_programs_copied_to_swap);
+    TCase *disks = guest_case(suite, "damaged-disks", 12);
+    tcase_add_test(disks, damaged_disks);
     TCase *secrets = guest_case(suite, "secrets", 10);
     tcase_add_test(secrets, nobody_is_given_anothers_bytes);
 }

@@ -181,6 +181,8 @@ def prepare(root: pathlib.Path, options: argparse.Namespace, work: pathlib.Path)
     """The disk of this run, with the kernel, GRUB's configuration and the added files on it."""
     image = pathlib.Path(options.disk).absolute() if options.disk else work / "disk.img"
     pairs = []
+    if image.exists() and options.disk_as_is:
+        return image
     if image.exists():
         pairs.append((root / "build/stage/boot/faultline.elf", "/boot/faultline.elf"))
     else:
