@@ -5,8 +5,9 @@ start forward once more, to the last place before here where a watchpoint or bre
 costs a replay or two; a search for the one store among millions must need few of them.
 
 Nobody writes a Dirty bit: the processor's page walk sets it. What is written, by the kernel, is the entry
-itself, clean (or already "modified" when the fault was a store). So who-dirtied goes back to the last write
-that made the entry present, and from there forward to the first access after which the Dirty bit is set.
+itself: when the page is mapped (clean, or "modified" already when the fault was a store) and when a bit is
+cleared. So who-dirtied goes back to the last write that left the entry present and clean, or mapped the page,
+and from there forward to the first access after which the Dirty bit is set.
 """
 
 import json
@@ -17,7 +18,7 @@ import gdb
 from . import kernel, memory
 from .command import number, space_for
 from .memory import DIRECT_MAP, PAGE_SIZE, Absent
-from .threads import Stack, stack_lines
+from .threads import Stack, inlined_into, place as place_of, stack_lines
 
 MOST_STEPS = 30
 FREE = 0  # enum frame_state
@@ -105,6 +106,14 @@ def report(as_json: bool, what: str, record: dict) -> None:
     print(f"The replay stands there, at instruction {record['instruction']}; it can go on in both directions.")
 
 
+def begins_clean(entry: int) -> bool:
+    """A page-table entry has just been written: could the page not be dirty before?"""
+    if not entry & memory.PTE_PRESENT:
+        return False
+    pc = memory.register("eip")
+    return not entry & memory.PTE_DIRTY or "pmap_enter" in [place_of(pc)[0], *inlined_into(pc)]
+
+
 def who_dirtied(address: int, space) -> dict:
     """Goes to the store that dirtied the page, as it is now or was when it was mapped last."""
     directory, here = kernel.directory_of(space), instruction_count()
@@ -116,8 +125,7 @@ def who_dirtied(address: int, space) -> dict:
         raise Past(f"{page:#010x} is mapped and clean: nobody has, since")
     eip, place = memory.register("eip"), entry[1]
     with Alone():
-        back_to_write(f"*(unsigned *){DIRECT_MAP + place:#x}",
-                      lambda: memory.word_physical(place) & memory.PTE_PRESENT)
+        back_to_write(f"*(unsigned *){DIRECT_MAP + place:#x}", lambda: begins_clean(memory.word_physical(place)))
         mapped = instruction_count()
         for_store = bool(memory.word_physical(place) & memory.PTE_DIRTY)
 
