@@ -20,6 +20,7 @@
 #include "mm/counters.h"
 #include "mm/frame.h"
 #include "mm/object.h"
+#include "mm/pageout.h"
 #include "mm/policy.h"
 #include "mm/space.h"
 #include "mm/swap.h"
@@ -55,6 +56,14 @@ static void check_sets(pfn_t *listed) {
             CHECK(set->hand->state == FRAME_ACTIVE && set->hand->set == set,
                   "the hand is on frame %u, which is not ACTIVE in its set", check_number(set->hand));
     }
+}
+
+/* Quotas are met when the machine has been idle for a while. */
+static void check_quotas(void) {
+    list_for_each (set, &sets, struct set, link)
+        CHECK(set == &set_global || set->traced || set->quota == 0 || set->count <= set->quota,
+              "a set of policy %s has %u frames, its quota is %u", set->policy->name, (unsigned)set->count,
+              (unsigned)set->quota);
 }
 
 /* Every frame is in exactly one state, on exactly that state's list, the counts summing to the total. */
@@ -442,6 +451,8 @@ void vm_check_books(void) {
     check_contents();
     check_areas();
     check_load();
+    if (pageout_settled())
+        check_quotas();
     check_mappings();
     check_anons();
     check_objects();

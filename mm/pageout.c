@@ -40,8 +40,9 @@
 #include "mm/trace.h"
 #include "mm/vm.h"
 
-#define ZERO_BATCH 16u /* frames cleared at a look of the idle loop */
-#define IDLE_TICKS 3u  /* without a fault, before pages are written early */
+#define ZERO_BATCH    16u /* frames cleared at a look of the idle loop */
+#define SETTLED_TICKS 20u /* without a context switch, until all that idle time is for must be done */
+#define IDLE_TICKS    3u  /* without a fault, before pages are written early */
 
 static struct {
     struct thread *thread; /* NULL until it runs */
@@ -52,12 +53,16 @@ static struct {
     uint64_t stuck_since; /* tick of the last pass that achieved nothing; 0: none */
     bool clean_early;     /* the idle loop asks for it */
     bool launder;         /* madvise asks for it */
+    bool trim;            /* a set has been found above its quota */
+    uint64_t trim_failed; /* tick when a set could not be trimmed; 0: never */
 } pageout;
 
-static uint32_t faults_seen; /* pgfault when the idle loop last looked, … */
-static uint64_t quiet_since; /* … and since when it has not moved */
-static bool early_done;      /* nothing modified was left when the daemon last looked */
-static pfn_t early_cursor;   /* early cleaning goes round the frame table */
+static uint32_t faults_seen;   /* pgfault when the idle loop last looked, … */
+static uint64_t quiet_since;   /* … and since when it has not moved */
+static uint32_t idle_switches; /* context switches when the idle loop last looked, … */
+static uint64_t idle_since;    /* … and since when there has been none */
+static bool early_done;        /* nothing modified was left when the daemon last looked */
+static pfn_t early_cursor;     /* early cleaning goes round the frame table */
 
 bool pageout_wanted(void) {
     return frames_available() < MAX(pageout.low, frames_demand());
@@ -86,6 +91,11 @@ void pageout_wake(void) {
 
 void pageout_launder(void) {
     pageout.launder = true;
+    wake_all(&pageout.queue);
+}
+
+void pageout_trim(void) {
+    pageout.trim = true;
     wake_all(&pageout.queue);
 }
 
@@ -349,31 +359,58 @@ static void pageout_main(void *unused) {
         if (pageout.clean_early && !pageout_wanted())
             clean_early();
         pageout.clean_early = false; /* whether or not there was time for it: it will be asked for again */
+        if (pageout.trim) {
+            pageout.trim = false;
+            pageout.trim_failed = scope_trim() ? 0 : time_ticks();
+            pageout.launder = true;
+        }
         if (pageout.launder) {
             pageout.launder = false;
             launder();
         }
-        bool work = (pageout_wanted() && pageout.stuck_since == 0) || pageout.clean_early || pageout.launder;
+        bool work = (pageout_wanted() && pageout.stuck_since == 0) || pageout.clean_early ||
+                    pageout.launder || pageout.trim;
         if (!work)
             wait_on(&pageout.queue);
     }
 }
 
-void vm_idle(void) {
+/* Nothing is under way, and for a while there has been no fault. */
+static bool is_quiet(void) {
     uint32_t faults = counters[COUNT_PGFAULT];
 
-    /* Few at a time: whoever is woken meanwhile waits for them. The next tick brings us here again. */
-    if (block_idle())
-        frames_zero(ZERO_BATCH);
-    if (!vm_options.early_clean || pageout.thread == NULL || !block_idle())
-        return;
+    if (pageout.thread == NULL || !block_idle())
+        return false;
     if (faults != faults_seen) {
         faults_seen = faults;
         quiet_since = time_ticks();
         early_done = false;
+        return false;
+    }
+    return time_ticks() - quiet_since >= IDLE_TICKS;
+}
+
+bool pageout_settled(void) {
+    return idle_switches == counters[COUNT_CTXT] && time_ticks() - idle_since >= SETTLED_TICKS &&
+           pageout.thread != NULL && block_idle() && pageout.trim_failed == 0;
+}
+
+void vm_idle(void) {
+    if (idle_switches != counters[COUNT_CTXT]) {
+        idle_switches = counters[COUNT_CTXT];
+        idle_since = time_ticks();
+    }
+    /* Few at a time: whoever is woken meanwhile waits for them. The next tick brings us here again. */
+    if (block_idle())
+        frames_zero(ZERO_BATCH);
+    if (!is_quiet())
+        return;
+    bool may_trim = pageout.trim_failed == 0 || time_ticks() - pageout.trim_failed >= TICKS_PER_SECOND;
+    if (may_trim && !scope_quotas_met()) {
+        pageout_trim();
         return;
     }
-    if (early_done || time_ticks() - quiet_since < IDLE_TICKS || swap_free_slots() < swap_total() / 2)
+    if (!vm_options.early_clean || early_done || swap_free_slots() < swap_total() / 2)
         return;
     if (frames_available() < frames_pageable() / 2) {
         pageout.clean_early = true;

@@ -19,6 +19,9 @@ void pageout_wake(void);
 /* Has the daemon launder what is DIRTY now, whether the pool needs it or not. Never sleeps. */
 void pageout_launder(void);
 
+/* Has the daemon evict what sets have above their quotas. Never sleeps. */
+void pageout_trim(void);
+
 /* As pageout_wake(), if the pool is below its low mark and another pass may achieve something. */
 void pageout_hint(void);
 
@@ -35,6 +38,9 @@ bool pageout_evict_from(struct set *set);
 
 /* Frames that are available when the daemon has done its work. */
 pfn_t pageout_high_mark(void);
+
+/* The machine has been idle for so long that quotas must be met: for the checker. */
+bool pageout_settled(void);
 
 /* True when the running thread is the daemon. */
 bool pageout_is_daemon(void);

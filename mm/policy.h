@@ -32,6 +32,7 @@ struct set {
     pfn_t hot_count;      /* of them, in `hot` */
     pfn_t quota;          /* frames it may have; 0: no limit of its own */
     uint32_t faults_seen; /* faults of its program when the quota was set last (mm/scope.c) */
+    uint32_t looked;      /* and the virtual time of that */
     uint32_t now;         /* virtual time: ticks while its programs ran; in a traced set references */
     uint32_t period;      /* units of virtual time from tick() to tick() */
     uint32_t tau;         /* units of virtual time: WSClock's window */

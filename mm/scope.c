@@ -12,7 +12,8 @@
  *     proportional   by size: s / S * m, with s the pages of the process's areas, S their sum
  *     N              a fixed number of frames for each
  *     pff            by page-fault frequency: between two bounds on the number of faults in a period of its
- *                    own virtual time nothing changes; above, the quota grows; below, it shrinks
+ *                    own virtual time nothing changes; above, the quota grows while there are frames left to
+ *                    share; below, it shrinks
  *
  * m is what is pageable without the pool and an eighth for pages that belong to no process (files that system
  * calls read, and what is left of programs that have ended). These are in the global set.
@@ -63,17 +64,32 @@ static pfn_t frames_to_share(void) {
     return pageable > kept ? pageable - kept : 0;
 }
 
-/* More than @high faults since the last look: more frames; fewer than @low: fewer. */
-static pfn_t pff_quota(struct set *set, uint32_t faults, pfn_t most) {
-    uint32_t since = faults - set->faults_seen;
+/*
+ * After each period of the process's own time: more than PFF_HIGH faults in it, and it gets more frames, as far as
+ * @room of those to be shared are left; fewer than PFF_LOW, and it gives some back.
+ */
+static pfn_t pff_quota(struct space *space, pfn_t room) {
+    struct set *set = space->set;
+    uint32_t faults = space->faults.major + space->faults.minor, since = faults - set->faults_seen;
     pfn_t quota = set->quota;
 
+    if (set->now - set->looked < QUOTA_PERIOD)
+        return quota;
+    set->looked = set->now;
     set->faults_seen = faults;
     if (since > PFF_HIGH)
-        quota += quota / 8 + 1;
-    else if (since < PFF_LOW)
-        quota -= quota / 16;
-    return MIN(quota, most);
+        return quota + MIN(quota / 8 + 1, room);
+    return since < PFF_LOW ? quota - quota / 16 : quota;
+}
+
+/* The sum of the quotas as they are. */
+static pfn_t quotas_given(void) {
+    pfn_t given = 0;
+
+    list_for_each (space, &spaces, struct space, link)
+        if (has_own_set(space) && !space->load.out)
+            given += space->set->quota;
+    return given;
 }
 
 static pfn_t quota_of(struct space *space, pfn_t frames, unsigned spaces_total, uint64_t pages_total) {
@@ -84,7 +100,7 @@ static pfn_t quota_of(struct space *space, pfn_t frames, unsigned spaces_total, 
         return (pfn_t)((uint64_t)frames * space_pages(space) / MAX(pages_total, 1u));
     case QUOTA_PFF:
         if (space->set->quota != 0)
-            return pff_quota(space->set, space->faults.major + space->faults.minor, frames);
+            return pff_quota(space, frames - MIN(quotas_given(), frames));
         break;
     case QUOTA_EQUAL:
         break;
@@ -92,9 +108,16 @@ static pfn_t quota_of(struct space *space, pfn_t frames, unsigned spaces_total, 
     return frames / spaces_total;
 }
 
+/* A process that is new has its share at once: then all have the less, in proportion. */
+static void shrink_to(pfn_t frames, pfn_t given) {
+    list_for_each (space, &spaces, struct space, link)
+        if (has_own_set(space) && !space->load.out)
+            space->set->quota = MAX((pfn_t)((uint64_t)space->set->quota * frames / given), QUOTA_LEAST);
+}
+
 /* The global set's quota is what the others leave. Processes that are swapped out need none. */
 void scope_divide(void) {
-    pfn_t frames = frames_to_share(), given = 0;
+    pfn_t frames = frames_to_share(), given;
     uint64_t pages = 0;
     unsigned total = 0;
 
@@ -107,11 +130,16 @@ void scope_divide(void) {
     list_for_each (space, &spaces, struct space, link) {
         if (!has_own_set(space) || space->load.out)
             continue;
-        space->set->quota = MAX(quota_of(space, frames, total, pages), QUOTA_LEAST);
-        given += space->set->quota;
+        pfn_t quota = quota_of(space, frames, total, pages); /* once: it counts faults since the last time */
+        space->set->quota = MAX(quota, QUOTA_LEAST);
     }
+    given = quotas_given();
+    if (vm_options.quota == QUOTA_PFF && given > frames)
+        shrink_to(frames, given);
     frames = frames_pageable() - pageout_high_mark();
     set_global.quota = given == 0 ? 0 : frames - MIN(given, frames);
+    if (!scope_quotas_met())
+        pageout_trim();
 }
 
 /* --- sets of their own --- */
@@ -193,6 +221,26 @@ void scope_make_room(struct space *space) {
     for (unsigned i = 0; i < 4 && set->count >= set->quota; i++)
         if (!pageout_evict_from(set))
             return;
+}
+
+/* The set has more frames than its quota, and a limit of its own. */
+static bool is_above(const struct set *set) {
+    return set != &set_global && !set->traced && set->quota != 0 && set->count > set->quota;
+}
+
+bool scope_quotas_met(void) {
+    list_for_each (set, &sets, struct set, link)
+        if (is_above(set))
+            return false;
+    return true;
+}
+
+bool scope_trim(void) {
+    list_for_each (set, &sets, struct set, link)
+        while (is_above(set))
+            if (!pageout_evict_from(set))
+                return false;
+    return true;
 }
 
 /* Frames above the quota, negative below; a set without one takes what it can get. */

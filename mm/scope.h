@@ -39,6 +39,13 @@ void scope_divide(void);
 /* Before a fault of the space: makes room in its own set if that is full. Never sleeps. */
 void scope_make_room(struct space *space);
 
+/*
+ * Quotas shrink, and pages that were being written or pinned come back to sets that are full: the daemon trims sets
+ * that are above their quota. False: a page that must leave cannot. Never sleeps.
+ */
+bool scope_trim(void);
+bool scope_quotas_met(void);
+
 /* The set that the daemon takes the next victim from: the one that is furthest above its quota. */
 struct set *scope_victim_set(void);
 

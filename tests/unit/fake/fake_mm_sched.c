@@ -11,6 +11,7 @@
 #include "lib/deferred.h"
 #include "lib/errno.h"
 #include "lib/list.h"
+#include "mm/counters.h"
 #include "mm/space.h"
 #include "mm/vm.h"
 
@@ -115,6 +116,7 @@ static void switch_to(struct thread *next) {
         return;
     current = next;
     fake_switches++;
+    count(COUNT_CTXT);
     __sanitizer_start_switch_fiber(before->state == DEAD ? NULL : &before->sanitizer_stack,
                                    next->stack_bottom, next->stack_bytes);
     swapcontext(&before->context, &next->context);

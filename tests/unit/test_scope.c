@@ -1,0 +1,213 @@
+/*
+ * Local replacement: quotas, how they grow and shrink by page-fault frequency, and that they are met.
+ *
+ * links: mm/ mm/policy/ arch/x86/pmap.c lib/print.c lib/string.c
+ * links: tests/unit/fake/fake_mm_machine.c tests/unit/fake/fake_mm_mmu.c tests/unit/fake/fake_mm_sched.c
+ * links: tests/unit/fake/fake_mm_disk.c tests/unit/fake/fake_mm_file.c
+ */
+#include "fake_mm.h"
+#include "lib/string.h"
+#include "mm/counters.h"
+#include "mm/fault.h"
+#include "mm/frame.h"
+#include "mm/pageout.h"
+#include "mm/policy.h"
+#include "mm/scope.h"
+#include "mm/space.h"
+#include "mm/swap.h"
+#include "mm/vm.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#define PLACE    ((vaddr_t)0x20000000)
+#define PAGEABLE 800u
+
+static void start(enum quota_rule quota) {
+    struct fake_disk *disk;
+
+    vm_options.check = 1;
+    vm_options.scope = SCOPE_LOCAL;
+    vm_options.quota = quota;
+    vm_options.readahead = 0;
+    fake_boot(300 + PAGEABLE, PAGEABLE);
+    disk = fake_disk_create("hda2", 8000 * SECTORS_PER_PAGE);
+    fake_mkswap(disk, 8000, NULL, 0);
+    ck_assert_int_eq(swap_start(&disk->device), 0);
+    vm_start();
+    fake_yield(); /* the daemon comes to its first sleep */
+}
+
+/* A program of @pages pages; its pid is @pid. */
+static struct space *program(int pid, unsigned pages) {
+    vaddr_t at;
+    struct map_request request = {.address = PLACE,
+                                  .length = pages * PAGE_SIZE,
+                                  .flags = AREA_READ | AREA_WRITE | AREA_MAYWRITE,
+                                  .fixed = true};
+    struct space *space = space_create();
+
+    ck_assert_ptr_nonnull(space);
+    space->owner_pid = pid;
+    ck_assert_int_eq(space_map(space, &request, &at), 0);
+    return space;
+}
+
+/* Goes through its first @pages pages; writes if nobody has. */
+static void sweep(struct space *space, unsigned pages) {
+    fake_set_space(space);
+    for (unsigned i = 0; i < pages; i++) {
+        uint32_t *word;
+
+        while ((word = fake_mmu(&space->pmap, PLACE + i * PAGE_SIZE, true)) == NULL)
+            ck_assert_int_eq(vm_fault(space, PLACE + i * PAGE_SIZE, FAULT_WRITE), FAULT_OK);
+        ck_assert(*word == 0 || *word == i + 1);
+        *word = i + 1;
+    }
+}
+
+/* Ten milliseconds of the program's time, so many times. */
+static void runs(struct space *space, unsigned ticks) {
+    while (ticks-- > 0)
+        scope_tick(space->owner_pid);
+}
+
+static void be_idle(unsigned ticks) {
+    while (ticks-- > 0) {
+        vm_idle();
+        fake_settle();
+        fake_tick(1);
+    }
+}
+
+static pfn_t shared(void) {
+    return PAGEABLE - pageout_high_mark() - PAGEABLE / 8;
+}
+
+START_TEST(a_set_stays_within_its_quota) {
+    start(QUOTA_EQUAL);
+    struct space *one = program(1, 700), *two = program(2, 700);
+
+    sweep(one, 600);
+    sweep(two, 600);
+    ck_assert_uint_eq(one->set->quota, shared() / 2);
+    ck_assert_uint_le(one->set->count, one->set->quota);
+    ck_assert_uint_le(two->set->count, two->set->quota);
+    sweep(one, 600); /* nothing is lost */
+    vm_check();
+    space_unref(one);
+    space_unref(two);
+}
+END_TEST
+
+/* A quota that shrinks is met soon, without a fault of the program's. */
+START_TEST(the_daemon_trims_to_the_quota) {
+    start(QUOTA_EQUAL);
+    struct space *one = program(1, 700), *others[5];
+
+    sweep(one, 600);
+    ck_assert_uint_gt(one->set->count, shared() / 2);
+    for (int i = 0; i < 5; i++)
+        others[i] = program(2 + i, 10);
+    ck_assert_uint_gt(one->set->count, one->set->quota);
+    be_idle(10);
+    ck_assert_uint_le(one->set->count, one->set->quota);
+    ck_assert_uint_gt(one->set->count, one->set->quota / 2);
+    ck_assert(scope_quotas_met());
+    be_idle(30);
+    ck_assert(pageout_settled());
+    vm_check();
+    sweep(one, 600);
+    for (int i = 0; i < 5; i++)
+        space_unref(others[i]);
+    space_unref(one);
+}
+END_TEST
+
+START_TEST(the_checker_sees_a_quota_that_is_not_met) {
+    start(QUOTA_EQUAL);
+    struct space *one = program(1, 700);
+
+    sweep(one, 300);
+    be_idle(40);
+    vm_check();
+    one->set->quota = one->set->count - 1; /* nobody has told the daemon, and it has been idle for long */
+    EXPECT_PANIC("its quota is", vm_check());
+}
+END_TEST
+
+/* By page-fault frequency: who faults much gets more, who does not gives back, and they fit together. */
+START_TEST(faults_move_frames_to_who_needs_them) {
+    start(QUOTA_PFF);
+    struct space *quiet = program(1, 700), *busy = program(2, 700);
+    pfn_t at_first = busy->set->quota;
+
+    ck_assert_uint_le(busy->set->quota + quiet->set->quota, shared());
+    sweep(quiet, 100);
+    for (unsigned round = 0; round < 40; round++) {
+        sweep(busy, 400);
+        runs(busy, 16);
+        fake_settle();
+        sweep(quiet, 50);
+        runs(quiet, 16);
+        fake_settle();
+        ck_assert_uint_le(busy->set->quota + quiet->set->quota, shared());
+    }
+    ck_assert_uint_gt(busy->set->quota, at_first);
+    ck_assert_uint_ge(busy->set->quota, 350); /* nearly all that it goes through … */
+    ck_assert_uint_le(busy->set->count, busy->set->quota);
+    uint32_t faults = busy->faults.major + busy->faults.minor;
+    sweep(busy, 400);
+    ck_assert_uint_lt(busy->faults.major + busy->faults.minor - faults, 400); /* … so that much of it stays */
+    ck_assert_uint_lt(quiet->set->quota, 300);
+    ck_assert_uint_ge(quiet->set->quota, 16);
+    vm_check();
+    space_unref(busy);
+    space_unref(quiet);
+}
+END_TEST
+
+/* Between the bounds nothing changes; and only a program's own time counts. */
+START_TEST(between_the_bounds_a_quota_stays) {
+    start(QUOTA_PFF);
+    struct space *one = program(1, 700), *two = program(2, 700);
+    pfn_t quota = one->set->quota;
+
+    for (unsigned period = 0; period < 10; period++) {
+        for (unsigned fault = 0; fault < 10; fault++)
+            vm_fault(one, PLACE + (period * 10 + fault) * PAGE_SIZE, FAULT_WRITE);
+        runs(one, 16);
+        ck_assert_uint_eq(one->set->quota, quota);
+    }
+    runs(one, 16); /* a period without faults */
+    ck_assert_uint_lt(one->set->quota, quota);
+    quota = one->set->quota;
+    runs(two, 64); /* not its time */
+    ck_assert_uint_eq(one->set->quota, quota);
+    vm_check();
+    space_unref(one);
+    space_unref(two);
+}
+END_TEST
+
+static Suite *scope_suite(void) {
+    Suite *suite = suite_create("scope");
+    TCase *quotas = tcase_create("quotas");
+
+    suite_add_tcase(suite, quotas);
+    tcase_add_test(quotas, a_set_stays_within_its_quota);
+    tcase_add_test(quotas, the_daemon_trims_to_the_quota);
+    tcase_add_test(quotas, the_checker_sees_a_quota_that_is_not_met);
+    tcase_add_test(quotas, faults_move_frames_to_who_needs_them);
+    tcase_add_test(quotas, between_the_bounds_a_quota_stays);
+    return suite;
+}
+
+int main(void) {
+    SRunner *runner = srunner_create(scope_suite());
+
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
