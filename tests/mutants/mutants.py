@@ -71,7 +71,7 @@ LOADS = [
     Load("local", "seqsweep 800K 6", frames=500, words="check=2 scope=local quota=60", proof={"fault_reclaim": 400, "pgevict": 800}),
     Load("many", "manyproc 60 8 64K", frames=0, words="check=10", proof={"forks": 60}),
     Load("direct", "directtest unmap f 20", words="check=2", proof={"blk_raw_in": 300}, oracle=False),
-    Load("facts", "semantics", frames=200, words="check=5", proof={"pgevict": 300}),
+    Load("facts", "semantics access misuse mapping file sharing usercopy frame abi", frames=200, words="check=5", proof={"pgevict": 300}),
 ]
 
 # What every run must have given back when its last process has ended.
@@ -312,6 +312,8 @@ def try_mutant(mutant: Mutant, options: argparse.Namespace) -> None:
     make(tree, "kernel")
     for kind, name in detectors(mutant, options):
         said = RUNNERS[kind](tree, name)
+        if said and "panic:" not in said and kind == "guest":
+            said = RUNNERS[kind](tree, name) and said  # what a busy machine may have done does not count
         if said and UNBROKEN.says(kind, name):
             raise Stale(f"{kind} {name} fails on the unbroken kernel too: {UNBROKEN.says(kind, name)}")
         if said:

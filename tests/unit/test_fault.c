@@ -621,6 +621,18 @@ START_TEST(a_random_reader_reads_nothing_more) {
 }
 END_TEST
 
+START_TEST(a_page_given_back_and_stored_to_is_kept) {
+    map(1, AREA_READ | AREA_WRITE, NULL);
+    *reach(0, true) = 8;
+    ck_assert_int_eq(space_advise(space, PLACE, PAGE_SIZE, ADVISE_FREE), 0);
+    *reach(0, true) = 9;
+    page_all_out(1);
+    vm_check();
+    ck_assert(!amap_get(space_find(space, PLACE)->amap, 0)->lazily_free);
+    ck_assert_uint_eq(*reach(0, false), 9);
+}
+END_TEST
+
 /* A page given back and taken has neither frame nor slot, and 0 is not the slot beside slot 1. */
 START_TEST(readahead_passes_by_what_was_given_back) {
     map(2, AREA_READ | AREA_WRITE, NULL);
@@ -677,6 +689,7 @@ static Suite *fault_suite(void) {
     tcase_add_test(tests, a_sequential_reader_finds_its_pages);
     tcase_add_test(tests, a_random_reader_reads_nothing_more);
     tcase_add_test(tests, readahead_passes_by_what_was_given_back);
+    tcase_add_test(tests, a_page_given_back_and_stored_to_is_kept);
     return suite;
 }
 
