@@ -339,10 +339,15 @@ static int exec_from_thread(void *argument) {
     return with_threads(exec_in_thread, argument);
 }
 
+/* Without exit()'s destructors, which would take away the unwinder's tables that pthread_exit() is using. */
+static void *end_process_at_once(void *argument) {
+    _exit((int)(intptr_t)argument);
+}
+
 static int leave_first_thread(void *argument) {
     pthread_t thread;
     (void)argument;
-    start(&thread, end_process, (void *)23);
+    start(&thread, end_process_at_once, (void *)23);
     pthread_exit(NULL);
 }
 
