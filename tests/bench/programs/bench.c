@@ -429,6 +429,32 @@ static void file_random(void) {
     end("file-random", pages / 2);
 }
 
+/* What the disk gives, past every cache: the measure for the rows that page. */
+static void direct(void) {
+    enum { PIECE = 32 };
+    unsigned pages = twice();
+    int file = open(big_file, O_RDONLY | O_DIRECT);
+    uint32_t *buffer = map_anonymous(PIECE * PAGE);
+
+    begin();
+    for (unsigned p = 0; p < pages; p += PIECE) {
+        if (pread(file, buffer, PIECE * PAGE, (off_t)p * PAGE) != (ssize_t)(PIECE * PAGE))
+            fail(big_file);
+        check(buffer, 0, p);
+    }
+    end("direct-sequential", pages);
+    begin();
+    for (unsigned i = 0; i < pages / 2; i++) {
+        unsigned p = random_below(pages);
+
+        if (pread(file, buffer, PAGE, (off_t)p * PAGE) != (ssize_t)PAGE)
+            fail(big_file);
+        check(buffer, 0, p);
+    }
+    end("direct-random", pages / 2);
+    close(file);
+}
+
 /* C = A B, with A and C together of twice the memory and B small; checked by C r = A (B r) for a vector r. */
 static void matrix(void) {
     enum { N = 16 };
@@ -564,6 +590,7 @@ static const struct row rows[] = {
     {"swapping", swapping},
     {"file-sequential", file_sequential},
     {"file-random", file_random},
+    {"direct", direct},
     {"matrix", matrix},
     {"program", program},
     {"growth-memory", growth_memory},
