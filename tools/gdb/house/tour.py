@@ -129,20 +129,23 @@ class Tour(Stage):
 
     def take(self) -> None:
         """Step 5: which frame, and whose it was."""
-        run_to(("frame_take", lambda: self.ours() and argument(0) == USE_USER))
+        function = "frame_take_zeroed" if self.kind == "zero" else "frame_take"
+        run_to((function, lambda: self.ours() and argument(0) == USE_USER))
+        shown, back = memory.register("eip"), memory.peek(memory.register("esp"))
         lists = memory.variable("mm/frame.c:state_lists")
         state = 0 if lists[0]["next"] != lists[0].address else 3
         head = lists[state]
         first = next(memory.each(head, "struct frame", "link"))
-        self.frame, available = kernel.frame_number(first), kernel.available()
-        from_pool = kernel.frame_state(first) == "clean"
+        taken_from, owner, available = kernel.frame_state(first), kernel.frame_owner(first), kernel.available()
+        from_pool = taken_from == "clean"
+        self.until(back)  # which of the FREE ones it is, the function says
+        self.frame = kernel.frame_number(View(memory.register("eax"), "struct frame"))
         low = variable_low()
-        owner = kernel.frame_owner(first)
         loses = f"CLEAN: its {owner} page is on disk and loses the frame" if from_pool else "FREE"
-        self.show(5, "A frame is taken: a FREE one, else the oldest CLEAN one of the pool. Nobody waits for a write "
+        self.show_at(shown, 5, "A frame is taken: a FREE one, else the oldest CLEAN one of the pool. Nobody waits for a write "
                      "here: what is dirty is the daemon's to write.",
                   {"available": available, "low": low, "frame": self.frame,
-                   "state": kernel.frame_state(first), "owner": owner, "wakes_daemon": available - 1 < low},
+                   "state": taken_from, "owner": owner, "wakes_daemon": available - 1 < low},
                   [f"available  {available} frames, low mark {low}" +
                    (": one less wakes the daemon" if available - 1 < low else ""),
                    f"frame      {self.frame}, {loses}"])
