@@ -1,4 +1,8 @@
-/* What the files of /proc are printed with: see kernel/procfs.c; and those of kernel/proc_memory.c. */
+/*
+ * The files of /proc: what they are printed with (kernel/procfs.c), and for each what prints it, and what takes
+ * a value that is written to it, without its newline: 0 or an errno. May sleep. The process is NULL for files
+ * that are about none.
+ */
 #ifndef KERNEL_PROCFS_H
 #define KERNEL_PROCFS_H
 
@@ -20,6 +24,38 @@ struct text {
 
 void text_add(struct text *text, const char *bytes, size_t count);
 void text_print(struct text *text, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* proc_machine.c */
+void print_vmstat(struct text *text, struct process *process);
+void print_meminfo(struct text *text, struct process *process);
+void print_mounts(struct text *text, struct process *process);
+void print_uptime(struct text *text, struct process *process);
+void print_stat(struct text *text, struct process *process);
+void print_loadavg(struct text *text, struct process *process);
+void print_version(struct text *text, struct process *process);
+void print_bootparams(struct text *text, struct process *process);
+void print_filesystems(struct text *text, struct process *process);
+void print_swaps(struct text *text, struct process *process);
+
+/* proc_process.c */
+void print_status(struct text *text, struct process *process);
+void print_statm(struct text *text, struct process *process);
+void print_process_stat(struct text *text, struct process *process);
+void print_comm(struct text *text, struct process *process);
+void print_cmdline(struct text *text, struct process *process);
+
+/* proc_paging.c */
+void print_policy(struct text *text, struct process *process);
+int write_policy(struct process *process, char *value);
+void print_loadcontrol(struct text *text, struct process *process);
+int write_loadcontrol(struct process *process, char *value);
+void print_own_policy(struct text *text, struct process *process);
+int write_own_policy(struct process *process, char *value);
+void print_reftrace(struct text *text, struct process *process);
+int write_reftrace(struct process *process, char *value);
+void print_fault_times(struct text *text, struct process *process);
+int write_fault_times(struct process *process, char *value);
+void print_reflog(struct text *text, struct process *process);
 
 /* proc_memory.c: /proc/PID/maps, smaps, smaps_rollup, pagemap; /proc/kpagecount, /proc/sysvipc/shm. */
 void print_maps(struct text *text, struct process *process);

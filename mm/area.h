@@ -1,4 +1,7 @@
-/* Areas, as mm/space.c and mm/area.c share them; everybody else uses mm/space.h. */
+/*
+ * Areas, as the files of mm/ share them that carry out the system calls: space.c, area.c (mmap, munmap),
+ * protect.c, remap.c, contents.c, advice.c, lock.c. Everybody else uses mm/space.h.
+ */
 #ifndef MM_AREA_H
 #define MM_AREA_H
 
@@ -18,6 +21,24 @@ void area_ref_object(struct area *area);
 
 /* Makes @start and @end borders of areas, waiting for memory if need be: 0 or -ENOMEM. May sleep. */
 int area_split_for_range(struct space *space, vaddr_t start, vaddr_t end);
+
+/* The same for what can be had at once: 0, or -ENOMEM with nothing changed. Never sleeps. */
+int area_split_at(struct space *space, vaddr_t start, vaddr_t end);
+
+/* Takes the area out of the space, and does nothing else: see area_destroy(). Never sleeps. */
+void area_take_out(struct space *space, struct area *area);
+
+/* True when nothing is mapped in [address, address + bytes), which lies in user space. Never sleeps. */
+bool area_place_free(struct space *space, vaddr_t address, vaddr_t bytes);
+
+/* The highest gap of @bytes below space->map_top, or 0. Never sleeps. */
+vaddr_t area_find_gap(struct space *space, vaddr_t bytes);
+
+/* Has one of the area's pages an anon? Never sleeps. */
+bool area_has_anons(const struct area *area);
+
+/* swap=static: places on swap for the area at @address, waiting for memory. 0 or -ENOMEM. May sleep. */
+int area_reserve_places(struct space *space, vaddr_t address);
 
 /* Joins what is alike among the areas that touch [start, end]. Never sleeps. */
 void area_merge_range(struct space *space, vaddr_t start, vaddr_t end);
