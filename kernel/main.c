@@ -112,8 +112,11 @@ static int start_process_1(void) {
     self->process = process_init;
     error = exec_init(&frame);
     self->process = NULL;
-    if (error)
+    if (error) { /* the machine ends, and its file system wants all references back */
+        vnode_unref(process_init->cwd);
+        process_init->cwd = NULL;
         return error;
+    }
     context_init_user(&user->context, user->stack_top, &frame);
     process_adopt_thread(process_init, user);
     thread_ready(user);

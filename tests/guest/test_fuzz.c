@@ -150,6 +150,14 @@ START_TEST(damaged_disks) {
 }
 END_TEST
 
+/* What a damaged disk may come to: no first program. The machine says so and ends in order, with nothing left over. */
+START_TEST(no_first_program) {
+    struct guest machine = {.frames = 400, .append = "init=/missing"};
+    struct run run = guest_run(&machine, COMMAND("echo"));
+    ck_assert_int_eq(run.status, 127);
+}
+END_TEST
+
 void add_fuzz_cases(Suite *suite) {
     TCase *calls = guest_case(suite, "fuzz-syscalls", 15);
     tcase_add_test(calls, random_calls_with_few_frames);
@@ -161,6 +169,7 @@ void add_fuzz_cases(Suite *suite) {
     tcase_add_test(programs, damaged_programs_copied_to_swap);
     TCase *disks = guest_case(suite, "damaged-disks", 12);
     tcase_add_test(disks, damaged_disks);
+    tcase_add_test(disks, no_first_program);
     TCase *secrets = guest_case(suite, "secrets", 10);
     tcase_add_test(secrets, nobody_is_given_anothers_bytes);
 }
