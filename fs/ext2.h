@@ -248,6 +248,8 @@ bool ext2_reclaim(struct ext2_fs *fs);
 void ext2_limit_doomed(struct ext2_fs *fs);
 /* Nobody uses the unlinked file any more: it is freed by a sync. May sleep. */
 void ext2_doom(struct ext2_inode *inode);
+/* At unmount of a disk that could not be written: what could not be freed is left to e2fsck. */
+void ext2_forget_doomed(struct ext2_fs *fs);
 /* Freed, and not yet to be used. Locked. */
 void ext2_block_hold(struct ext2_fs *fs, uint32_t block);
 bool ext2_block_held(const struct ext2_fs *fs, uint32_t block);

@@ -125,6 +125,14 @@ static void free_leaving(struct ext2_fs *fs) {
     }
 }
 
+void ext2_forget_doomed(struct ext2_fs *fs) {
+    while (!list_empty(&fs->doomed)) {
+        struct ext2_inode *inode = take_first(&fs->doomed);
+        list_remove(&inode->bucket); /* so that nobody tries again to free it */
+        vnode_unref(&inode->vnode);
+    }
+}
+
 static void move_all(struct list *from, struct list *to) {
     while (!list_empty(from))
         list_add_tail(to, &take_first(from)->unused);

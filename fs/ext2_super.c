@@ -199,6 +199,7 @@ static int ext2_unmount(struct mount *mount) {
         ;
     fs->super.state = fs->state_at_mount;
     int second = ext2_sync_metadata(fs);
+    ext2_forget_doomed(fs);
     drop_unused(fs);
     if (!any_in_core(fs)) {
         ext2_order_end(fs);
