@@ -95,26 +95,45 @@ static int exec_init(struct trap_frame *frame) {
     return error;
 }
 
-/* Becomes process 1, loads its program, and leaves it to a thread that begins in user mode. */
-static int start_process_1(void) {
-    struct thread *self = thread_current, *user = thread_create();
-    process_init = process_create();
-    if (!user || !process_init)
-        return -ENOMEM;
-    struct trap_frame frame;
+/* A directory, a console and a program for process 1; @frame is where it begins. */
+static int prepare_process_1(struct trap_frame *frame) {
+    struct thread *self = thread_current;
     int error = path_walk(NULL, "/", 0, &process_init->cwd);
-    if (!error)
-        error = open_console(process_init);
+    if (error)
+        return error;
+    error = open_console(process_init);
     if (error) {
         klog("init: cannot open /dev/console: error %d", -error);
         return error;
     }
     self->process = process_init;
-    error = exec_init(&frame);
+    error = exec_init(frame);
     self->process = NULL;
-    if (error) { /* the machine ends, and its file system wants all references back */
+    return error;
+}
+
+/* The machine ends, and its file systems want all references back. */
+static void give_up_process_1(void) {
+    for (int fd = 0; fd < 3; fd++) {
+        if (process_init->files[fd])
+            file_unref(process_init->files[fd]);
+        process_init->files[fd] = NULL;
+    }
+    if (process_init->cwd)
         vnode_unref(process_init->cwd);
-        process_init->cwd = NULL;
+    process_init->cwd = NULL;
+}
+
+/* Becomes process 1, loads its program, and leaves it to a thread that begins in user mode. */
+static int start_process_1(void) {
+    struct thread *user = thread_create();
+    struct trap_frame frame;
+    process_init = process_create();
+    if (!user || !process_init)
+        return -ENOMEM;
+    int error = prepare_process_1(&frame);
+    if (error) {
+        give_up_process_1();
         return error;
     }
     context_init_user(&user->context, user->stack_top, &frame);
