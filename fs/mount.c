@@ -31,14 +31,20 @@ int mount_root(struct mount *mount) {
     return 0;
 }
 
+static int unmount(struct mount *mount) {
+    return mount->unmount ? mount->unmount(mount) : 0;
+}
+
 int mount_at(const char *path, struct mount *mount) {
     struct vnode *covered;
     int error = path_walk(NULL, path, WALK_DIRECTORY, &covered);
-    if (error)
-        return error;
-    if (covered == covered->mount->root) { /* already a mount's root, or "/" */
+    if (!error && covered == covered->mount->root) { /* already a mount's root, or "/" */
         vnode_unref(covered);
-        return -EBUSY;
+        error = -EBUSY;
+    }
+    if (error) {
+        unmount(mount);
+        return error;
     }
     covered->covered_by = mount->root;
     mount->covers = covered; /* keeps the reference */
@@ -70,7 +76,7 @@ void mounts_unmount_all(void) {
             mount->covers->covered_by = NULL;
             vnode_unref(mount->covers);
         }
-        int error = mount->unmount ? mount->unmount(mount) : 0;
+        int error = unmount(mount);
         if (error)
             klog("fs: unmounting %s: error %d", type, -error);
     }

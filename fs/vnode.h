@@ -173,6 +173,7 @@ int tmpfs_make_unnamed(struct vnode **made);
 uint64_t mount_anonymous_device(void);
 struct vnode *vnode_root(void); /* of the whole tree, without a reference */
 int mount_root(struct mount *mount);
+/* Where it cannot be, because of @path, it is unmounted: an error. May sleep. */
 int mount_at(const char *path, struct mount *mount);
 void mount_for_each(void (*visit)(struct mount *mount, void *data), void *data);
 int mounts_sync(void);
