@@ -294,6 +294,8 @@ static void paging(const char *how, size_t size, unsigned rounds) {
     if (pipe(down) < 0 || pipe(up) < 0)
         fail_errno("pipe");
     int pid = fork_checked();
+    close(pid == 0 ? down[1] : down[0]); /* or who waits for the other would not see it die */
+    close(pid == 0 ? up[0] : up[1]);
     for (unsigned i = 0; i < rounds; i++) {
         if (pid == 0) {
             await(down[0]);
@@ -308,6 +310,8 @@ static void paging(const char *how, size_t size, unsigned rounds) {
     if (pid == 0)
         exit(0);
     int status = wait_for(pid);
+    if (status != 0)
+        fail("the other process ended with status %d", status);
     pattern_check(memory, 0, size / sizeof(*memory), 2 * rounds, "all");
     printf("%s: %u pages changed hands %u times; child %d\n", how, (unsigned)(size / PAGE), 2 * rounds,
            status);
