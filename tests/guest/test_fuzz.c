@@ -5,6 +5,7 @@
  */
 #include "tests/guest/guest.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,9 +110,10 @@ static const char *next_call(const char **at) {
     static char name[64];
     for (const char *call = *at; (call = strstr(call, "CALL")) != NULL;) {
         int length = 0;
+        bool whole_word = call > *at && !isupper((unsigned char)call[-1]); /* not SYSCALL */
         call += strlen("CALL");
         call += strspn(call, "_ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-        if (sscanf(call, "(%63[a-z0-9_]%n", name, &length) == 1 && strcmp(name, "name") != 0) {
+        if (whole_word && sscanf(call, "(%63[a-z0-9_]%n", name, &length) == 1 && strcmp(name, "name") != 0) {
             *at = call + length;
             return name;
         }
