@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
 
 /* Carries out the redirections; false after a message if one fails. */
 static bool redirect(const struct redirection *r) {
