@@ -3,5 +3,5 @@ RUNS  ?= 100
 REPEAT = $(or $(CASE),parallel)
 
 test-repeat: all $(guest_tests) pagesim ## Run guest test cases RUNS=100 times in a row; CASE= as above, default: parallel
-	@tests/repeat --runs $(RUNS) --guest $(guest_tests) $(addprefix --case ,$(REPEAT))
+	@tests/repeat --runs $(RUNS) $(addprefix --guest ,$(guest_tests)) $(addprefix --case ,$(REPEAT))
 .PHONY: test-repeat
