@@ -112,6 +112,14 @@ user_lib    := $(patsubst %.c,build/obj/%.o,$(sort $(wildcard user/lib/*.c)))
 many_files  := fuzz secrets semantics sh
 pieces      := $(patsubst %.c,build/obj/%.o,$(sort $(wildcard $(many_files:%=user/%/*.c))))
 programs    := $(addprefix build/user/,$(user_c) $(user_asm))
+# Programs for nobody but tests are built, and put on the disk, for a goal that may be a test, or where they have
+# been built or are named in CMD=: a first `make` does without.
+of_tests    := $(addprefix build/user/,bomb durable elffuzz fuzz mm_tail mm_told pie secrets sigtest syncfail usetree)
+everyday    := all kernel user image run exec exec-run gdb tour watch record replay pagesim trace lint format
+ifeq ($(filter-out $(everyday),$(or $(MAKECMDGOALS),all)),)
+programs    := $(filter-out $(of_tests),$(programs)) \
+	$(wildcard $(of_tests)) $(filter-out $(wildcard $(of_tests)),$(filter $(of_tests),$(addprefix build/user/,$(notdir $(CMD)))))
+endif
 unit_tests  := $(patsubst %.c,build/%,$(sort $(wildcard tests/unit/test_*.c)))
 guest_tests := $(if $(wildcard tests/guest/*.c),build/tests/guest-tests)
 real_tests  := build/tests/real-tests
