@@ -345,6 +345,7 @@ static void commit(struct image *image, const char *path) {
     close_on_exec(process);
     signal_reset_for_exec(process);
     context_reset_user_state(&thread_current->context);
+    capabilities_for_exec(&thread_current->capabilities);
     thread_current->clear_tid = 0;
     set_names(process, path);
     switch_space(process);

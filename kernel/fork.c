@@ -71,6 +71,7 @@ static void copy_thread(struct thread *child, struct thread *parent, const struc
     if (request->stack)
         abi_set_stack_pointer(frame, request->stack);
     child->signals_blocked = parent->signals_blocked;
+    child->capabilities = parent->capabilities;
     child->syscall_number = -1;
     if (!(request->flags & CLONE_VM) || (request->flags & CLONE_VFORK)) {
         child->alternate_stack = parent->alternate_stack;

@@ -1,6 +1,6 @@
 /*
  * Resource limits: kept for every process, inherited, and obeyed where the kernel can: the stack's size, the
- * size of the address space, the number of descriptors. The others are remembered only.
+ * size of the address space, locked memory, the number of descriptors. The others are remembered only.
  *
  * Source: getrlimit(2).
  */
@@ -10,11 +10,14 @@
 #include "kernel/syscall.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/vm.h"
 
+#include <linux/capability.h>
 #include <linux/resource.h>
 
-#define STACK_STANDARD (8u << 20)
-#define STACK_MOST     (64u << 20) /* what a stack may have when it is not limited at all */
+#define STACK_STANDARD  (8u << 20)
+#define STACK_MOST      (64u << 20) /* what a stack may have when it is not limited at all */
+#define LOCKED_STANDARD (8u << 20)
 
 _Static_assert(LIMITS == RLIM_NLIMITS, "Linux's number of limits");
 
@@ -23,6 +26,7 @@ void limits_init(struct resource_limit limits[LIMITS]) {
         limits[i] = (struct resource_limit){LIMIT_UNLIMITED, LIMIT_UNLIMITED};
     limits[RLIMIT_STACK].soft = STACK_STANDARD;
     limits[RLIMIT_NOFILE] = (struct resource_limit){FILES_MAX, FILES_MAX};
+    limits[RLIMIT_MEMLOCK] = (struct resource_limit){LOCKED_STANDARD, LOCKED_STANDARD};
     limits[RLIMIT_CORE].soft = 0;
 }
 
@@ -43,6 +47,15 @@ bool limit_address_space_reached(size_t more) {
     return ((uint64_t)usage.virtual << PAGE_SHIFT) + PAGE_UP((uint64_t)more) > most;
 }
 
+pgoff_t vm_lock_limit(void) {
+    uint64_t pages = capable(CAP_IPC_LOCK) ? VM_LOCK_UNLIMITED : soft_limit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+    return (pgoff_t)MIN(pages, (uint64_t)VM_LOCK_UNLIMITED);
+}
+
+bool limit_locking_forbidden(void) {
+    return !capable(CAP_IPC_LOCK) && soft_limit(RLIMIT_MEMLOCK) == 0;
+}
+
 int limit_files(void) {
     return (int)MIN(soft_limit(RLIMIT_NOFILE), (uint64_t)FILES_MAX);
 }
@@ -58,6 +71,8 @@ static void limit_current_stack(void) {
 static int set_limit(struct process *process, unsigned resource, const struct resource_limit *wanted) {
     if (wanted->soft > wanted->hard)
         return -EINVAL;
+    if (wanted->hard > process->limits[resource].hard && !capable(CAP_SYS_RESOURCE))
+        return -EPERM;
     if (resource == RLIMIT_NOFILE && wanted->hard > FILES_MAX)
         return -EPERM;
     process->limits[resource] = *wanted;

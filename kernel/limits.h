@@ -20,6 +20,9 @@ size_t limit_stack(void);
 /* True if @more bytes of address space would be more than the current process may have. */
 bool limit_address_space_reached(size_t more);
 
+/* True if the current process may lock no memory at all. How much it may: vm_lock_limit(). */
+bool limit_locking_forbidden(void);
+
 /* First descriptor that the current process may not have. */
 int limit_files(void);
 

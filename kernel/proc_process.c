@@ -7,6 +7,8 @@
 #include "mm/frame.h"
 #include "mm/space.h"
 
+#include <linux/capability.h>
+
 /* Linux's letter: Z for a zombie, T stopped, R ready or running, else S. */
 static char state_of(struct process *process) {
     if (process->exited)
@@ -50,6 +52,16 @@ static uint64_t signal_set(const struct process *process, bool ignored) {
     return set;
 }
 
+/* Those of its first thread. The bounding set cannot be changed, and nothing is ambient. */
+static void print_capabilities(struct text *text, const struct process *process) {
+    struct capabilities none = {0}, *own = &none;
+    if (!list_empty(&process->threads))
+        own = &list_first(&process->threads, struct thread, siblings)->capabilities;
+    text_print(text, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\n", own->inheritable,
+               own->permitted, own->effective);
+    text_print(text, "CapBnd:\t%016llx\nCapAmb:\t%016llx\nNoNewPrivs:\t0\n", CAPABILITIES_ALL, 0ull);
+}
+
 void print_status(struct text *text, struct process *process) {
     struct space_usage usage = usage_of(process);
     text_print(text, "Name:\t%s\nState:\t%c\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\n", process->name,
@@ -68,6 +80,7 @@ void print_status(struct text *text, struct process *process) {
         text_print(text, "VmSwap:\t%8u kB\n", (unsigned)usage.swapped * KIB_PER_PAGE);
         text_print(text, "VmPTE:\t%8u kB\n", process->space->pmap.tables * KIB_PER_PAGE);
     }
+    print_capabilities(text, process);
     text_print(text, "Threads:\t%u\nSigPnd:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n",
                thread_count(process), process->signals_pending, signal_set(process, true),
                signal_set(process, false));

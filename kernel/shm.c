@@ -26,6 +26,7 @@
 #include "mm/heap.h"
 #include "mm/memobject.h"
 #include "mm/swap.h"
+#include "mm/vm.h"
 
 #include <linux/shm.h>
 
@@ -340,10 +341,23 @@ static long totals(vaddr_t buffer) {
     return user_write(buffer, &to, sizeof to) ? -EFAULT : highest_place();
 }
 
+/* Of all locked segments: they count as one user's, and each user is bound by the limit of who locks. */
+static uint64_t pages_locked(void) {
+    uint64_t pages = 0;
+    for (unsigned i = 0; i < SHM_SEGMENTS_MAX; i++)
+        if (segments[i] && (segments[i]->mode & SHM_LOCKED))
+            pages += object_page_count(&segments[i]->object);
+    return pages;
+}
+
 static long lock(struct segment *segment) {
     int error = 0;
+    if (limit_locking_forbidden())
+        return -EPERM;
     if (segment->mode & SHM_LOCKED)
         return 0;
+    if (pages_locked() + object_page_count(&segment->object) > vm_lock_limit())
+        return -ENOMEM;
     object_ref(&segment->object); /* it may be removed while its pages are read */
     segment->mode |= SHM_LOCKED;
     error = memobject_hold(&segment->object);

@@ -15,6 +15,7 @@
 #include "mm/heap.h"
 #include "mm/swap.h"
 
+#include <linux/capability.h>
 #include <linux/reboot.h>
 #include <linux/sysinfo.h>
 #include <linux/utsname.h>
@@ -65,6 +66,8 @@ long sys_getrandom(vaddr_t buffer, size_t bytes, unsigned flags) {
 
 /* Data is made safe before the machine goes; processes get no chance to say good-bye. */
 long sys_reboot(uint32_t magic1, uint32_t magic2, uint32_t command) {
+    if (!capable(CAP_SYS_BOOT))
+        return -EPERM;
     if (magic1 != LINUX_REBOOT_MAGIC1 || magic2 != LINUX_REBOOT_MAGIC2)
         return -EINVAL;
     switch (command) {

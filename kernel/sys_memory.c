@@ -4,6 +4,7 @@
 #include "arch/x86/memory.h"
 #include "arch/x86/usercopy.h"
 #include "kernel/descriptor.h"
+#include "kernel/limits.h"
 #include "kernel/process.h"
 #include "kernel/syscall.h"
 #include "lib/errno.h"
@@ -32,6 +33,8 @@ long sys_brk(vaddr_t wanted) {
 
 static unsigned area_flags(unsigned protection, unsigned flags) {
     unsigned area = protection & AREA_PROTECTION;
+    if (flags & MAP_LOCKED)
+        area |= AREA_LOCKED;
     if ((flags & MAP_TYPE) != MAP_PRIVATE)
         area |= AREA_SHARED;
     if (flags & MAP_GROWSDOWN)
@@ -86,6 +89,8 @@ static long map(vaddr_t address, size_t length, unsigned protection, unsigned fl
     if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE)
         return -EINVAL;
     int error = check_place(address, length, flags);
+    if (!error && (flags & MAP_LOCKED) && limit_locking_forbidden())
+        error = -EPERM;
     if (error)
         return error;
     struct map_request request = {
@@ -103,10 +108,6 @@ static long map(vaddr_t address, size_t length, unsigned protection, unsigned fl
     }
     if (!error)
         error = space_map(current_space(), &request, &address);
-    if (!error && (flags & MAP_LOCKED) && space_lock(current_space(), address, length, false)) {
-        space_unmap(current_space(), address, length);
-        error = -EAGAIN;
-    }
     return error ? error : (long)address;
 }
 
@@ -213,14 +214,18 @@ long sys_madvise(vaddr_t address, size_t length, int advice) {
 
 /* --- mlock --- */
 
+static long lock(vaddr_t address, size_t length, bool on_fault) {
+    return limit_locking_forbidden() ? -EPERM : space_lock(current_space(), address, length, on_fault);
+}
+
 long sys_mlock(vaddr_t address, size_t length) {
-    return space_lock(current_space(), address, length, false);
+    return lock(address, length, false);
 }
 
 long sys_mlock2(vaddr_t address, size_t length, unsigned flags) {
     if (flags & ~(unsigned)MLOCK_ONFAULT)
         return -EINVAL;
-    return space_lock(current_space(), address, length, flags & MLOCK_ONFAULT);
+    return lock(address, length, flags & MLOCK_ONFAULT);
 }
 
 long sys_munlock(vaddr_t address, size_t length) {
@@ -230,6 +235,8 @@ long sys_munlock(vaddr_t address, size_t length) {
 long sys_mlockall(unsigned flags) {
     if (flags == 0 || flags == MCL_ONFAULT || (flags & ~(unsigned)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)))
         return -EINVAL;
+    if (limit_locking_forbidden())
+        return -EPERM;
     return space_lock_all(current_space(), flags & MCL_CURRENT, flags & MCL_FUTURE, flags & MCL_ONFAULT);
 }
 

@@ -77,7 +77,7 @@ static const struct syscall syscalls[] = {
     CALL_AS(getegid32, getuid), CALL(setuid), CALL_AS(setgid, setuid), CALL_AS(setuid32, setuid),
     CALL_AS(setgid32, setuid), CALL(getgroups), CALL_AS(getgroups32, getgroups), CALL(getresuid),
     CALL_AS(getresgid, getresuid), CALL_AS(getresuid32, getresuid), CALL_AS(getresgid32, getresuid),
-    CALL(set_tid_address), CALL(set_thread_area),
+    CALL(capget), CALL(capset), CALL(set_tid_address), CALL(set_thread_area),
     CALL(ugetrlimit), CALL(getrlimit), CALL(setrlimit), CALL(prlimit64),
     CALL(sched_yield), CALL(sched_getaffinity),
 

@@ -123,6 +123,10 @@ long sys_mlockall(unsigned flags);
 long sys_munlockall(void);
 long sys_mincore(vaddr_t address, size_t length, vaddr_t result);
 
+/* capability.c */
+long sys_capget(vaddr_t user_header, vaddr_t user_data);
+long sys_capset(vaddr_t user_header, vaddr_t user_data);
+
 /* sys_process.c */
 long sys_fork(void);
 long sys_vfork(void);

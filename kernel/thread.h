@@ -6,6 +6,7 @@
 #define KERNEL_THREAD_H
 
 #include "arch/x86/context.h"
+#include "kernel/capability.h"
 #include "lib/list.h"
 #include "lib/types.h"
 #include "lib/wait.h"
@@ -36,6 +37,8 @@ struct thread {
     /* descriptor.c: what the system call under way has looked up; nobody can close it under its feet */
     struct file *held[HELD_FILES_MAX];
     unsigned held_count;
+
+    struct capabilities capabilities;
 
     /* sched.c */
     enum thread_state state;

@@ -332,10 +332,14 @@ int area_reserve_places(struct space *space, vaddr_t address) {
 
 /* --- mmap --- */
 
-static void populate(struct space *space, vaddr_t start, vaddr_t end, unsigned flags) {
+void area_populate(struct space *space, vaddr_t start, vaddr_t end, unsigned flags) {
+    bool own = (flags & (AREA_WRITE | AREA_SHARED)) == AREA_WRITE; /* what is shared is not to be modified */
+
+    if (!(flags & AREA_PROTECTION))
+        return;
     for (vaddr_t at = start; at < end; at += PAGE_SIZE)
-        if (vm_fault(space, at, flags & AREA_WRITE ? FAULT_WRITE : FAULT_READ) != FAULT_OK)
-            return; /* as on Linux: the mapping stands, the page will fault when touched */
+        if (vm_fault(space, at, own ? FAULT_WRITE : FAULT_READ) != FAULT_OK)
+            return;
 }
 
 /* Memory of its own that several spaces may share: the pages of its amap are promised as one. */
@@ -356,13 +360,13 @@ static bool could_promise(struct space *space, const struct map_request *request
 }
 
 /* An area as requested, without a place yet; NULL: no memory. May sleep. */
-static struct area *area_create(const struct space *space, const struct map_request *request, pgoff_t pages) {
+static struct area *area_create(const struct map_request *request, unsigned flags, pgoff_t pages) {
     struct area *area = kmalloc(sizeof(*area));
 
     if (area == NULL)
         return NULL;
     *area = (struct area){.pages = pages,
-                          .flags = request->flags | (space->lock_future ? AREA_LOCKED : 0),
+                          .flags = flags,
                           .object = request->object,
                           .errors = request->errors,
                           .object_offset = request->object_offset};
@@ -410,6 +414,7 @@ int space_map(struct space *space, const struct map_request *request, vaddr_t *r
     vaddr_t bytes = PAGE_UP(request->length);
     pgoff_t pages = (pgoff_t)(bytes >> PAGE_SHIFT);
     vaddr_t address = request->address;
+    unsigned flags = request->flags | (space->lock_future ? AREA_LOCKED : 0);
     struct area *area;
 
     may_sleep();
@@ -417,10 +422,12 @@ int space_map(struct space *space, const struct map_request *request, vaddr_t *r
         return request->length == 0 ? -EINVAL : -ENOMEM;
     if (bytes > USER_TOP || !could_promise(space, request, pages))
         return -ENOMEM;
+    if ((flags & AREA_LOCKED) && !lock_allowed(space, pages))
+        return -EAGAIN;
     if (request->object != NULL && request->object->amap != NULL &&
         memobject_extend(request->object, request->object_offset + pages) != 0)
         return -ENOMEM;
-    area = area_create(space, request, pages);
+    area = area_create(request, flags, pages);
     if (area == NULL)
         return -ENOMEM;
     if (request->fixed) {
@@ -446,7 +453,7 @@ int space_map(struct space *space, const struct map_request *request, vaddr_t *r
     }
     area_merge_range(space, address, address + bytes);
     *result = address;
-    if (request->populate || space->lock_future)
-        populate(space, address, address + bytes, request->flags);
+    if (request->populate || (flags & AREA_LOCKED))
+        area_populate(space, address, address + bytes, flags);
     return 0;
 }

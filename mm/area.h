@@ -49,6 +49,15 @@ int area_range_check(vaddr_t address, size_t length, vaddr_t *end);
 /* May @pages more be locked in memory, and leave the others room to page in? */
 bool lock_possible(pgoff_t pages);
 
+/* The same for pages of @space, which is also bound by the limit of the running process. Never sleeps. */
+bool lock_allowed(struct space *space, pgoff_t pages);
+
+/*
+ * Brings the pages of [start, end), which lie in areas of these @flags, into memory, as far as that can be done:
+ * the mapping stands, and what is missing will fault when it is touched. May sleep.
+ */
+void area_populate(struct space *space, vaddr_t start, vaddr_t end, unsigned flags);
+
 /* Makes the area's entries read-only: the next store to each page faults. Never sleeps. */
 void area_write_protect(struct space *space, struct area *area);
 

@@ -6,7 +6,8 @@
  * whatever moves mappings about (copy-on-write, mremap, exit) moves the lock with them and nothing else need
  * know.
  *
- * Only as much may be locked as leaves the others room to page in.
+ * Only as much may be locked as leaves the others room to page in, and of one space only as much as the running
+ * process's limit says, which is the kernel's to know (mm/vm.h).
  *
  * A locked segment (SHM_LOCK) is the other way: there each page that exists, or comes to exist, is held, whether
  * anybody maps it or not (mm/memobject.c).
@@ -20,6 +21,7 @@
 #include "mm/fault.h"
 #include "mm/frame.h"
 #include "mm/object.h"
+#include "mm/vm.h"
 
 pgoff_t space_locked(struct space *space) {
     pgoff_t pages = 0;
@@ -41,10 +43,7 @@ static pgoff_t unlocked_pages(struct space *space, vaddr_t address, vaddr_t end)
     return pages;
 }
 
-/*
- * An eighth of memory, and never less than a fault or two need, stays for the others. Programs are
- * root's, whom RLIMIT_MEMLOCK does not bind.
- */
+/* An eighth of memory, and never less than a fault or two need, stays for the others. */
 bool lock_possible(pgoff_t more) {
     pgoff_t most = frames_pageable() - MIN(frames_pageable(), frames_pageable() / 8 + 64), locked = 0;
 
@@ -54,6 +53,12 @@ bool lock_possible(pgoff_t more) {
         if (object->amap != NULL && object->amap->held)
             locked += object_page_count(object);
     return more <= most && locked <= most - more;
+}
+
+bool lock_allowed(struct space *space, pgoff_t more) {
+    pgoff_t most = vm_lock_limit(), locked = most == VM_LOCK_UNLIMITED ? 0 : space_locked(space);
+
+    return locked <= most && more <= most - locked && lock_possible(more);
 }
 
 static bool all_mapped(struct space *space, vaddr_t address, vaddr_t end) {
@@ -103,7 +108,8 @@ int space_lock(struct space *space, vaddr_t address, size_t length, bool on_faul
         return -ENOMEM;
     if (address == end)
         return 0;
-    if (!lock_possible(unlocked_pages(space, address, end)) || area_split_for_range(space, address, end) != 0)
+    if (!lock_allowed(space, unlocked_pages(space, address, end)) ||
+        area_split_for_range(space, address, end) != 0)
         return -ENOMEM;
     for (struct area *area = space_find_from(space, address); area != NULL && area->start < end;
          area = space_next(space, area)) {
@@ -137,6 +143,11 @@ int space_unlock(struct space *space, vaddr_t address, size_t length) {
 }
 
 int space_lock_all(struct space *space, bool current, bool future, bool on_fault) {
+    struct space_usage usage;
+
+    space_usage(space, &usage);
+    if (current && usage.virtual > vm_lock_limit()) /* all of it or nothing */
+        return -ENOMEM;
     space->lock_future = future;
     for (vaddr_t at = 0; current;) {
         struct area *area = space_find_from(space, at);

@@ -52,6 +52,22 @@ static void move_area(struct space *space, struct area *area, vaddr_t address) {
     area_insert(space, area);
 }
 
+/* Pages by which a locked area would become longer: may they be locked? */
+static bool growth_may_be_locked(struct space *space, vaddr_t old, vaddr_t old_bytes, vaddr_t new_bytes) {
+    const struct area *area = space_find(space, old);
+
+    return area == NULL || !(area->flags & AREA_LOCKED) || new_bytes <= old_bytes ||
+           lock_allowed(space, (pgoff_t)((new_bytes - old_bytes) >> PAGE_SHIFT));
+}
+
+/* A locked area that has moved or grown: what has lost its entry, or is new, comes in. */
+static void bring_in_locked(struct space *space, vaddr_t address, vaddr_t bytes) {
+    const struct area *area = space_find(space, address);
+
+    if (area != NULL && (area->flags & AREA_LOCKED))
+        area_populate(space, address, address + bytes, area->flags);
+}
+
 static int remap_attempt(struct space *space, vaddr_t old, vaddr_t old_bytes, vaddr_t new_bytes,
                          unsigned flags, vaddr_t new_place, vaddr_t *result) {
     struct area *area = space_find(space, old);
@@ -138,10 +154,14 @@ int space_remap(struct space *space, vaddr_t old, size_t old_length, size_t new_
             return error;
         old_bytes = new_bytes;
     }
+    if (!growth_may_be_locked(space, old, old_bytes, new_bytes))
+        return -EAGAIN;
     while ((error = remap_attempt(space, old, old_bytes, new_bytes, flags, new_place, result)) == -EAGAIN) {
         if (frames_wait_many(frames *= 2) != 0)
             return -ENOMEM;
     }
+    if (error == 0)
+        bring_in_locked(space, *result, new_bytes);
     return error;
 }
 
@@ -157,7 +177,7 @@ static int heap_extend(struct space *space, vaddr_t from, vaddr_t to) {
     pgoff_t more = (pgoff_t)((to - from) >> PAGE_SHIFT);
     vaddr_t unused;
 
-    if (heap != NULL && (heap->flags & AREA_HEAP)) {
+    if (heap != NULL && (heap->flags & AREA_HEAP) && !(heap->flags & AREA_LOCKED) == !space->lock_future) {
         vaddr_t start = heap->start;
         pfn_t frames = 1;
         int error;
@@ -200,8 +220,9 @@ vaddr_t space_brk(struct space *space, vaddr_t wanted) {
         pgoff_t pages = (pgoff_t)((to - from) >> PAGE_SHIFT);
 
         if (!commit_possible(pages) || !area_place_free(space, from, to - from) ||
-            heap_extend(space, from, to) != 0)
+            (space->lock_future && !lock_allowed(space, pages)) || heap_extend(space, from, to) != 0)
             return space->brk;
+        bring_in_locked(space, from, to - from);
     }
     space->brk = wanted;
     return wanted;

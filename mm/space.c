@@ -168,6 +168,8 @@ bool space_grow_stack(struct space *space, vaddr_t address) {
     if (start < below + STACK_GAP || (area_end(area) > space->stack_limit && start < space->stack_limit))
         return false;
     pgoff_t more = (pgoff_t)((area->start - start) >> PAGE_SHIFT);
+    if ((area->flags & AREA_LOCKED) && !lock_allowed(space, more))
+        return false;
     if (!room_below(area, more) || ((area->flags & AREA_PROMISED) && !commit_charge(more)))
         return false;
     area->start = start;

@@ -99,7 +99,7 @@ struct area *space_next(struct space *space, struct area *area); /* or NULL */
 struct map_request {
     vaddr_t address; /* hint, or the place where `fixed` */
     size_t length;   /* bytes, > 0; rounded up to pages */
-    unsigned flags;  /* AREA_* */
+    unsigned flags;  /* AREA_*; AREA_LOCKED: the pages are brought in */
     bool fixed;      /* replaces what is there */
     bool populate;
     struct object *object;       /* a reference is taken; NULL: anonymous */
@@ -108,7 +108,8 @@ struct map_request {
 };
 
 /*
- * 0 with *@address set, or -EINVAL, -ENOMEM (no room, or no memory could ever back it), -EEXIST. Without
+ * 0 with *@address set, or -EINVAL, -ENOMEM (no room, or no memory could ever back it), -EAGAIN (it would be
+ * locked, and is more than may be). Without
  * `fixed` the kernel picks a place below the stack, the hint if it is free.
  */
 int space_map(struct space *space, const struct map_request *request, vaddr_t *address);

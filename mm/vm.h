@@ -59,6 +59,12 @@ struct space;
 void vm_stop_threads(struct space *space);
 /* Provided by kernel/: the space of the running process, or NULL. */
 struct space *vm_current_space(void);
+/*
+ * Provided by kernel/: the most pages of its own that the running process may have locked; VM_LOCK_UNLIMITED if it
+ * is not bound. Never sleeps.
+ */
+#define VM_LOCK_UNLIMITED UINT32_MAX
+pgoff_t vm_lock_limit(void);
 /* Provided by kernel/: the name and pid of the running process, for log lines. */
 const char *vm_current_name(void);
 int vm_current_pid(void);

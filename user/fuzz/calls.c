@@ -47,7 +47,7 @@ const struct call calls[] = {
     CALL(getegid, ""), CALL(getuid32, ""), CALL(geteuid32, ""), CALL(getgid32, ""), CALL(getegid32, ""),
     CALL(setuid, "s"), CALL(setgid, "s"), CALL(setuid32, "s"), CALL(setgid32, "s"), CALL(getgroups, "sb"),
     CALL(getgroups32, "sb"), CALL(getresuid, "bbb"), CALL(getresgid, "bbb"), CALL(getresuid32, "bbb"),
-    CALL(getresgid32, "bbb"), CALL(set_tid_address, "b"), CALL(set_thread_area, "u"),
+    CALL(getresgid32, "bbb"), CALL(capget, "bb"), CALL(capset, "bb"), CALL(set_tid_address, "b"), CALL(set_thread_area, "u"),
     CALL(ugetrlimit, "sb"), CALL(getrlimit, "sb"), CALL(setrlimit, "Rb"), CALL(prlimit64, "iRbb"),
     CALL(sched_yield, ""), CALL(sched_getaffinity, "ilb"),
     /* signals */

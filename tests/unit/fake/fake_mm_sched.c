@@ -261,6 +261,10 @@ struct thread *fake_thread(void (*entry)(void *), void *argument, struct space *
     return thread;
 }
 
+pgoff_t vm_lock_limit(void) {
+    return VM_LOCK_UNLIMITED;
+}
+
 void vm_spawn_daemon(const char *name UNUSED, void (*entry)(void *)) {
     spawn(entry, NULL, true);
 }
