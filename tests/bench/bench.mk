@@ -1,7 +1,7 @@
 # Measuring: what operations cost, beside Linux and beside other revisions.
 
 bench_tools := build/bench/counter.so build/bench/bench build/bench/linux_init build/bench/marked
-.PHONY: bench bench-loads bench-compare bench-growth
+.PHONY: bench bench-loads bench-compare bench-growth bench-profile
 
 bench: all $(bench_tools) ## What each operation costs: PEER=linux beside it, MEMORY=16,8,32, ROWS='cpu boot'
 	@tests/bench/micro $(if $(PEER),--peer $(PEER)) $(if $(MEMORY),--memory $(MEMORY)) \
@@ -25,3 +25,6 @@ bench-compare: all $(bench_tools) ## Instructions of each operation against revi
 
 bench-growth: all $(bench_tools) ## How a fault's cost grows with memory, areas, sharers: table, build/growth.svg
 	@tests/bench/growth
+
+bench-profile: all $(bench_tools) ## Where the instructions of REGION=zero go, by function; BLOCKS=NAME: inside one
+	@tests/bench/profile $(if $(BLOCKS),--blocks $(BLOCKS)) $(REGION)

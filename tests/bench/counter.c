@@ -11,8 +11,9 @@
  *     bulk               of the kernel's, others inside the ranges bulk=START-END (clearing and copying of pages)
  *     port, cr3, invlpg, halt, iret    of the kernel's, those that an emulator charges for
  *
- * count=off takes only the clocks and costs next to nothing. hot=FILE writes at the end the kernel's blocks and
- * the instructions they retired inside regions: "ADDRESS COUNT".
+ * count=off takes only the clocks and costs next to nothing. hot=FILE says where they were retired, for
+ * tests/bench/profile: for each region, from 0, a line "REGION ADDRESS RUNS INSTRUCTIONS" for each of the kernel's
+ * blocks that ran in it, without repetitions of string instructions.
  *
  * What a kernel does is then known to parts in a million, while times wander with the host's load.
  *
@@ -31,7 +32,6 @@ struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 typedef void tb_callback(uint64_t id, struct qemu_plugin_tb *block);
 typedef void insn_callback(unsigned cpu, void *data);
-typedef void exit_callback(uint64_t id, void *data);
 enum { INLINE_ADD_U64 = 0, NO_REGISTERS = 0 };
 
 void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id, tb_callback *callback);
@@ -46,7 +46,6 @@ void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, insn_
                                             void *data);
 void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *block, int op, void *counter,
                                               uint64_t add);
-void qemu_plugin_register_atexit_cb(uint64_t id, exit_callback *callback, void *data);
 
 #define EXPORTED __attribute__((visibility("default")))
 EXPORTED int qemu_plugin_version = 1;
@@ -67,9 +66,10 @@ static unsigned bulk_ranges;
 /* A translated block of the kernel. The same code may have several. */
 struct block {
     struct block *next;
-    uint64_t address, runs, runs_at_begin, length, retired;
+    uint64_t address, length, runs, runs_at_begin;
 };
 static struct block *blocks;
+static unsigned regions;
 
 static double microseconds(clockid_t clock) {
     struct timespec now;
@@ -97,18 +97,13 @@ static void region_end(unsigned cpu, void *data) {
         fprintf(out, ", \"%s\": %" PRIu64, names[kind], counts[kind] - at_begin[kind]);
     fprintf(out, "}\n");
     fflush(out);
-    for (struct block *block = blocks; block != NULL; block = block->next) {
-        block->retired += (block->runs - block->runs_at_begin) * block->length;
-        block->runs_at_begin = block->runs;
-    }
-}
-
-static void write_hot(uint64_t id, void *data) {
-    (void)id, (void)data;
     for (struct block *block = blocks; block != NULL; block = block->next)
-        if (block->retired > 0)
-            fprintf(hot, "%08" PRIx64 " %" PRIu64 "\n", block->address, block->retired);
-    fclose(hot);
+        if (block->runs != block->runs_at_begin)
+            fprintf(hot, "%u %08" PRIx64 " %" PRIu64 " %" PRIu64 "\n", regions, block->address,
+                    block->runs - block->runs_at_begin, block->length);
+    if (hot != NULL)
+        fflush(hot);
+    regions++;
 }
 
 /* --- instructions --- */
@@ -190,7 +185,8 @@ static void note_block(struct qemu_plugin_tb *translated, uint64_t address, size
 }
 
 static void translated(uint64_t id, struct qemu_plugin_tb *block) {
-    size_t length = qemu_plugin_tb_n_insns(block);
+    size_t length = qemu_plugin_tb_n_insns(block), strings = 0;
+    uint64_t start = 0;
 
     (void)id;
     for (size_t i = 0; i < length; i++) {
@@ -203,9 +199,12 @@ static void translated(uint64_t id, struct qemu_plugin_tb *block) {
             count_insn(insn, address, code, size);
         if (address < split)
             find_mark(insn, code, size);
-        else if (i == 0 && hot != NULL)
-            note_block(block, address, length);
+        strings += kind_of(code, size) == STRING;
+        if (i == 0)
+            start = address;
     }
+    if (hot != NULL && start >= split)
+        note_block(block, start, length - strings);
 }
 
 /* --- options --- */
@@ -247,7 +246,5 @@ int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv) {
     if (out == NULL)
         out = stderr;
     qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
-    if (hot != NULL)
-        qemu_plugin_register_atexit_cb(id, write_hot, NULL);
     return 0;
 }
