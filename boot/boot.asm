@@ -44,9 +44,9 @@ boot_entry:
         cli
         cld
         mov     esp, PHYSICAL(boot_stack_top)
-        push    ebx                     ; arch_main's arguments, right to left
-        push    eax
         push    dword 0                 ; no return address, no caller's frame: backtraces end here
+        push    ebx                     ; arch_main's arguments
+        push    eax
         xor     ebp, ebp
 
         ; Frames 0 to 1023, the kernel image among them, one by one.
@@ -86,8 +86,10 @@ boot_entry:
         or      eax, CR0_PG | CR0_WP
         mov     cr0, eax
         add     esp, DIRECT_MAP_BASE
-        mov     eax, arch_main          ; an absolute jump: a relative one would stay low
-        jmp     eax
+        pop     eax
+        pop     edx
+        mov     ecx, arch_main          ; an absolute jump: a relative one would stay low
+        jmp     ecx
 
 section .bss nobits alloc noexec write align=4096
 

@@ -4,8 +4,9 @@
  * Numbers are Linux's for i386, from its own header. A number without a function is answered -ENOSYS and
  * logged, once each, with the program that asked: that is the list of what to build next.
  *
- * Functions declare the parameters they have, and are called with all six argument registers: on i386 the
- * caller cleans the stack, so surplus arguments are harmless, and a 64-bit parameter takes two of them.
+ * Functions declare the parameters they have, and are called with all six argument registers: three in registers,
+ * three on the stack, which on i386 the caller cleans, so surplus arguments are harmless. A 64-bit parameter takes
+ * two: it is the second or the fourth, as it is never half in a register.
  */
 #include "kernel/syscall.h"
 #include "arch/x86/abi.h"

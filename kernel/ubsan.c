@@ -39,6 +39,13 @@ struct index_place {
     const struct type *array, *index;
 };
 
+/* gcc passes the arguments as in every call in the kernel, clang on the stack. */
+#ifdef __clang__
+#define BY_COMPILER __attribute__((regparm(0)))
+#else
+#define BY_COMPILER
+#endif
+
 #define AT(where) (where)->file, (where)->line
 
 static NORETURN void undefined(const struct place *place, const char *what) {
@@ -47,7 +54,7 @@ static NORETURN void undefined(const struct place *place, const char *what) {
 
 /* Handlers of one name and no more than a place that interests us: the operands stay where they are. */
 #define HANDLER(name, what)                                                                                  \
-    NORETURN void __ubsan_handle_##name(const struct place *place);                                          \
+    BY_COMPILER NORETURN void __ubsan_handle_##name(const struct place *place);                              \
     void __ubsan_handle_##name(const struct place *place) {                                                  \
         undefined(place, what);                                                                              \
     }
@@ -68,9 +75,9 @@ HANDLER(invalid_builtin, "a builtin with a value that it is not defined for")
 HANDLER(alignment_assumption, "a pointer less aligned than was promised")
 HANDLER(function_type_mismatch, "a call of a function of another type")
 
-void __ubsan_handle_out_of_bounds(const struct index_place *index, uintptr_t value);
-void __ubsan_handle_load_invalid_value(const struct typed_place *load, uintptr_t value);
-void __ubsan_handle_type_mismatch_v1(const struct mismatch_place *access, uintptr_t pointer);
+BY_COMPILER void __ubsan_handle_out_of_bounds(const struct index_place *index, uintptr_t value);
+BY_COMPILER void __ubsan_handle_load_invalid_value(const struct typed_place *load, uintptr_t value);
+BY_COMPILER void __ubsan_handle_type_mismatch_v1(const struct mismatch_place *access, uintptr_t pointer);
 
 void __ubsan_handle_out_of_bounds(const struct index_place *index, uintptr_t value) {
     panic("undefined behaviour at %s:%u: index %ld of a %s", AT(&index->place), (long)value,

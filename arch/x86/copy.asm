@@ -14,10 +14,9 @@ section .text progbits alloc exec nowrite align=16
 user_move:
         push    esi
         push    edi
-        mov     edi, [esp + 12]
-        mov     esi, [esp + 16]
-        mov     edx, [esp + 20]
-        mov     ecx, edx
+        mov     edi, eax
+        mov     esi, edx
+        mov     edx, ecx
         shr     ecx, 2
         and     edx, 3
         ALLOW_USER_ACCESS
@@ -43,10 +42,9 @@ user_move:
 ; size_t user_fill_zero(void *to, size_t bytes): bytes not cleared.
 user_fill_zero:
         push    edi
-        mov     edi, [esp + 8]
-        mov     edx, [esp + 12]
-        xor     eax, eax
+        mov     edi, eax
         mov     ecx, edx
+        xor     eax, eax
         shr     ecx, 2
         and     edx, 3
         ALLOW_USER_ACCESS

@@ -18,7 +18,7 @@ page_copy:
 ; void page_clear_string(void *page)
 page_clear_string:
         push    edi
-        mov     edi, [esp + 8]
+        mov     edi, eax
         xor     eax, eax
         mov     ecx, 1024
         rep stosd
@@ -27,7 +27,6 @@ page_clear_string:
 
 ; void page_clear_wide(void *page)
 page_clear_wide:
-        mov     eax, [esp + 4]
         sub     esp, 16
         movups  [esp], xmm0
         xorps   xmm0, xmm0
@@ -49,8 +48,8 @@ page_clear_wide:
 page_copy_string:
         push    esi
         push    edi
-        mov     edi, [esp + 12]
-        mov     esi, [esp + 16]
+        mov     edi, eax
+        mov     esi, edx
         mov     ecx, 1024
         rep movsd
         pop     edi
@@ -59,8 +58,6 @@ page_copy_string:
 
 ; void page_copy_wide(void *to, const void *from)
 page_copy_wide:
-        mov     eax, [esp + 4]
-        mov     edx, [esp + 8]
         sub     esp, 32
         movups  [esp], xmm0
         movups  [esp + 16], xmm1

@@ -1,7 +1,7 @@
 ; memcpy, memmove and memset, by string instructions: on every x86, and most of all
 ; under emulation, ten times as fast as a byte loop in C, and without touching the user's FPU registers.
 ;
-; The compiler may call them on its own; they are as in ISO C.
+; The compiler may call them on its own; they are as in ISO C, with the arguments in eax, edx and ecx.
 
 global memcpy, memmove, memset
 
@@ -9,10 +9,10 @@ section .text progbits alloc exec nowrite align=16
 
 ; void *memmove(void *to, const void *from, size_t bytes)
 memmove:
-        mov     eax, [esp + 4]
-        mov     ecx, eax
-        sub     ecx, [esp + 8]          ; unsigned: below `bytes` only if `to` lies inside the source,
-        cmp     ecx, [esp + 12]         ; and then an upward copy would overwrite what it is to read
+        push    eax
+        sub     eax, edx                ; unsigned: below `bytes` only if `to` lies inside the source,
+        cmp     eax, ecx                ; and then an upward copy would overwrite what it is to read
+        pop     eax
         jb      copy_down
         ; fall through
 
@@ -20,11 +20,9 @@ memmove:
 memcpy:
         push    esi
         push    edi
-        mov     edi, [esp + 12]
-        mov     esi, [esp + 16]
-        mov     edx, [esp + 20]
-        mov     eax, edi
-        mov     ecx, edx
+        mov     edi, eax
+        mov     esi, edx
+        mov     edx, ecx
         shr     ecx, 2
         rep movsd
         mov     ecx, edx
@@ -37,12 +35,8 @@ memcpy:
 copy_down:
         push    esi
         push    edi
-        mov     edi, [esp + 12]
-        mov     esi, [esp + 16]
-        mov     ecx, [esp + 20]
-        mov     eax, edi
-        lea     edi, [edi + ecx - 1]
-        lea     esi, [esi + ecx - 1]
+        lea     edi, [eax + ecx - 1]
+        lea     esi, [edx + ecx - 1]
         std
         rep movsb
         cld
@@ -53,16 +47,16 @@ copy_down:
 ; void *memset(void *to, int byte, size_t bytes)
 memset:
         push    edi
-        mov     edi, [esp + 8]
-        movzx   eax, byte [esp + 12]
+        push    eax
+        mov     edi, eax
+        movzx   eax, dl
         imul    eax, eax, 0x01010101    ; the byte in all four places
-        mov     edx, [esp + 16]
-        mov     ecx, edx
+        mov     edx, ecx
         shr     ecx, 2
         rep stosd
         mov     ecx, edx
         and     ecx, 3
         rep stosb
-        mov     eax, [esp + 8]
+        pop     eax
         pop     edi
         ret

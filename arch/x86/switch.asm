@@ -10,8 +10,6 @@ section .text progbits alloc exec nowrite align=16
 ; Pushes what the C calling convention wants kept, stores the stack pointer, takes the other one, and
 ; returns to whoever called this on that stack.
 switch_stacks:
-        mov     eax, [esp + 4]
-        mov     edx, [esp + 8]
         push    ebp
         push    ebx
         push    esi
@@ -27,13 +25,11 @@ switch_stacks:
 ; "Returned" to by the first switch to a kernel thread: esi is its function, edi the argument.
 kernel_thread_start:
         sti
-        push    edi
+        mov     eax, edi
         call    esi
         ud2                             ; the function never returns
 
 ; "Returned" to by the first switch to a user thread: its trap frame lies at esp.
 user_thread_start:
         mov     eax, esp
-        push    eax
-        push    dword 0                 ; no return address
         jmp     trap_enter_user

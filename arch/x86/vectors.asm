@@ -52,7 +52,6 @@ trap_save:
         push    ebp                     ; the interrupted instruction, so that backtraces go on
         mov     ebp, esp
         lea     eax, [esp + 8]
-        push    eax
         call    trap_dispatch
         lea     esp, [ebp + 8]
 
@@ -98,12 +97,9 @@ trap_restore:
 ; void trap_enter_user(struct trap_frame *frame): the way out for a thread that has never come in.
 ; @frame lies on the thread's kernel stack; what is below it is given up.
 trap_enter_user:
-        mov     esp, [esp + 4]
+        mov     esp, eax
         xor     ebp, ebp
-        mov     eax, esp
-        push    eax
         call    trap_leave
-        add     esp, 4
         jmp     trap_restore
 
 section .rodata progbits alloc noexec nowrite align=4
