@@ -1,7 +1,7 @@
 """Breakpoints that know pages: break-fault, break-evict, break-user, watch-page.
 
 Each hangs on a function of the kernel that is called as declared (STOP_POINT, lib/types.h): at its first
-instruction the arguments lie on the stack. The condition is decided here, so the machine pauses for a moment
+instruction the arguments are where the calling convention puts them. The condition is decided here, so the machine pauses for a moment
 at every call, and stops only at the wanted one. What has been found is also in gdb's convenience variables.
 """
 
@@ -21,11 +21,14 @@ KINDS = ("zero", "file", "swap", "reclaim", "copy", "upgrade", "resident", "spur
 AREA_GROWSDOWN = 16
 PMAP_MODIFIED = 8
 FAULT_WRITE = 1
+ARGUMENT_REGISTERS = ("eax", "edx", "ecx")
 
 
 def argument(index: int) -> int:
-    """An argument of the function whose first instruction is next."""
-    return memory.peek(memory.register("esp") + 4 + 4 * index)
+    """An argument of the function whose first instruction is next: three are in registers (-mregparm=3)."""
+    if index < len(ARGUMENT_REGISTERS):
+        return memory.register(ARGUMENT_REGISTERS[index])
+    return memory.peek(memory.register("esp") + 4 + 4 * (index - len(ARGUMENT_REGISTERS)))
 
 
 class FunctionStop(gdb.Breakpoint):

@@ -34,6 +34,11 @@ def error_text(error: int) -> str:
     return ", ".join(words + ["user mode" if error & 4 else "kernel mode"])
 
 
+def trapped(index: int) -> int:
+    """At trap_vector_14, what the processor has pushed: error code, EIP, CS."""
+    return memory.peek(memory.register("esp") + 4 * index)
+
+
 class Tour(Stage):
     """One fault and its stops."""
 
@@ -55,14 +60,14 @@ class Tour(Stage):
 
     def begins(self) -> bool:
         """At trap_vector_14: is this the fault that the tour wants?"""
-        eip, cs = argument(0), argument(1)
+        eip, cs = trapped(1), trapped(2)
         if not cs & 3 or eip not in self.access:
             return False
         thread = kernel.current_thread()
         process = thread.follow("process")
         if not process or process.text("name") != PROGRAM:
             return False
-        error = memory.peek(memory.register("esp"))
+        error = trapped(0)
         kind = fault_kind(kernel.space_of(thread), memory.register("cr2"), bool(error & 2))
         if kind != ("bad" if self.kind == "bad" else self.kind):
             return False
@@ -91,8 +96,7 @@ class Tour(Stage):
         run_to(("trap_vector_14", self.begins))
         self.thread = kernel.current_thread()
         self.space = kernel.space_of(self.thread)
-        self.address, self.eip = memory.register("cr2"), argument(0)
-        self.error = memory.peek(memory.register("esp"))
+        self.address, self.eip, self.error = memory.register("cr2"), trapped(1), trapped(0)
         self.registers = {n: memory.register(n) for n in elf.REGISTERS[:8] if n != "esp"}
         self.before, self.counters = self.state(), kernel.counters()
         instruction = gdb.execute(f"x/i {self.eip:#x}", False, True).strip().removeprefix("=> ")
