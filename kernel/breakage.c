@@ -18,7 +18,7 @@
 #include "mm/policy.h"
 
 static volatile int number; /* 0; volatile, so that no compiler sees what comes */
-static volatile bool sleep_in_interrupt;
+static volatile bool sleep_in_interrupt, recurse_in_interrupt;
 
 /* --- undefined behaviour --- */
 
@@ -57,6 +57,32 @@ static void break_stack(void) {
     char array[16];
 
     overrun(array, sizeof(array) + 12 + (unsigned)number);
+}
+
+/* Until the stack runs into its guard page. */
+static __attribute__((noinline)) int recurse(int depth) {
+    volatile int here = depth;
+
+    if (number == 0)
+        here += recurse(depth + 1);
+    return here;
+}
+
+static void break_recursion(void) {
+    recurse(0);
+}
+
+/* The same on the stack of whoever is interrupted, with interrupts disabled. */
+static void break_recursion_in_interrupt(void) {
+    recurse_in_interrupt = true;
+    while (recurse_in_interrupt)
+        thread_yield();
+}
+
+/* Waits for what the machine's monitor sends. */
+static void break_wait(void) {
+    for (klog("break: waits"); number == 0;)
+        thread_yield();
 }
 
 /* --- the heap and frames --- */
@@ -153,6 +179,9 @@ static const struct breakage {
     {"null", break_null},
     {"divide", break_divide},
     {"stack", break_stack},
+    {"recursion", break_recursion},
+    {"recursion-in-interrupt", break_recursion_in_interrupt},
+    {"wait", break_wait},
     {"redzone", break_redzone},
     {"freed-block", break_freed_block},
     {"double-free", break_double_free},
@@ -185,6 +214,8 @@ void breakage_run(void) {
 void breakage_tick(void) {
     if (sleep_in_interrupt)
         may_sleep();
+    if (recurse_in_interrupt)
+        recurse(0);
 }
 
 #endif
