@@ -20,6 +20,7 @@
 #include "mm/heap.h"
 
 #define SYNC_PASSES    3u  /* of sync(2): names, then what they free, then the bitmaps */
+#define UNMOUNT_TRIES  4u  /* of writes that fail: there is no later chance */
 #define COMPLAINTS_MAX 20u /* log lines about one damaged file system */
 
 _Static_assert(sizeof(struct ext2_super) == EXT2_SUPER_BYTES, "superblock layout");
@@ -190,15 +191,35 @@ static bool any_in_core(const struct ext2_fs *fs) {
     return false;
 }
 
-/* Everything written and marked clean. Where somebody still has a file in use, the memory is not freed. */
+/*
+ * Writes metadata until nothing is pending: freeing what an earlier write allows to free makes more of it. What
+ * could not be written is still modified, and is tried again. 0 or the last error.
+ */
+static int write_all_metadata(struct ext2_fs *fs) {
+    for (unsigned failures = 0;;) {
+        bool more = ext2_pending(fs);
+        int error = ext2_sync_metadata(fs);
+        failures += error != 0;
+        if (error ? failures == UNMOUNT_TRIES : !more)
+            return error;
+    }
+}
+
+/*
+ * Everything written, and marked clean if all of it could be. Where somebody still has a file in use, the memory is
+ * not freed.
+ */
 static int ext2_unmount(struct mount *mount) {
     struct ext2_fs *fs = mount->data;
     vnode_unref(mount->root);
-    int error = object_flush_all();
-    while (ext2_reclaim(fs))
+    int error, second;
+    for (unsigned tries = 0; (error = object_flush_all()) != 0 && ++tries < UNMOUNT_TRIES;)
         ;
-    fs->super.state = fs->state_at_mount;
-    int second = ext2_sync_metadata(fs);
+    second = write_all_metadata(fs);
+    if (!second) {
+        fs->super.state = fs->state_at_mount;
+        second = write_all_metadata(fs);
+    }
     ext2_forget_doomed(fs);
     drop_unused(fs);
     if (!any_in_core(fs)) {

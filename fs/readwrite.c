@@ -150,7 +150,9 @@ static int cross_old_end(struct vnode *vnode, uint64_t position) {
     int error = page_get(object, index, PAGE_READ, &frame);
     if (error)
         return error;
-    unsigned to = page_of(position) == index ? (unsigned)position & PAGE_MASK : PAGE_SIZE;
+    bool same_page =
+        position >> PAGE_SHIFT == index; /* page_of() would cut a position that no file can have */
+    unsigned to = same_page ? (unsigned)position & PAGE_MASK : PAGE_SIZE;
     memset((uint8_t *)frame_data(frame) + from, 0, to - from);
     frame_write_protect(frame);
     page_put(frame);

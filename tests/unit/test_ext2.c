@@ -58,6 +58,7 @@ static void setup(void) {
     fake_pressure = 0;
     fake_frames = 1000;
     fake_bad_sector = FAKE_NO_SECTOR;
+    fake_write_failures = 0;
     fake_user_end = 0;
 }
 
@@ -1042,6 +1043,40 @@ START_TEST(test_bad_sector) {
 }
 END_TEST
 
+/* Group descriptors that cannot be written at first: at unmount they are, and an unlinked file is freed. */
+START_TEST(test_bad_write_at_unmount) {
+    make_image(2048, "-b 4096");
+    mount();
+    memset(scratch, 1, 50000);
+    ck_assert_int_eq(write_at("/f", 0, scratch, 50000), 50000);
+    ck_assert_int_eq(mounts_sync(), 0);
+    ck_assert_int_eq(vnode_unlink(NULL, "/f", false), 0);
+    fake_bad_sector = 4096 / SECTOR_SIZE;
+    fake_write_failures = 1 + (unsigned)_i;
+    unmount();
+    ck_assert_uint_eq(fake_write_failures, 0);
+    fake_bad_sector = FAKE_NO_SECTOR;
+    check_clean();
+}
+END_TEST
+
+/* Sizes of which a page number's 32 bits do not tell that they are out of reach. */
+START_TEST(test_sizes_out_of_reach) {
+    make_image(2048, "-b 1024");
+    mount();
+    memset(scratch, 1, 3000);
+    ck_assert_int_eq(write_at("/f", 0, scratch, 3000), 3000);
+    for (unsigned shift = 44; shift < 63; shift++) {
+        ck_assert_int_eq(truncate_to("/f", ((uint64_t)1 << shift) + 5), -EFBIG);
+        ck_assert_int_eq(write_at("/f", ((uint64_t)1 << shift) + 5, scratch, 10), -EFBIG);
+    }
+    ck_assert_int_eq(read_at("/f", 0, scratch, 5000), 3000);
+    ck_assert(all_bytes(scratch, 3000, 1));
+    unmount();
+    check_clean();
+}
+END_TEST
+
 /* Reading a file from front to back costs each sector once. */
 START_TEST(test_efficiency) {
     make_image(8192, "-b 4096");
@@ -1080,6 +1115,8 @@ struct visit {
     unsigned types[64];
 };
 
+static unsigned directories_used;
+
 static bool collect(void *data, const char *name, size_t length, uint64_t inode UNUSED, unsigned type,
                     uint64_t next UNUSED) {
     struct visit *visit = data;
@@ -1091,12 +1128,15 @@ static bool collect(void *data, const char *name, size_t length, uint64_t inode 
     return true;
 }
 
-/* Uses the whole tree in every way; whatever comes back is all right, as long as it does. */
+/*
+ * Uses the tree below @path ("": all of it) in every way; whatever comes back is all right, as long as it does.
+ */
 static void use_tree(const char *path, unsigned depth) {
     struct vnode *vnode;
     struct visit visit = {0};
-    if (depth > 4 || path_walk(NULL, path, WALK_DIRECTORY, &vnode))
+    if (depth > 4 || path_walk(NULL, *path ? path : "/", WALK_DIRECTORY, &vnode))
         return;
+    directories_used++;
     if (vnode->operations->list)
         vnode->operations->list(vnode, 0, collect, &visit);
     vnode_unref(vnode);
@@ -1162,13 +1202,13 @@ START_TEST(test_damaged) {
     run("cp %s %s/good", image, directory);
     model_init((uint32_t)_i + 1000);
     fake_sleep = nobody_comes;
+    directories_used = 0;
     for (unsigned round = 0; round < 150; round++) {
         run("cp %s/good %s", directory, image);
         flip_bytes(1 + below(30));
         fake_pressure = below(2) ? 0 : 20;
         if (try_mount() == 0) {
             use_tree("", 0);
-            use_tree("/", 3);
             mounts_sync();
             mounts_unmount_all();
         }
@@ -1176,6 +1216,7 @@ START_TEST(test_damaged) {
         ck_assert_uint_eq(fake_locks(), 0);
         fake_disk_close();
     }
+    ck_assert_uint_ge(directories_used, 150); /* most of the damage leaves more than a root */
 }
 END_TEST
 
@@ -1209,6 +1250,8 @@ static Suite *suite(void) {
     tcase_add_test(single, test_hashed_directory);
     tcase_add_test(single, test_refused_features);
     tcase_add_test(single, test_bad_sector);
+    tcase_add_loop_test(single, test_bad_write_at_unmount, 0, 3);
+    tcase_add_test(single, test_sizes_out_of_reach);
     tcase_add_test(single, test_efficiency);
     suite_add_tcase(s, single);
 

@@ -23,6 +23,7 @@
 pfn_t frame_total = 1 << 16;
 unsigned fake_pressure, fake_frames = 1000, fake_sectors_read, fake_sectors_written;
 sector_t fake_bad_sector = FAKE_NO_SECTOR;
+unsigned fake_write_failures;
 vaddr_t fake_user_end;
 char fake_log_last[256];
 unsigned fake_log_lines;
@@ -112,8 +113,10 @@ static int transfer(sector_t sector, unsigned sectors, void *memory, bool write)
     off_t at = (off_t)sector * SECTOR_SIZE;
     if (sector >= disk.sectors || sectors > disk.sectors - sector)
         return -EIO;
-    if (!write && fake_bad_sector - sector < sectors)
+    if (fake_bad_sector - sector < sectors && (!write || fake_write_failures > 0)) {
+        fake_write_failures -= write;
         return -EIO;
+    }
     *(write ? &fake_sectors_written : &fake_sectors_read) += sectors;
     ssize_t done = write ? pwrite(image, memory, bytes, at) : pread(image, memory, bytes, at);
     ASSERT(done == (ssize_t)bytes);

@@ -27,6 +27,8 @@ void fake_seed(uint32_t seed);
 /* Reads of this sector fail; FAKE_NO_SECTOR: none. */
 #define FAKE_NO_SECTOR UINT32_MAX
 extern sector_t fake_bad_sector;
+/* So many of the next writes of that sector fail. */
+extern unsigned fake_write_failures;
 
 /* User memory from this address on is bad: copies stop there. 0: all is good. */
 extern vaddr_t fake_user_end;
