@@ -131,6 +131,25 @@ static void churn(size_t size) {
     }
 }
 
+/* All of it, or what the kernel says of the part that fails: a transfer that fails half-way is short at first. */
+static void transfer_all(ssize_t (*transfer)(int, void *, size_t, off_t), int fd, char *memory, size_t size,
+                         off_t place, const char *what, unsigned round) {
+    for (size_t done = 0; done < size;) {
+        ssize_t bytes = transfer(fd, memory + done, size - done, place + (off_t)done);
+        if (bytes <= 0)
+            fail_errno("round %u: %s", round, what);
+        done += (size_t)bytes;
+    }
+}
+
+static ssize_t write_part(int fd, void *memory, size_t size, off_t place) {
+    return pwrite(fd, memory, size, place);
+}
+
+static ssize_t read_part(int fd, void *memory, size_t size, off_t place) {
+    return pread(fd, memory, size, place);
+}
+
 static void pressure(const char *name, size_t size, unsigned rounds) {
     int fd = open_checked(name, O_RDWR | O_CREAT | O_TRUNC | O_DIRECT);
     uint32_t words = size / 4;
@@ -142,11 +161,9 @@ static void pressure(const char *name, size_t size, unsigned rounds) {
         uint32_t *from = (uint32_t *)(out + round % 8 * SECTOR), *to = (uint32_t *)(in + round % 5 * SECTOR);
         off_t place = round % 3 * SECTOR;
         pattern_fill(from, 0, words, round + 1);
-        if (pwrite(fd, from, size, place) != (ssize_t)size)
-            fail_errno("round %u: write", round);
+        transfer_all(write_part, fd, (char *)from, size, place, "write", round);
         memset(in, 0xff, size + 2 * PAGE);
-        if (pread(fd, to, size, place) != (ssize_t)size)
-            fail_errno("round %u: read", round);
+        transfer_all(read_part, fd, (char *)to, size, place, "read", round);
         pattern_check(to, 0, words, round + 1, "read back");
         pattern_check(from, 0, words, round + 1, "what was written");
         for (char *beside = in + size + PAGE; beside < in + size + 2 * PAGE; beside++)
