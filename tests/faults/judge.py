@@ -7,9 +7,10 @@ from runner import disk
 
 SIGBUS = 7
 TOLD = "Input/output error"
+BAD_ADDRESS = "Bad address"  # of a system call whose buffer cannot be read back, as Linux says it
 READ_ONLY = "Read-only file system"  # a disk whose superblock cannot be written
 # What a program says last when it, or a child that fed it, has been told.
-LAST_WORDS = (TOLD, READ_ONLY, "Bus error", "end of data", f"ended with status {128 + 7}")
+LAST_WORDS = (TOLD, BAD_ADDRESS, READ_ONLY, "Bus error", "end of data", f"ended with status {128 + 7}")
 
 
 def lines_right(got: str, wanted: str) -> bool:
