@@ -7,6 +7,8 @@
 #include "kernel/debug.h"
 
 #include "arch/x86/irq.h"
+#include "arch/x86/memory.h"
+#include "arch/x86/paging.h"
 #include "kernel/thread.h"
 #include "lib/deferred.h"
 #include "lib/log.h"
@@ -77,6 +79,11 @@ static void break_recursion_in_interrupt(void) {
     recurse_in_interrupt = true;
     while (recurse_in_interrupt)
         thread_yield();
+}
+
+/* Neither the kernel nor its way to report anything is mapped any more. */
+static void break_reset(void) {
+    directory_load(pointer_to_phys(kpage_alloc()));
 }
 
 /* Waits for what the machine's monitor sends. */
@@ -181,6 +188,7 @@ static const struct breakage {
     {"stack", break_stack},
     {"recursion", break_recursion},
     {"recursion-in-interrupt", break_recursion_in_interrupt},
+    {"reset", break_reset},
     {"wait", break_wait},
     {"redzone", break_redzone},
     {"freed-block", break_freed_block},

@@ -128,7 +128,7 @@ class Machine:
     def __init__(self, root: pathlib.Path, options: argparse.Namespace, image: pathlib.Path,
                  log: pathlib.Path, work: pathlib.Path):
         self.root, self.options, self.image, self.log, self.work = root, options, image, log, work
-        self.errors = work / "qemu.err"
+        self.errors, self.resets = work / "qemu.err", work / "resets"
         self.memory: SharedMemory | None = None
         if options.trace or options.ram:
             link = pathlib.Path(options.ram).absolute() if options.ram else None
@@ -178,6 +178,8 @@ class Machine:
             command += ["-kernel", kernel, "-append", kernel_line(boot_words(options))]
         if options.gdb or options.stub:
             command += (["-S"] if options.gdb else []) + ["-gdb", self._stub()]
+        # Where a triple fault is noted. Those of options.qemu_args, if any, count instead.
+        command += ["-d", "cpu_reset", "-D", str(self.resets)]
         for arguments in options.qemu_args:
             command += shlex.split(arguments)
         if shutil.which("setpriv"):  # a killed runner takes its QEMU along
@@ -334,7 +336,8 @@ class Machine:
         return any(needle in text for needle in needles)
 
     def _ended(self, status: int) -> Outcome:
-        """What QEMU's exit status says; the log may say more."""
+        """What QEMU's exit status says, and the log. 0 is a reset, or a signal from outside, as well."""
+        said = self.errors.read_text(encoding="utf-8", errors="replace").strip()
         if status == QEMU_KERNEL_DONE:
             return Outcome("exit")
         if status == QEMU_KERNEL_PANIC:
@@ -342,8 +345,10 @@ class Machine:
         if status == 0:
             if self._log_has(b"\n@exit "):
                 return Outcome("exit")
-            return Outcome("panic", text="the machine reset itself (a triple fault?)")
-        said = self.errors.read_text(encoding="utf-8", errors="replace").strip()
+            if "terminating on signal" in said:
+                return Outcome("qemu", text=f"QEMU was ended from outside: {said}")
+            triple = self.resets.exists() and b"Triple fault" in self.resets.read_bytes()
+            return Outcome("panic", text=f"the machine reset itself: {'a triple fault' if triple else 'no fault'}")
         return Outcome("qemu", text=f"QEMU ended with status {status}: {said or 'it said nothing'}")
 
     def _look_inside(self) -> Outcome:
