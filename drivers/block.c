@@ -34,7 +34,8 @@
 #include "mm/counters.h"
 #include "mm/trace.h"
 
-enum { BIOS = 128, DISKS_MAX = 4 };
+/* Enough for some clusters of a page-out and the windows of some streams at a time. */
+enum { BIOS = 256, DISKS_MAX = 4 };
 
 static struct bio pool[BIOS];
 static struct list pool_free = LIST_INITIALIZER(pool_free);

@@ -1,11 +1,16 @@
 /*
- * The disk queue's order: C-LOOK, with merging, and with one exception that keeps data right.
+ * The disk queue's order: C-LOOK for reads and for writes, with merging, reads before writes, and with one exception
+ * that keeps data right.
  *
- * The idea. Bios that are free to go stand in one list, sorted by sector. The elevator goes up only: the
- * next request begins at the first bio at or above the place where the last one ended, and when there is
- * none, at the lowest of all. A request takes with it the bios that follow without a gap in the same
- * direction. So merging needs no code of its own at submission: whether a bio was submitted before or after
- * its neighbour, in front of it or behind, they stand side by side when the elevator comes.
+ * The idea. Bios that are free to go stand in one list, sorted by sector. There are two elevators, which go up only:
+ * the next request of reads begins at the first read at or above the place where the last one ended, and when there
+ * is none, at the lowest of all; and the same for writes. A request takes with it the bios that follow without a gap
+ * in the same direction. So merging needs no code of its own at submission: whether a bio was submitted before or
+ * after its neighbour, in front of it or behind, they stand side by side when the elevator comes.
+ *
+ * Reads first. A program waits for a read, and nobody for a write, as long as there are frames: else the clusters of
+ * one page-out, all of them side by side, would be in the way of every page-in. But frames come from writes, so one
+ * write goes after READS_IN_A_ROW reads.
  *
  * The exception. Sorting may not change what a read returns or which of two writes is the last. A bio that
  * overlaps an earlier one still in the queue, where either of them writes, is held back, and joins the sorted
@@ -13,20 +18,24 @@
  * be done earlier). A flush is held until every earlier write has gone. Whatever was submitted between two
  * bios that do not overlap may pass either.
  *
- * Nobody starves. Every request moves the elevator up by a sector at least and it never moves down except
+ * Nobody starves. Every request moves its elevator up by a sector at least and it never moves down except
  * to wrap, so a bio in the sorted list has gone after one sweep above it and one below, however many others
  * arrive meanwhile (a bio for the sector just served is behind the elevator and waits for the next sweep
- * like everyone). A held bio waits for earlier ones only, so the same holds for it, by induction.
+ * like everyone); and each of two elevators moves at least once in READS_IN_A_ROW + 1 requests. A held bio waits for
+ * earlier ones only, so the same holds for it, by induction.
  *
  * Source: C-LOOK and its fairness: Silberschatz, Galvin, Gagne, "Operating System Concepts", the chapter on
- * mass storage; Worthington, Ganger, Patt, "Scheduling algorithms for modern disk drives", 1994.
+ * mass storage; Worthington, Ganger, Patt, "Scheduling algorithms for modern disk drives", 1994. Reads before
+ * writes: Linux's deadline scheduler.
  */
 #include "drivers/block_queue.h"
 
 #include "lib/log.h"
 
+#define READS_IN_A_ROW 2u
+
 void block_queue_init(struct block_queue *queue) {
-    *queue = (struct block_queue){.position = 0};
+    *queue = (struct block_queue){.length = 0};
     list_init(&queue->sorted);
     list_init(&queue->held);
     list_init(&queue->urgent);
@@ -71,12 +80,31 @@ static void make_ready(struct block_queue *queue, struct bio *bio) {
         list_add_tail(&queue->urgent, &bio->link);
     else
         insert_sorted(queue, bio);
+    queue->ready[bio->write != 0] += !bio_is_flush(bio);
+}
+
+/*
+ * The same of the sorted list, in which only the neighbours can overlap: what begins a page or more below does not
+ * reach up to @later. Searched from the end, like the place for it.
+ */
+static bool must_follow_sorted(const struct bio *later, const struct list *sorted) {
+    if (bio_is_flush(later))
+        return must_follow_any(later, sorted);
+    for (struct list *l = sorted->prev; l != sorted; l = l->prev) {
+        const struct bio *earlier = list_entry(l, struct bio, link);
+
+        if (bio_start(earlier) + SECTORS_PER_PAGE <= bio_start(later))
+            return false;
+        if (must_follow(later, earlier))
+            return true;
+    }
+    return false;
 }
 
 void block_queue_add(struct block_queue *queue, struct bio *bio) {
     bio->sequence = queue->submitted++;
     queue->length++;
-    if (must_follow_any(bio, &queue->sorted) || must_follow_any(bio, &queue->held))
+    if (must_follow_sorted(bio, &queue->sorted) || must_follow_any(bio, &queue->held))
         list_add_tail(&queue->held, &bio->link);
     else
         make_ready(queue, bio);
@@ -105,7 +133,7 @@ static void release_held(struct block_queue *queue) {
         struct bio *bio = list_first(&queue->held, struct bio, link);
 
         list_remove(&bio->link);
-        if (must_follow_any(bio, &queue->sorted) || must_follow_any(bio, &still_held))
+        if (must_follow_sorted(bio, &queue->sorted) || must_follow_any(bio, &still_held))
             list_add_tail(&still_held, &bio->link);
         else
             make_ready(queue, bio);
@@ -118,13 +146,28 @@ static void release_held(struct block_queue *queue) {
     }
 }
 
-/* The bio where the elevator stops next; the sorted list is not empty. */
-static struct bio *elevator_next(struct block_queue *queue) {
+/* Which of the two elevators moves; the sorted list is not empty. */
+static bool writes_are_next(struct block_queue *queue) {
+    bool both = queue->ready[0] > 0 && queue->ready[1] > 0;
+    bool write = queue->ready[0] == 0 || (both && queue->reads >= READS_IN_A_ROW);
+
+    queue->reads = both && !write ? queue->reads + 1 : 0;
+    return write;
+}
+
+/* The bio where the elevator of @write stops next; there is one. */
+static struct bio *elevator_next(struct block_queue *queue, bool write) {
+    struct bio *lowest = NULL;
+
     list_for_each (bio, &queue->sorted, struct bio, link) {
-        if (bio_start(bio) >= queue->position)
+        if ((bio->write != 0) != write)
+            continue;
+        if (bio_start(bio) >= queue->position[write])
             return bio;
+        if (lowest == NULL)
+            lowest = bio;
     }
-    return list_first(&queue->sorted, struct bio, link);
+    return lowest;
 }
 
 static void move_to_request(struct block_queue *queue, struct bio *bio, struct block_request *request) {
@@ -154,13 +197,14 @@ static void gather(struct block_queue *queue, struct bio *first, unsigned max_se
         struct list *next = bio->link.next;
 
         move_to_request(queue, bio, request);
+        queue->ready[first->write != 0]--;
         segments++;
         if (next == &queue->sorted || segments == max_segments)
             break;
         bio = list_entry(next, struct bio, link);
     } while (bio->write == first->write && bio_start(bio) == request->sector + request->sectors &&
              request->sectors + bio->sectors <= max_sectors);
-    queue->position = request->sector + request->sectors;
+    queue->position[first->write != 0] = request->sector + request->sectors;
 }
 
 bool block_queue_take(struct block_queue *queue, unsigned max_sectors, unsigned max_segments,
@@ -176,6 +220,6 @@ bool block_queue_take(struct block_queue *queue, unsigned max_sectors, unsigned 
     }
     if (list_empty(&queue->sorted))
         return false;
-    gather(queue, elevator_next(queue), max_sectors, max_segments, request);
+    gather(queue, elevator_next(queue, writes_are_next(queue)), max_sectors, max_segments, request);
     return true;
 }

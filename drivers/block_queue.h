@@ -11,7 +11,10 @@ struct block_queue {
     struct list sorted; /* free to go, by sector on the disk; equal sectors in order of submission */
     struct list held;   /* in order of submission: each must wait for one submitted earlier */
     struct list urgent; /* before all others, each as a request of its own */
-    sector_t position;  /* where the last request ended: the elevator is here, going up */
+    unsigned ready[2];  /* bios in `sorted`: reads, and [1] writes */
+    sector_t
+        position[2];    /* where the last request of reads, of writes ended: its elevator is here, going up */
+    unsigned reads;     /* requests in a row that were reads while a write was ready */
     uint32_t submitted; /* the next bio's sequence */
     unsigned length;    /* bios in the three lists */
 

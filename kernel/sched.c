@@ -76,7 +76,8 @@ static void switch_to_next(void) {
     ASSERT(!irq_enabled());
     struct thread *previous = thread_current;
     struct thread *next = take_next();
-    sched_wants_preempt = false;
+    sched_wants_preempt =
+        !list_empty(&woken); /* they are not to wait for the slice of one that came before them */
     next->state = THREAD_RUNNING;
     if (next == previous)
         return;

@@ -274,6 +274,15 @@ static STOP_POINT enum step fault_read_swap(struct fault *fault, struct anon *an
     return STEP_WAIT_PAGE;
 }
 
+/*
+ * The page was in memory because it had been read ahead: what came with it is mapped with it, and the read of what
+ * follows may be due. The area is not looked at after that.
+ */
+static void fault_went_on(struct fault *fault) {
+    fault_around(fault->space, fault->area, fault->index, true);
+    readahead_follow(fault->area, fault->index);
+}
+
 static enum step fault_anon(struct fault *fault, struct anon *anon) {
     struct frame *frame = anon->frame;
     unsigned flags = fault->area->flags;
@@ -287,7 +296,12 @@ static enum step fault_anon(struct fault *fault, struct anon *anon) {
         fault_keep(fault, frame);
         return fault_new_anon(fault, frame);
     }
-    return fault_map(fault, frame, alone && (flags & AREA_WRITE));
+    bool ahead = frame->prefetched;
+    enum step step = fault_map(fault, frame, alone && (flags & AREA_WRITE));
+
+    if (ahead && step == STEP_DONE)
+        fault_went_on(fault);
+    return step;
 }
 
 /* --- the lower layer: the page is the object's --- */
@@ -382,12 +396,14 @@ static enum step fault_object(struct fault *fault) {
         fault_keep(fault, frame);
         return fault_new_anon(fault, frame);
     }
-    bool stream = frame->prefetched;
+    bool ahead = frame->prefetched;
     enum step step = fault_map(fault, frame, write_shared);
 
     /* After a read the neighbours are where this page was: on the disk, or only just on their way. */
-    if (step == STEP_DONE && fault->access == FAULT_READ && !fault->major)
-        fault_around(fault->space, area, fault->index, stream);
+    if (step == STEP_DONE && ahead)
+        fault_went_on(fault);
+    else if (step == STEP_DONE && fault->access == FAULT_READ && !fault->major)
+        fault_around(fault->space, area, fault->index, false);
     return step;
 }
 

@@ -8,9 +8,8 @@ struct area;
 struct space;
 
 /*
- * A fault for reading has just mapped page @page of @area, which is the object's and not the area's own copy: maps
- * what it can of the window around it. @stream: read-ahead had brought the page in, so what came with it will be
- * wanted too. Never sleeps.
+ * A fault has just mapped page @page of @area: maps what it can of the window around it. @stream: read-ahead had
+ * brought the page in, so what came with it will be wanted too. Never sleeps.
  */
 void fault_around(struct space *space, struct area *area, pgoff_t page, bool stream);
 

@@ -126,13 +126,18 @@ static void frames_became_available(void) {
 
 /* --- taking --- */
 
+/* A page that read-ahead brought in goes without having been used. */
+static void readahead_was_useless(struct frame *frame) {
+    if (frame->prefetched)
+        count(COUNT_READAHEAD_MISS);
+    frame->prefetched = false;
+}
+
 /* The oldest page of the pool loses its frame; its backing store has the same contents. */
 static STOP_POINT void frame_steal(struct frame *frame) {
     ASSERT(frame->state == FRAME_CLEAN && !frame->modified && !frame_mapped(frame));
     count(COUNT_PGSTEAL);
-    if (frame->prefetched)
-        count(COUNT_READAHEAD_MISS);
-    frame->prefetched = false;
+    readahead_was_useless(frame);
     if (frame->owner == OWNER_ANON) {
         ASSERT(frame->anon->slot == 0 || !vm_options.check ||
                swap_checksum_matches(frame->anon->slot, frame)); /* else a store would be lost */
@@ -148,9 +153,23 @@ static struct frame *pick_free(struct list *list, bool zeroed) {
     return zeroed && last->zeroed ? last : list_first(list, struct frame, link);
 }
 
+/* A guess does not cost a page that another one has brought: that gets a second round in the pool, and no third. */
+static void pass_over_guesses(void) {
+    struct frame *oldest = list_first(&state_lists[FRAME_CLEAN], struct frame, link);
+
+    while (oldest->prefetched && !oldest->passed_over) {
+        oldest->passed_over = true;
+        list_remove(&oldest->link);
+        list_add_tail(&state_lists[FRAME_CLEAN], &oldest->link);
+        oldest = list_first(&state_lists[FRAME_CLEAN], struct frame, link);
+    }
+}
+
 static struct frame *frame_pick(enum frame_use use, bool zeroed) {
-    static const pfn_t reserve[] = {
-        [USE_USER] = RESERVE_KERNEL + RESERVE_PAGEOUT, [USE_KERNEL] = RESERVE_PAGEOUT, [USE_PAGEOUT] = 0};
+    static const pfn_t reserve[] = {[USE_AHEAD] = RESERVE_KERNEL + RESERVE_PAGEOUT,
+                                    [USE_USER] = RESERVE_KERNEL + RESERVE_PAGEOUT,
+                                    [USE_KERNEL] = RESERVE_PAGEOUT,
+                                    [USE_PAGEOUT] = 0};
 
     if (use == USE_KERNEL && !list_empty(&kernel_share))
         return pick_free(&kernel_share, zeroed);
@@ -158,6 +177,8 @@ static struct frame *frame_pick(enum frame_use use, bool zeroed) {
         return NULL;
     if (!list_empty(&state_lists[FRAME_FREE]))
         return pick_free(&state_lists[FRAME_FREE], zeroed);
+    if (use == USE_AHEAD)
+        pass_over_guesses();
     return list_first(&state_lists[FRAME_CLEAN], struct frame, link);
 }
 
@@ -166,7 +187,8 @@ static struct frame *take(enum frame_use use, bool zeroed) {
     struct frame *frame = frame_pick(use, zeroed);
 
     if (frame == NULL) {
-        pageout_wake();
+        if (use != USE_AHEAD)
+            pageout_wake();
         return NULL;
     }
     if (frame->state == FRAME_CLEAN)
@@ -176,6 +198,7 @@ static struct frame *take(enum frame_use use, bool zeroed) {
     state_change(frame, use == USE_KERNEL ? FRAME_KERNEL : FRAME_BUSY);
     frame->referenced = false;
     frame->modified = false;
+    frame->passed_over = false;
     frame->set = &set_global;
     if (frames_available() < hint_below)
         pageout_hint();
@@ -322,7 +345,7 @@ STOP_POINT void frame_release(struct frame *frame) {
     redzone_poison_frame(frame);
     frame->modified = false;
     frame->referenced = false;
-    frame->prefetched = false;
+    readahead_was_useless(frame);
     frame->prepaged = false;
     frame->sectors = 0;
     if (frame->waiters.first != NULL)
@@ -332,8 +355,7 @@ STOP_POINT void frame_release(struct frame *frame) {
 
 /* --- between the states --- */
 
-/* A page that read-ahead brought in is wanted: the guess was right. */
-static void readahead_was_useful(struct frame *frame) {
+void frame_was_useful(struct frame *frame) {
     if (frame->prefetched)
         count(COUNT_READAHEAD_HIT);
     frame->prefetched = false;
@@ -352,7 +374,14 @@ STOP_POINT void frame_activate(struct frame *frame, struct set *set) {
     frame->referenced = true;
     if (!frame->resume)
         frame->policy = 0; /* to the policy it is new */
-    readahead_was_useful(frame);
+    frame_was_useful(frame);
+    state_change(frame, FRAME_ACTIVE);
+}
+
+void frame_activate_ahead(struct frame *frame, struct set *set) {
+    ASSERT(frame->state == FRAME_CLEAN && !frame->referenced);
+    frame->set = set;
+    frame->policy = 0;
     state_change(frame, FRAME_ACTIVE);
 }
 
@@ -381,7 +410,7 @@ static void hold(struct frame *frame) {
     ASSERT(frame->state != FRAME_BUSY && frame->state != FRAME_KERNEL && frame->state != FRAME_FREE);
     if (frame->state == FRAME_PINNED)
         return;
-    readahead_was_useful(frame);
+    frame_was_useful(frame);
     frame_used(frame);
     state_change(frame, FRAME_PINNED);
 }

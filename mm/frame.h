@@ -64,6 +64,7 @@ struct frame {
     bool referenced;  /* folded in from page tables, or set by the kernel's own accesses */
     bool pageable;    /* part of the pageable pool (boot word frames=), not the kernel's share */
     bool prepaged;    /* brought back in with its whole process (mm/swapper.c) and not used yet */
+    bool passed_over; /* CLEAN and prefetched: it has been the oldest once */
     bool zeroed;      /* FREE, and all its bytes are 0: cleared while the machine was idle */
     bool resume;      /* while BUSY with a write: back to ACTIVE afterwards, not into the pool */
     uint8_t sectors;  /* modified sectors, a bit each, of a block device's page (mm/devpager.c) */
@@ -88,6 +89,7 @@ struct frame {
 
 /* For whom a frame is taken: the lower ones may dig deeper into the reserve. */
 enum frame_use {
+    USE_AHEAD,   /* a guess: a page that another guess has brought is the last that it may cost */
     USE_USER,    /* a page of a program or a file */
     USE_KERNEL,  /* heap, page tables, stacks */
     USE_PAGEOUT, /* the daemon: page-out must not wait for page-out */
@@ -185,6 +187,8 @@ void frame_wait(struct frame *frame);
 
 /* State changes. Each asserts the state it comes from. */
 void frame_activate(struct frame *frame, struct set *set); /* BUSY, DIRTY, CLEAN -> ACTIVE, referenced */
+/* CLEAN -> ACTIVE, to be mapped before it is used: not referenced, and still read-ahead's guess. */
+void frame_activate_ahead(struct frame *frame, struct set *set);
 void frame_to_pool(struct frame *frame); /* ACTIVE or BUSY, unmapped -> DIRTY or CLEAN by `modified` */
 void frame_start_io(struct frame *frame, bool write); /* ACTIVE (unmapped), DIRTY, CLEAN -> BUSY */
 void frame_pin(struct frame *frame); /* not BUSY or KERNEL; out of the pool if it was there */
@@ -216,6 +220,7 @@ void frame_unmap_all(struct frame *frame); /* folds Accessed and Dirty into the 
 static inline bool frame_mapped(const struct frame *frame) {
     return frame->map.space != NULL;
 }
+void frame_was_useful(struct frame *frame);      /* a page that was read ahead has been touched */
 void frame_used(struct frame *frame);            /* a program or a system call has come to its page */
 bool frame_test_referenced(struct frame *frame); /* and clears: the policies' question */
 bool frame_test_modified(struct frame *frame);   /* folds; does not clear */

@@ -194,7 +194,7 @@ static bool readahead_page(struct object *object, pgoff_t index) {
         return true;
     if (object->pager->ready != NULL && !object->pager->ready(object, index))
         return false;
-    frame = frame_take(USE_USER);
+    frame = frame_take(USE_AHEAD);
     if (frame == NULL)
         return false;
     frame->prefetched = true;

@@ -51,6 +51,7 @@ static struct {
     pfn_t batch; /* pages evicted at a time */
     unsigned failures;
     uint64_t stuck_since; /* tick of the last pass that achieved nothing; 0: none */
+    bool awaits_writes;   /* asleep until one of those under way has ended */
     bool clean_early;     /* the idle loop asks for it */
     bool launder;         /* madvise asks for it */
     bool trim;            /* a set has been found above its quota */
@@ -71,6 +72,11 @@ bool pageout_wanted(void) {
 /* The daemon works until so many are available. */
 static pfn_t high_mark(void) {
     return MAX(pageout.high, frames_demand());
+}
+
+/* Frames that are available or will be when the writes under way have ended. */
+static pfn_t coming(void) {
+    return frames_available() + frame_count(FRAME_DIRTY) + frames_being_laundered();
 }
 
 pfn_t pageout_high_mark(void) {
@@ -100,6 +106,9 @@ void pageout_trim(void) {
 }
 
 void pageout_hint(void) {
+    /* It waits for enough, unless there is another batch to be gone for. */
+    if (pageout.awaits_writes && coming() + pageout.batch > high_mark())
+        return;
     /* After a pass that achieved nothing, the next is worth it only when something may have changed. */
     if (pageout_wanted() && (pageout.stuck_since == 0 || pageout.stuck_since != time_ticks()))
         wake_all(&pageout.queue);
@@ -275,29 +284,27 @@ static unsigned give_back_tables(void) {
 
 /* --- the daemon --- */
 
-/* Frames that are available or will be when the writes under way have ended. */
-static pfn_t coming(void) {
-    return frames_available() + frame_count(FRAME_DIRTY) + frames_being_laundered();
-}
-
 /*
- * Evicts and launders once, and waits for what that has started: false when there is nothing to be evicted
- * and nothing to wait for. *@evicted grows by the pages that had to leave.
+ * Evicts and launders once. When enough is under way it waits for that, and not before: several clusters are to be
+ * queued at the disk, or it would be idle while programs use up what the last one gave. False when there is nothing
+ * to be evicted and nothing to wait for. *@evicted grows by the pages that had to leave.
  */
 static bool fill_pool_round(pfn_t *evicted) {
-    bool enough_dirty = coming() >= high_mark(); /* then nothing need be evicted, unless swap is full */
+    bool enough = coming() >= high_mark(); /* then nothing need be evicted, unless swap is full */
     pfn_t before = *evicted;
 
-    if (!enough_dirty)
+    if (!enough)
         *evicted += evict_batch();
     launder();
-    if (frames_available() >= high_mark())
+    if (frames_available() >= high_mark() || *evicted > before)
         return true;
     if (frames_being_laundered() > 0) {
+        pageout.awaits_writes = true;
         wait_on(&pageout.queue); /* the end of a write wakes us */
+        pageout.awaits_writes = false;
         return true;
     }
-    if (enough_dirty || *evicted > before)
+    if (enough)
         return true;
     /* Pages that are being read can be evicted when they have arrived. */
     return frame_count(FRAME_BUSY) > 0 && wait_timeout(&pageout.queue, TICKS_PER_SECOND) == 0;

@@ -22,7 +22,18 @@ static unsigned longest_window(void) {
     return MIN(vm_options.readahead, MAX(WINDOW_SMALL, frames_pageable() / WINDOW_SHARE));
 }
 
-/* The direction in which @index continues the stream, or 0: it does not. */
+/* How far page @index lies before (below 0) or behind @other, in the stream's direction. */
+static int64_t beyond(const struct readahead_stream *stream, pgoff_t index, pgoff_t other) {
+    return stream->step * ((int64_t)index - (int64_t)other);
+}
+
+/* Is @index among the pages read last? */
+static bool in_window(const struct readahead_stream *stream, pgoff_t index) {
+    return stream->step != 0 && beyond(stream, index, stream->mark) >= 0 &&
+           beyond(stream, index, stream->edge) <= 0;
+}
+
+/* The direction in which @index, which is not in memory, continues the stream, or 0: it does not. */
 static int continues(const struct readahead_stream *stream, pgoff_t index) {
     if (!stream->used)
         return 0;
@@ -30,7 +41,7 @@ static int continues(const struct readahead_stream *stream, pgoff_t index) {
         return 1;
     if (stream->step <= 0 && index + 1 == stream->edge)
         return -1;
-    return 0;
+    return in_window(stream, index) ? stream->step : 0;
 }
 
 /* Moves stream @which to the front: the last is the one used longest ago. */
@@ -43,36 +54,57 @@ static struct readahead_stream *to_front(struct readahead_stream *streams, unsig
     return &streams[0];
 }
 
+/* --- windows --- */
+
+/* Pages of the area that lie behind @index in direction @step. */
+static pgoff_t pages_behind(const struct area *area, pgoff_t index, int step) {
+    return step > 0 ? area->pages - 1 - index : index;
+}
+
+static pgoff_t moved(pgoff_t index, int step, unsigned pages) {
+    return step > 0 ? index + pages : index - pages;
+}
+
+static unsigned grown(const struct readahead_stream *stream) {
+    return MIN(stream->window == 0 ? WINDOW_FIRST : 2u * stream->window + 1, longest_window());
+}
+
+/* The window of a fault on @index, with which the stream goes on in direction @step. */
+static struct readahead_plan window_at(struct readahead_stream *stream, const struct area *area,
+                                       pgoff_t index, int step) {
+    bool lost = stream->step != 0 && in_window(stream, index);
+    unsigned window = lost ? stream->window / 2 : grown(stream);
+
+    if (area->advice == ADVICE_SEQUENTIAL)
+        window = longest_window();
+    stream->step = (int8_t)step;
+    stream->window = (uint16_t)window;
+    stream->mark = moved(index, step, 1);
+    window = MIN(window, pages_behind(area, index, step));
+    stream->edge = moved(index, step, window);
+    return (struct readahead_plan){window, step};
+}
+
 struct readahead_plan readahead_plan(struct area *area, pgoff_t index) {
     struct readahead_stream *stream;
 
     if (area->advice == ADVICE_RANDOM)
         return (struct readahead_plan){0, 1};
-    if (area->advice == ADVICE_SEQUENTIAL)
-        return (struct readahead_plan){MIN(vm_options.readahead, area->pages - 1 - index), 1};
-
     for (unsigned i = 0; i < READAHEAD_STREAMS; i++) {
         int step = continues(&area->streams[i], index);
 
-        if (step == 0)
-            continue;
-        stream = to_front(area->streams, i);
-        unsigned window = stream->window == 0 ? WINDOW_FIRST : 2u * stream->window + 1;
-        unsigned room = step > 0 ? area->pages - 1 - index : index;
-
-        window = MIN(MIN(window, longest_window()), room);
-        stream->step = (int8_t)step;
-        stream->window = (uint16_t)window;
-        stream->edge = step > 0 ? index + window : index - window;
-        return (struct readahead_plan){window, step};
+        if (step != 0)
+            return window_at(to_front(area->streams, i), area, index, step);
     }
     stream = to_front(area->streams, READAHEAD_STREAMS - 1);
     *stream = (struct readahead_stream){.edge = index, .used = true};
+    if (area->advice == ADVICE_SEQUENTIAL)
+        return window_at(stream, area, index, 1);
     return (struct readahead_plan){0, 1};
 }
 
 bool readahead_take_frame(struct anon *anon) {
-    struct frame *frame = frame_take(USE_USER);
+    struct frame *frame = frame_take(USE_AHEAD);
 
     if (frame == NULL)
         return false;
@@ -95,26 +127,120 @@ static struct anon *next_in_cluster(struct area *area, pgoff_t index, slot_t slo
     return readahead_take_frame(anon) ? anon : NULL;
 }
 
-void readahead_swap_in(struct area *area, pgoff_t index, struct anon *anon) {
-    struct anon *cluster[SWAP_CLUSTER_MAX] = {anon};
-    struct readahead_plan plan = readahead_plan(area, index);
-    unsigned total = 1;
+/* Anons whose frames are BUSY, to be read together. */
+struct cluster {
+    struct anon *anons[SWAP_CLUSTER_MAX];
+    unsigned total;
+};
 
-    /* All are BUSY before the first swap_read() may sleep, so nobody frees them meanwhile. */
-    if (area->amap == NULL || amap_get(area->amap, area->amap_offset + index) != anon)
-        plan.pages = 0; /* a private map of a memory object: the neighbours are not the area's */
-    while (total <= MIN(plan.pages, SWAP_CLUSTER_MAX - 1)) {
-        index = plan.step > 0 ? index + 1 : index - 1;
-        anon = next_in_cluster(area, index, anon->slot);
-        if (anon == NULL)
-            break;
-        cluster[total++] = anon;
-    }
+/* All are BUSY before the first swap_read() may sleep, so nobody frees them meanwhile. */
+static void read_cluster(const struct cluster *cluster) {
     block_plug();
-    for (unsigned i = 0; i < total; i++)
-        swap_read(cluster[i]);
+    for (unsigned i = 0; i < cluster->total; i++)
+        swap_read(cluster->anons[i]);
     block_unplug();
 }
+
+/* Adds the anons of up to @pages pages behind page @index, whose own has @slot, as far as slots are neighbours. */
+static void gather(struct cluster *cluster, struct area *area, pgoff_t index, slot_t slot,
+                   struct readahead_plan plan) {
+    for (unsigned n = 1; n <= plan.pages && cluster->total < SWAP_CLUSTER_MAX; n++) {
+        struct anon *anon = next_in_cluster(area, moved(index, plan.step, n), slot);
+
+        if (anon == NULL)
+            return;
+        slot = anon->slot;
+        cluster->anons[cluster->total++] = anon;
+    }
+}
+
+void readahead_swap_in(struct area *area, pgoff_t index, struct anon *anon) {
+    struct cluster cluster = {{anon}, 1};
+    struct readahead_plan plan = readahead_plan(area, index);
+
+    /* In a private map of a memory object the neighbours are not the area's. */
+    if (plan.pages > 0 && area->amap != NULL && amap_get(area->amap, area->amap_offset + index) == anon) {
+        gather(&cluster, area, index, anon->slot, plan);
+        area->streams[0].edge = moved(index, plan.step, cluster.total - 1);
+    }
+    read_cluster(&cluster);
+}
+
+/* --- the next window --- */
+
+/*
+ * The last page, in the stream's direction, of those that fault-around maps together with @index: so that a mark
+ * cannot be mapped without being seen.
+ */
+static pgoff_t mapped_with(const struct readahead_stream *stream, pgoff_t index) {
+    pgoff_t around = MAX(vm_options.around, 1u), first = index / around * around;
+
+    return stream->step > 0 ? first + around - 1 : first;
+}
+
+/* The stream that has read page @index ahead and whose next window is due, or NULL. */
+static struct readahead_stream *stream_due(struct area *area, pgoff_t index) {
+    for (unsigned i = 0; i < READAHEAD_STREAMS; i++) {
+        struct readahead_stream *stream = &area->streams[i];
+
+        if (stream->step != 0 && beyond(stream, mapped_with(stream, index), stream->mark) >= 0 &&
+            beyond(stream, index, stream->edge) <= 0)
+            return to_front(area->streams, i);
+    }
+    return NULL;
+}
+
+/* Starts reading the pages of anonymous memory behind the stream's edge, as planned; moves the edge. */
+static void swap_ahead(struct area *area, struct readahead_stream *stream, struct readahead_plan plan) {
+    struct cluster cluster = {.total = 0};
+    pgoff_t first = moved(stream->edge, plan.step, 1);
+    struct anon *anon = amap_get(area->amap, area->amap_offset + first);
+
+    if (anon == NULL || anon->frame != NULL || anon->slot == 0 || !readahead_take_frame(anon))
+        return;
+    cluster.anons[cluster.total++] = anon;
+    plan.pages--;
+    gather(&cluster, area, first, anon->slot, plan);
+    stream->edge = moved(first, plan.step, cluster.total - 1);
+    read_cluster(&cluster);
+}
+
+/* The same for pages of a file. */
+static void file_ahead(struct area *area, struct readahead_stream *stream, struct readahead_plan plan) {
+    pgoff_t first = moved(stream->edge, plan.step, 1), last = moved(stream->edge, plan.step, plan.pages);
+    struct object *object = area->object;
+
+    stream->edge = last;
+    object_ref(object); /* another thread may unmap it while a bio is waited for */
+    object_readahead(object, area->object_offset + MIN(first, last), plan.pages);
+    object_unref(object);
+}
+
+static bool is_anonymous(const struct area *area, pgoff_t index) {
+    return area->amap != NULL && amap_get(area->amap, area->amap_offset + index) != NULL;
+}
+
+/* As many pages as a fault's own with the window behind it: a request of the same length. */
+void readahead_follow(struct area *area, pgoff_t index) {
+    struct readahead_stream *stream = stream_due(area, index);
+
+    if (stream == NULL || area->advice == ADVICE_RANDOM)
+        return;
+    unsigned window = grown(stream);
+    pgoff_t edge = stream->edge;
+    struct readahead_plan plan = {MIN(window + 1, pages_behind(area, edge, stream->step)), stream->step};
+
+    if (window == 0 || plan.pages == 0)
+        return;
+    stream->window = (uint16_t)window;
+    stream->mark = moved(edge, plan.step, 1);
+    if (is_anonymous(area, index))
+        swap_ahead(area, stream, plan);
+    else
+        file_ahead(area, stream, plan);
+}
+
+/* --- files --- */
 
 void readahead_file_in(struct object *object, pgoff_t index, enum page_access access, struct frame *frame,
                        struct readahead_plan plan) {

@@ -19,8 +19,11 @@
 
 /* What a page-table entry said goes into the frame before the entry is forgotten. */
 static void fold(struct frame *frame, unsigned bits) {
-    if (bits & PMAP_REFERENCED)
+    if (bits & PMAP_REFERENCED) {
         frame->referenced = true;
+        if (frame->prefetched)
+            frame_was_useful(frame);
+    }
     if (bits & PMAP_MODIFIED)
         frame->modified = true;
 }
@@ -140,6 +143,8 @@ bool frame_test_referenced(struct frame *frame) {
     frame->referenced = false;
     if (clear_in_all(frame, PMAP_REFERENCED) & PMAP_REFERENCED)
         referenced = true;
+    if (referenced && frame->prefetched)
+        frame_was_useful(frame);
     if (referenced)
         trace(TRACE_REFERENCED, 0, frame_number(frame), 0, (uint32_t)(uintptr_t)frame->anon, 0);
     return referenced;

@@ -4,6 +4,7 @@ with the plugin tests/bench/counter.c, and returns what was counted."""
 import json
 import pathlib
 import re
+import struct
 import subprocess
 import tempfile
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ BUILD = ROOT / "build/bench"
 MACHINE_CPU = "qemu32"
 DATA = "/bench.data"
 DATA_MIB = 72  # more than twice the largest memory measured
+SWAP_MIB = 96
+SWAP_TYPE = 0x82
 
 # What the kernel moves whole pages with: these instructions are left out of comparisons on both sides.
 BULK = re.compile(r"^page_(clear|copy)")
@@ -84,8 +87,20 @@ def make_disk(path: pathlib.Path, tree: pathlib.Path) -> None:
         subprocess.run(["cp", "-al", f"{tree}/build/stage/.", stage], check=True)
         subprocess.run(["cp", str(BUILD / "bench"), f"{stage}/bin/bench"], check=True)
         subprocess.run(["cp", "-l", str(data), f"{stage}{DATA}"], check=True)
-        subprocess.run([str(ROOT / "tools/mkimage"), "--stage", stage, "--disk-size", "160M", "--swap-size", "160M",
+        subprocess.run([str(ROOT / "tools/mkimage"), "--stage", stage, "--disk-size", "160M", "--swap-size", f"{SWAP_MIB}M",
                         str(path)], check=True, capture_output=True)
+    fill_swap(path)
+
+
+def fill_swap(path: pathlib.Path) -> None:
+    """Writes something to each slot: else the first write to it would be a measure of how the host's file grows."""
+    with path.open("r+b") as disk:
+        table = disk.read(512)[446:510]
+        for at in range(0, 64, 16):
+            start, sectors = struct.unpack_from("<II", table, at + 8)
+            if table[at + 4] == SWAP_TYPE:
+                disk.seek((start + 8) * 512)  # behind the header's page
+                disk.write(b"\xa5" * ((sectors - 8) * 512))
 
 
 def make_data(path: pathlib.Path) -> None:

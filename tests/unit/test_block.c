@@ -155,9 +155,29 @@ START_TEST(overlapping_reads_and_apart_writes_are_free) {
     add(&bios[0], 104, 8, false);
     add(&bios[1], 100, 8, false);
     add(&bios[2], 50, 8, true);
-    expect(50, 8, true);
     expect(100, 8, false);
     expect(104, 8, false);
+    expect(50, 8, true);
+    expect_empty();
+}
+END_TEST
+
+/* Reads before writes; but every third request is a write, if one is ready. */
+START_TEST(reads_go_first_and_writes_are_not_forgotten) {
+    struct bio bios[8];
+
+    for (unsigned i = 0; i < 5; i++)
+        add(&bios[i], 500 + 100 * i, 8, false);
+    for (unsigned i = 5; i < 8; i++)
+        add(&bios[i], 10 * i, 8, true);
+    expect(500, 8, false);
+    expect(600, 8, false);
+    expect(50, 8, true);
+    expect(700, 8, false);
+    expect(800, 8, false);
+    expect(60, 8, true);
+    expect(900, 8, false);
+    expect(70, 8, true);
     expect_empty();
 }
 END_TEST
@@ -532,6 +552,7 @@ static Suite *block_suite(void) {
     tcase_add_test(order, read_does_not_pass_an_earlier_overlapping_write);
     tcase_add_test(order, write_does_not_pass_earlier_overlapping_bios);
     tcase_add_test(order, overlapping_reads_and_apart_writes_are_free);
+    tcase_add_test(order, reads_go_first_and_writes_are_not_forgotten);
     tcase_add_test(order, flush_waits_for_earlier_writes_only);
     tcase_add_test(order, bios_put_back_go_next_each_alone);
     tcase_add_loop_test(order, random_traffic_reads_what_was_last_written, 0, 20);

@@ -605,8 +605,60 @@ START_TEST(a_sequential_reader_finds_its_pages) {
     }
     ck_assert_uint_lt(counters[COUNT_FAULT_FILE], 10);
     ck_assert_uint_gt(counters[COUNT_FAULT_RECLAIM] + counters[COUNT_FAULT_AROUND], 20);
+    ck_assert_int_eq(space_unmap(space, PLACE, FILE_PAGES * PAGE_SIZE), 0);
     ck_assert_uint_eq(counters[COUNT_READAHEAD_HIT], counters[COUNT_READAHEAD_FILE]);
     ck_assert_uint_eq(file.gets, FILE_PAGES);
+}
+END_TEST
+
+/* Two faults show where the program goes; from then on every page is on its way before it is asked for. */
+START_TEST(a_stream_waits_for_its_first_two_pages_only) {
+    map(FILE_PAGES, AREA_READ, &file.object);
+    for (unsigned i = 0; i < FILE_PAGES; i++) {
+        reach(_i ? FILE_PAGES - 1 - i : i, false);
+        fake_settle();
+    }
+    ck_assert_uint_eq(counters[COUNT_PGMAJFAULT], 2);
+    ck_assert_uint_eq(file.gets, FILE_PAGES);
+    vm_check_books();
+}
+END_TEST
+
+START_TEST(a_stream_of_anonymous_pages_is_read_ahead_and_mapped_ahead) {
+    enum { TOTAL = 40 };
+
+    map(TOTAL, AREA_READ | AREA_WRITE, NULL);
+    for (unsigned i = 0; i < TOTAL; i++)
+        *reach(i, true) = (uint8_t)(i + 1);
+    page_all_out(TOTAL);
+    vm_options.around = 8;
+    for (unsigned i = 0; i < TOTAL; i++) {
+        ck_assert_uint_eq(*reach(_i ? TOTAL - 1 - i : i, false), _i ? TOTAL - i : i + 1);
+        fake_settle();
+    }
+    ck_assert_uint_eq(counters[COUNT_PGMAJFAULT], 2);
+    ck_assert_uint_gt(counters[COUNT_FAULT_AROUND], TOTAL / 2);
+    *reach(TOTAL / 2, true) = 200; /* mapped ahead with the right to write */
+    vm_check_books();
+    page_all_out(TOTAL);
+    ck_assert_uint_eq(*reach(TOTAL / 2, false), 200);
+}
+END_TEST
+
+/* A page that has only been mapped is a guess still: thrown out untouched it was useless. */
+START_TEST(mapping_ahead_is_not_use) {
+    vm_options.around = 8;
+    map(FILE_PAGES, AREA_READ, &file.object);
+    for (unsigned i = 0; i < 3; i++) {
+        reach(i, false);
+        fake_settle();
+    }
+    ck_assert_uint_gt(counters[COUNT_FAULT_AROUND], 0);
+    uint32_t ahead = counters[COUNT_READAHEAD_FILE];
+    ck_assert_int_eq(space_unmap(space, PLACE, FILE_PAGES * PAGE_SIZE), 0);
+    ck_assert_uint_eq(counters[COUNT_READAHEAD_HIT], 1); /* page 2 */
+    object_truncate(&file.object, 0);
+    ck_assert_uint_eq(counters[COUNT_READAHEAD_MISS], ahead - 1);
 }
 END_TEST
 
@@ -687,6 +739,9 @@ static Suite *fault_suite(void) {
     tcase_add_test(tests, a_window_of_one_is_the_page_alone);
     tcase_add_test(tests, fault_around_leaves_own_copies_alone);
     tcase_add_test(tests, a_sequential_reader_finds_its_pages);
+    tcase_add_loop_test(tests, a_stream_waits_for_its_first_two_pages_only, 0, 2);
+    tcase_add_loop_test(tests, a_stream_of_anonymous_pages_is_read_ahead_and_mapped_ahead, 0, 2);
+    tcase_add_test(tests, mapping_ahead_is_not_use);
     tcase_add_test(tests, a_random_reader_reads_nothing_more);
     tcase_add_test(tests, readahead_passes_by_what_was_given_back);
     tcase_add_test(tests, a_page_given_back_and_stored_to_is_kept);
