@@ -68,19 +68,11 @@ static uint32_t bio_frame(const struct bio *bio) {
     return bio->address >> PAGE_SHIFT;
 }
 
-static void trace_start(const struct block_request *request) {
-    unsigned bios = 0;
-
-    for (const struct list *l = request->bios.next; l != &request->bios; l = l->next)
-        bios++;
-    trace(TRACE_COMMAND_START, request->write | request->flush << 1, TRACE_NO_FRAME, request->sector,
-          request->sectors, bios);
-}
-
 /* Gives the disk its next request, unless it has one or there is none. */
 static void start_next(struct block_device *disk) {
     struct block_queue *queue = disk->queue;
     struct block_request *request = &queue->current;
+    unsigned merges = 0;
 
     if (queue->busy ||
         !block_queue_take(queue, disk->driver->max_sectors, disk->driver->max_segments, request))
@@ -88,10 +80,10 @@ static void start_next(struct block_device *disk) {
     queue->busy = true;
     if (!request->flush)
         count(request->write ? COUNT_BLK_WRITES : COUNT_BLK_READS);
-    for (struct list *l = request->bios.next->next; l != &request->bios; l = l->next)
+    for (struct list *l = request->bios.next->next; l != &request->bios; l = l->next, merges++)
         count(COUNT_BLK_MERGES);
-    if (trace_on(TRACE_COMMAND_START))
-        trace_start(request);
+    trace(TRACE_COMMAND_START, request->write | request->flush << 1, 0, request->sector, request->sectors,
+          merges + 1);
     disk->driver->start(disk, request);
 }
 
@@ -111,8 +103,8 @@ void block_complete(struct block_device *disk, struct block_request *request, in
 
     ASSERT(!irq_enabled());
     ASSERT(queue->busy && request == &queue->current);
-    trace(TRACE_COMMAND_DONE, request->write | request->flush << 1, TRACE_NO_FRAME, request->sector,
-          request->sectors, (uint32_t)-error);
+    trace(TRACE_COMMAND_DONE, request->write | request->flush << 1, 0, request->sector, request->sectors,
+          (uint32_t)-error);
     if (error != 0 && several(&request->bios)) {
         count(COUNT_BLK_SPLITS);
         block_queue_put_back(queue, request);
@@ -197,8 +189,7 @@ static void submit(struct bio *bio) {
     unsigned state = irq_save();
 
     block_queue_add(disk->queue, bio);
-    trace(TRACE_BIO_QUEUED, bio->write | bio->cause << 1, bio_frame(bio), bio_start(bio), bio->sectors,
-          disk->queue->length);
+    trace(TRACE_BIO_QUEUED, bio->write | bio->cause << 1, bio_frame(bio), bio_start(bio), bio->sectors, 0);
     if (plug_depth == 0)
         start_next(disk);
     irq_restore(state);

@@ -126,7 +126,7 @@ NORETURN void process_exit_thread(int wait_status) {
         process->exit_status = wait_status;
     clear_tid(self);
     list_remove(&self->siblings);
-    trace(TRACE_EXIT, list_empty(&process->threads), TRACE_NO_FRAME, 0, (uint32_t)process->pid,
+    trace(TRACE_EXIT, list_empty(&process->threads), 0, 0, (uint32_t)process->pid,
           (uint32_t)process->exit_status);
     if (list_empty(&process->threads)) {
         end_process(process);

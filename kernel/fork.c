@@ -149,7 +149,7 @@ static long clone_process(const struct clone_request *request) {
     process_set_parent(child, parent);
     write_tids(child, request);
     count(COUNT_FORKS);
-    trace(TRACE_FORK, 0, TRACE_NO_FRAME, 0, (uint32_t)child->pid, (uint32_t)thread->id);
+    trace(TRACE_FORK, 0, 0, 0, (uint32_t)child->pid, (uint32_t)thread->id);
     int pid = child->pid;
     child->uses_parents_space = request->flags & CLONE_VFORK;
     thread_ready(thread);
@@ -173,7 +173,7 @@ static long clone_thread(const struct clone_request *request) {
     }
     process_adopt_thread(process, thread);
     int id = thread->id;
-    trace(TRACE_FORK, 1, TRACE_NO_FRAME, 0, (uint32_t)process->pid, (uint32_t)id);
+    trace(TRACE_FORK, 1, 0, 0, (uint32_t)process->pid, (uint32_t)id);
     if (request->flags & CLONE_PARENT_SETTID)
         user_write(request->parent_tid, &id, sizeof id);
     if (request->flags & CLONE_CHILD_SETTID)

@@ -82,8 +82,9 @@ static void switch_to_next(void) {
     if (next == previous)
         return;
     count(COUNT_CTXT);
-    trace(TRACE_SWITCH, previous->state, TRACE_NO_FRAME, 0, thread_trace_id(next), 0);
-    trace_who = (uint32_t)thread_trace_id(next) << 16;
+    unsigned who = thread_trace_id(next);
+    trace(TRACE_SWITCH, previous->state, 0, 0, who, 0);
+    trace_who = who << 16;
     thread_current = next;
     if (thread_space(next))
         space_activate(thread_space(next));
@@ -170,7 +171,7 @@ bool sched_wake(struct thread *thread, int result) {
     unsigned irq = irq_save();
     bool asleep = thread->state == THREAD_ASLEEP;
     if (asleep) {
-        trace(TRACE_WAKE, 0, TRACE_NO_FRAME, 0, thread_trace_id(thread), 0);
+        trace(TRACE_WAKE, 0, 0, 0, thread_trace_id(thread), 0);
         thread->wait_result = result;
         thread->wake_tick = 0;
         list_remove(&thread->timed);

@@ -92,10 +92,6 @@ void thread_destroy(struct thread *thread) {
     kfree(thread);
 }
 
-uint16_t thread_trace_id(const struct thread *thread) {
-    return (uint16_t)(thread->id != 0 ? (unsigned)thread->id : TRACE_KERNEL + thread->kernel_number);
-}
-
 /* Where every kernel thread begins. */
 static void run_kernel_thread(void *argument) {
     struct thread *self = argument;

@@ -10,6 +10,7 @@
 #include "lib/list.h"
 #include "lib/types.h"
 #include "lib/wait.h"
+#include "mm/trace.h"
 
 struct file;
 struct process;
@@ -72,7 +73,10 @@ struct thread {
 extern struct thread *thread_current;
 
 /* What the trace calls the thread. */
-uint16_t thread_trace_id(const struct thread *thread);
+static inline unsigned thread_trace_id(const struct thread *thread) {
+    return thread->id != 0 ? (unsigned)thread->id & 0xFFFF : TRACE_KERNEL + thread->kernel_number;
+}
+
 extern struct list threads; /* all of them */
 
 /* Ready to run; NULL: no memory. May sleep. @entry may return, which ends the thread. */

@@ -34,6 +34,8 @@ typedef uint32_t sector_t; /* 512-byte sector of a disk or partition */
 #define NORETURN                 __attribute__((noreturn))
 #define UNUSED                   __attribute__((unused))
 
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 /*
  * A function that debuggers stop at (tools/gdb): it is called wherever the source calls it, with the arguments
  * of its declaration on the stack. Without this the compiler would inline, clone or specialise it.

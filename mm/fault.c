@@ -132,7 +132,7 @@ static STOP_POINT void fault_wait(struct fault *fault, enum step step) {
     enum { WHY_FRAMES = 1, WHY_PAGE, WHY_SLEPT };
     unsigned why = step == STEP_WAIT_FRAMES ? WHY_FRAMES : step == STEP_WAIT_PAGE ? WHY_PAGE : WHY_SLEPT;
 
-    trace(TRACE_FAULT_WAIT, why, why == WHY_PAGE ? frame_number(fault->page) : TRACE_NO_FRAME, fault->address,
+    trace(TRACE_FAULT_WAIT, why, why == WHY_PAGE ? trace_entry(fault->page) : 0, fault->address,
           (uint32_t)fault->space->owner_pid, 0);
     loadcontrol_wait_begin();
     if (step == STEP_WAIT_FRAMES)
@@ -225,7 +225,7 @@ static STOP_POINT enum step fault_new_anon(struct fault *fault, struct frame *so
         if (fault->mapped)
             frame_unmap_one(source, fault->space, fault->address);
         fault->mapped = 0;
-        trace(TRACE_COPY, 0, frame_number(frame), fault->address, frame_number(source), 0);
+        trace(TRACE_COPY, 0, trace_entry(frame), fault->address, frame_number(source), 0);
     }
     note(fault, source == NULL ? ZERO : COPY);
     if (source != NULL && fault->set->traced && source->set == fault->set && source->state == FRAME_ACTIVE) {
@@ -456,7 +456,7 @@ static STOP_POINT enum fault_result fault_finish(struct fault *fault) {
     }
     if (fault->space->times != NULL)
         fault_times_add(fault->space, fault->kind, fault->major, time_nanoseconds() - fault->begin);
-    trace(TRACE_FAULT_END, fault->kind | fault->major << 4, TRACE_NO_FRAME, fault->address,
+    trace(TRACE_FAULT_END, fault->kind | fault->major << 4, 0, fault->address,
           (uint32_t)fault->space->owner_pid, 0);
     return FAULT_OK;
 }
@@ -468,7 +468,7 @@ enum fault_result vm_fault(struct space *space, vaddr_t address, enum fault_acce
     count(COUNT_PGFAULT);
     if (space->times != NULL)
         fault.begin = time_nanoseconds();
-    trace(TRACE_FAULT_BEGIN, access, TRACE_NO_FRAME, address, (uint32_t)space->owner_pid, 0);
+    trace(TRACE_FAULT_BEGIN, access, 0, address, (uint32_t)space->owner_pid, 0);
     if (space->set != &set_global)
         scope_make_room(space);
     for (;;) {
@@ -482,8 +482,7 @@ enum fault_result vm_fault(struct space *space, vaddr_t address, enum fault_acce
             count(COUNT_FAULT_BAD);
             if (space->times != NULL)
                 fault_times_add(space, FAULT_TIMES_KINDS - 1, false, time_nanoseconds() - fault.begin);
-            trace(TRACE_FAULT_END, 8 + fault.result, TRACE_NO_FRAME, fault.address,
-                  (uint32_t)space->owner_pid, 0);
+            trace(TRACE_FAULT_END, 8 + fault.result, 0, fault.address, (uint32_t)space->owner_pid, 0);
             return fault.result;
         }
         fault_wait(&fault, step);

@@ -99,12 +99,17 @@ static void state_enter(struct frame *frame, enum frame_state state) {
         list_add_tail(&state_lists[state], &frame->link);
 }
 
-static void trace_state(const struct frame *frame, unsigned from) {
-    uint32_t flags; /* owner, modified, io_write, prefetched */
+/* State, owner, modified, prefetched. */
+static ALWAYS_INLINE uint32_t trace_flags(const struct frame *frame) {
+    uint32_t flags;
 
-    __builtin_memcpy(&flags, &frame->owner, sizeof(flags)); /* in line, which freestanding memcpy is not */
-    trace_put_untimed(TRACE_FRAME | (from | (unsigned)frame->state << 4) << 8, frame_number(frame),
-                      frame->index, (uint32_t)(uintptr_t)frame->anon, flags);
+    __builtin_memcpy(&flags, &frame->state, sizeof(flags)); /* in line, which freestanding memcpy is not */
+    return flags;
+}
+
+static ALWAYS_INLINE void trace_state(const struct frame *frame, unsigned from) {
+    trace_put(TRACE_FRAME, from, trace_entry(frame), frame->index, (uint32_t)(uintptr_t)frame->anon,
+              trace_flags(frame));
 }
 
 static void state_change(struct frame *frame, enum frame_state state) {
@@ -427,13 +432,13 @@ void frame_pin(struct frame *frame) {
     hold(frame);
     frame->referenced = true;
     frame->pins++;
-    trace(TRACE_PIN, 0, frame_number(frame), 0, frame->pins, frame->locks);
+    trace(TRACE_PIN, 0, trace_entry(frame), 0, frame->pins, frame->locks);
 }
 
 void frame_unpin(struct frame *frame) {
     ASSERT(frame->state == FRAME_PINNED && frame->pins > 0);
     frame->pins--;
-    trace(TRACE_UNPIN, 0, frame_number(frame), 0, frame->pins, frame->locks);
+    trace(TRACE_UNPIN, 0, trace_entry(frame), 0, frame->pins, frame->locks);
     if (frame->pins > 0)
         return;
     let_go(frame);
@@ -445,13 +450,13 @@ void frame_unpin(struct frame *frame) {
 void frame_lock(struct frame *frame) {
     hold(frame);
     frame->locks++;
-    trace(TRACE_PIN, 0, frame_number(frame), 0, frame->pins, frame->locks);
+    trace(TRACE_PIN, 0, trace_entry(frame), 0, frame->pins, frame->locks);
 }
 
 void frame_unlock(struct frame *frame) {
     ASSERT(frame->state == FRAME_PINNED && frame->locks > 0);
     frame->locks--;
-    trace(TRACE_UNPIN, 0, frame_number(frame), 0, frame->pins, frame->locks);
+    trace(TRACE_UNPIN, 0, trace_entry(frame), 0, frame->pins, frame->locks);
     let_go(frame);
 }
 

@@ -56,11 +56,11 @@ struct mapping {
 
 struct frame {
     struct list link; /* the list of its state; of ACTIVE frames: the policy's */
-    uint8_t state;    /* enum frame_state */
-    uint8_t owner;    /* enum frame_owner; this and the next three: the trace's flags */
+    uint8_t state;    /* enum frame_state; this and the next three: the trace's flags */
+    uint8_t owner;    /* enum frame_owner */
     bool modified;    /* differs from its backing store (see also the PTEs while it is mapped) */
-    bool io_write;    /* while BUSY: being written, so the contents are valid */
     bool prefetched;  /* brought in by read-ahead and not used yet */
+    bool io_write;    /* while BUSY: being written, so the contents are valid */
     bool referenced;  /* folded in from page tables, or set by the kernel's own accesses */
     bool pageable;    /* part of the pageable pool (boot word frames=), not the kernel's share */
     bool prepaged;    /* brought back in with its whole process (mm/swapper.c) and not used yet */

@@ -319,7 +319,7 @@ static void fill_pool(void) {
     pfn_t evicted = 0;
 
     count(COUNT_DAEMON_WAKE);
-    trace(TRACE_DAEMON_WAKE, 0, TRACE_NO_FRAME, counters[COUNT_PGSCAN], frames_available(), high_mark());
+    trace(TRACE_DAEMON_WAKE, 0, 0, counters[COUNT_PGSCAN], frames_available(), high_mark());
     while (frames_available() < high_mark()) {
         bool hopeless = !fill_pool_round(&evicted);
 
@@ -333,7 +333,7 @@ static void fill_pool(void) {
             return;
         }
     }
-    trace(TRACE_DAEMON_DONE, 0, TRACE_NO_FRAME, counters[COUNT_PGSCAN], frames_available(), high_mark());
+    trace(TRACE_DAEMON_DONE, 0, 0, counters[COUNT_PGSCAN], frames_available(), high_mark());
     pageout.stuck_since = 0;
 }
 

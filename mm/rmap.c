@@ -31,7 +31,7 @@ static void fold(struct frame *frame, unsigned bits) {
 /* The entry of a mapping, which stays in the list, has been removed and said @bits. */
 static void entry_removed(struct frame *frame, struct space *space, vaddr_t address, unsigned bits) {
     fold(frame, bits);
-    trace(TRACE_UNMAP, bits, frame_number(frame), address, (uint32_t)space->owner_pid, 0);
+    trace(TRACE_UNMAP, bits, trace_entry(frame), address, (uint32_t)space->owner_pid, 0);
 }
 
 /*
@@ -55,7 +55,7 @@ int frame_map(struct frame *frame, struct space *space, vaddr_t address, unsigne
         frame->map.next = more;
     }
     space->peak_resident = MAX(space->peak_resident, space->pmap.resident);
-    trace(TRACE_MAP, bits, frame_number(frame), address, (uint32_t)space->owner_pid, 0);
+    trace(TRACE_MAP, bits, trace_entry(frame), address, (uint32_t)space->owner_pid, 0);
     return 0;
 }
 
@@ -146,7 +146,7 @@ bool frame_test_referenced(struct frame *frame) {
     if (referenced && frame->prefetched)
         frame_was_useful(frame);
     if (referenced)
-        trace(TRACE_REFERENCED, 0, frame_number(frame), 0, (uint32_t)(uintptr_t)frame->anon, 0);
+        trace(TRACE_REFERENCED, 0, trace_entry(frame), 0, (uint32_t)(uintptr_t)frame->anon, 0);
     return referenced;
 }
 
@@ -158,7 +158,7 @@ bool frame_test_modified(struct frame *frame) {
 
         fold(frame, bits);
         if (bits)
-            trace(TRACE_DIRTIED, 0, frame_number(frame), m->address, (uint32_t)m->space->owner_pid, 0);
+            trace(TRACE_DIRTIED, 0, trace_entry(frame), m->address, (uint32_t)m->space->owner_pid, 0);
     }
     return frame->modified;
 }

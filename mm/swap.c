@@ -124,7 +124,7 @@ static unsigned slots_alloc(unsigned want, slot_t *first) {
     took(got);
     if (got > 0) {
         swap.next = *first + got;
-        trace(TRACE_SLOT_ALLOC, 0, TRACE_NO_FRAME, *first, got, swap.free);
+        trace(TRACE_SLOT_ALLOC, 0, 0, *first, got, swap.free);
     }
     return got;
 }
@@ -157,7 +157,7 @@ slot_t swap_reserve_run(slot_t slots) {
         set_used(first + i);
     took(slots);
     swap.next = first + slots;
-    trace(TRACE_SLOT_ALLOC, 0, TRACE_NO_FRAME, first, slots, swap.free);
+    trace(TRACE_SLOT_ALLOC, 0, 0, first, slots, swap.free);
     return first;
 }
 
@@ -184,7 +184,7 @@ void swap_free(slot_t slot) {
     }
     swap.map[slot / 32] &= ~(1u << (slot % 32));
     swap.free++;
-    trace(TRACE_SLOT_FREE, 0, TRACE_NO_FRAME, slot, 1, swap.free);
+    trace(TRACE_SLOT_FREE, 0, 0, slot, 1, swap.free);
 }
 
 void swap_mark_bad(slot_t slot, bool in_run) {

@@ -23,7 +23,7 @@
 
 _Static_assert(sizeof(struct trace_event) == 32, "the format says so");
 _Static_assert(sizeof(struct trace_header) == TRACE_HEADER_BYTES, "the format says so");
-_Static_assert(offsetof(struct trace_header, text) == 160, "the format says so");
+_Static_assert(offsetof(struct trace_header, text) == 164, "the format says so");
 
 uint32_t trace_enabled;
 uint32_t trace_who = TRACE_KERNEL << 16;
@@ -31,8 +31,8 @@ struct trace_header trace_header __attribute__((aligned(PAGE_SIZE)));
 
 static struct trace_event small_ring[TRACE_EVENTS_LEAST];
 struct trace_event *trace_ring = small_ring;
-uint32_t trace_mask = TRACE_EVENTS_LEAST - 1;
-uint64_t trace_latest;
+uint32_t trace_mask = (TRACE_EVENTS_LEAST - 1) * sizeof(struct trace_event);
+uint64_t trace_tick;
 
 void trace_name(enum trace_kind kind, uint32_t subject, const char *name) {
     uint32_t text[3] = {0};
@@ -40,7 +40,7 @@ void trace_name(enum trace_kind kind, uint32_t subject, const char *name) {
     if (!trace_on(kind))
         return;
     memcpy(text, name, strnlen(name, sizeof(text)));
-    trace_put(kind, subject, text[0], text[1], text[2]);
+    trace_put(kind, 0, subject, text[0], text[1], text[2]);
 }
 
 /* --- the header --- */
@@ -69,6 +69,10 @@ static void tell_names(void) {
 void trace_init(unsigned groups, uint32_t events) {
     struct trace_header *header = &trace_header;
 
+    if (groups != 0 && !time_has_counter()) {
+        klog("trace: this processor has no time-stamp counter: nothing is traced");
+        groups = 0;
+    }
     if (groups == 0)
         events = TRACE_EVENTS_LEAST;
     else if (events == 0)
@@ -76,7 +80,7 @@ void trace_init(unsigned groups, uint32_t events) {
     ASSERT((events & (events - 1)) == 0);
     if (groups != 0)
         trace_ring = machine_boot_alloc(events * sizeof(*trace_ring));
-    trace_mask = events - 1;
+    trace_mask = (events - 1) * (uint32_t)sizeof(*trace_ring);
     header->ring = pointer_to_phys(trace_ring);
     header->version = TRACE_VERSION;
     header->header_bytes = TRACE_HEADER_BYTES;
@@ -85,6 +89,7 @@ void trace_init(unsigned groups, uint32_t events) {
     header->self = pointer_to_phys(header);
     header->groups = trace_enabled = groups | 1u << TRACE_GROUP_ALWAYS;
     header->written = ~0u;
+    trace_tick = time_cycles();
     time_cycle_rate(&header->cycle_first, &header->cycle_scale);
     header->page_bytes = PAGE_SIZE;
     header->counters = pointer_to_phys(counters);
@@ -114,6 +119,7 @@ void trace_tell_frames(void) {
     header->frames = frame_total;
     header->frames_pageable = frames_pageable();
     header->frame_table = pointer_to_phys(frame_table);
+    header->first_entry = trace_entry(frame_table);
     header->layout = (struct trace_layout){
         .bytes = sizeof(struct frame),
         .state = offsetof(struct frame, state),
@@ -132,7 +138,7 @@ void trace_tell_frames(void) {
 void trace_tell_marks(uint32_t low, uint32_t high) {
     trace_header.pool_low = low;
     trace_header.pool_high = high;
-    trace(TRACE_POOL_MARKS, 0, TRACE_NO_FRAME, 0, low, high);
+    trace(TRACE_POOL_MARKS, 0, 0, 0, low, high);
 }
 
 void trace_tell_swap(uint32_t slots, uint32_t first_sector, const uint32_t *free) {
@@ -168,6 +174,10 @@ static bool is_hexadecimal(const char *field) {
     return strcmp(field, "address") == 0 || strcmp(field, "owner") == 0 || strcmp(field, "flags") == 0;
 }
 
+static const char *shown_name(const char *field) {
+    return strcmp(field, "entry") == 0 ? "frame" : field;
+}
+
 /* What a fault's outcome was, by its name; other details as they are. */
 static size_t describe_detail(const struct trace_event *event, char *text, size_t size) {
     unsigned kind = event->detail & 15;
@@ -195,29 +205,62 @@ void trace_describe(const struct trace_event *event, char *text, size_t size) {
         if (strcmp(field, "-") != 0 && values[i] != TRACE_NO_FRAME)
             used +=
                 (size_t)print_to(text + used, size - used, is_hexadecimal(field) ? " %s 0x%08x" : " %s %u",
-                                 field, (unsigned)values[i]);
+                                 shown_name(field), (unsigned)values[i]);
     }
 }
 
+/* What a reader keeps of the events so far: what those that bear no time and no thread have. */
+struct reading {
+    uint64_t time;
+    uint16_t who;
+};
+
+static uint32_t frame_of_entry(uint32_t entry) {
+    return entry == 0 ? TRACE_NO_FRAME : (entry - trace_header.first_entry) / (uint32_t)sizeof(struct frame);
+}
+
+/* The event whole. False: it is being written, or overwritten. */
+static bool read_event(struct reading *reading, uint32_t at, struct trace_event *whole) {
+    const char *const *field;
+
+    *whole = trace_ring[(at & trace_mask) / sizeof(*whole)];
+    if (whole->sequence != at + sizeof(*whole) || (whole->kind & ~TRACE_TIMED) >= TRACE_KIND_TOTAL)
+        return false;
+    if (whole->kind & TRACE_TIMED)
+        *reading = (struct reading){.time = whole->time, .who = whole->who};
+    whole->kind &= (uint8_t)~TRACE_TIMED;
+    whole->time = reading->time;
+    whole->who = reading->who;
+    field = kinds[whole->kind].field;
+    if (field[0][0] == '-')
+        whole->frame = TRACE_NO_FRAME;
+    else if (strcmp(field[0], "entry") == 0)
+        whole->frame = frame_of_entry(whole->frame);
+    whole->address = field[1][0] == '-' ? 0 : whole->address;
+    whole->a = field[2][0] == '-' ? 0 : whole->a;
+    whole->b = field[3][0] == '-' ? 0 : whole->b;
+    if (whole->kind == TRACE_SWITCH)
+        reading->who = (uint16_t)whole->a;
+    return true;
+}
+
+/* Calls @emit, if there is one, for the thread's events but the first @skip: how many there are. */
+static unsigned for_each_of(uint16_t who, unsigned skip, void (*emit)(const struct trace_event *event)) {
+    uint32_t head = trace_header.head, at = head - MIN(head, trace_mask + (uint32_t)sizeof(*trace_ring));
+    struct reading reading = {0};
+    struct trace_event event;
+    unsigned found = 0;
+
+    for (; at != head; at += sizeof(event))
+        if (read_event(&reading, at, &event) && (who == 0 || event.who == who) && found++ >= skip && emit)
+            emit(&event);
+    return found;
+}
+
 unsigned trace_recent(uint16_t who, unsigned most, void (*emit)(const struct trace_event *event)) {
-    uint32_t head, first;
-    unsigned emitted = 0;
+    unsigned total = for_each_of(who, 0, NULL), shown = MIN(total, most);
 
-    if (most == 0)
-        return 0;
-    head = first = trace_header.head;
-    for (unsigned found = 0; first != 0 && head - first <= trace_mask && found < most; first--) {
-        const struct trace_event *event = &trace_ring[(first - 1) & trace_mask];
-
-        found += event->sequence == first && (who == 0 || event->who == who);
-    }
-    for (; first != head; first++) {
-        const struct trace_event *event = &trace_ring[first & trace_mask];
-
-        if (event->sequence == first + 1 && (who == 0 || event->who == who)) {
-            emit(event);
-            emitted++;
-        }
-    }
-    return emitted;
+    if (shown > 0)
+        for_each_of(who, total - shown, emit);
+    return shown;
 }

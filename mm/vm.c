@@ -60,6 +60,7 @@ static struct deferred check_work = {.function = vm_check};
 static unsigned ticks_to_check;
 
 void vm_tick(void) {
+    trace_tick = time_cycles();
     ticked_pid = vm_current_pid();
     loadcontrol_tick(vm_current_space());
     if (ticked_pid != 0)

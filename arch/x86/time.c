@@ -46,12 +46,6 @@ static uint64_t first_cycle;
 static uint32_t scale; /* 0: no usable counter, ticks must do */
 static uint32_t boot_epoch;
 
-static uint64_t read_tsc(void) {
-    uint64_t value;
-    asm volatile("rdtsc" : "=A"(value));
-    return value;
-}
-
 /* --- reading the clock ------------------------------------------------------------------------------- */
 
 uint64_t time_ticks(void) {
@@ -64,13 +58,17 @@ uint64_t time_ticks(void) {
 uint64_t time_nanoseconds(void) {
     if (scale == 0)
         return time_ticks() * NANOSECONDS_PER_TICK;
-    uint64_t cycles = read_tsc() - first_cycle;
+    uint64_t cycles = time_counter() - first_cycle;
     uint64_t low = (cycles & UINT32_MAX) * scale, high = (cycles >> 32) * scale;
     return (low >> SCALE_SHIFT) + (high << (32 - SCALE_SHIFT));
 }
 
 uint64_t time_cycles(void) {
-    return cpu.tsc ? read_tsc() : time_nanoseconds();
+    return cpu.tsc ? time_counter() : time_nanoseconds();
+}
+
+bool time_has_counter(void) {
+    return cpu.tsc;
 }
 
 void time_cycle_rate(uint64_t *first, uint32_t *factor) {
@@ -112,11 +110,11 @@ static struct reading read_both(void) {
     struct reading best = {0};
     uint64_t shortest = UINT64_MAX;
     for (unsigned i = 0; i < READINGS; i++) {
-        uint64_t before = read_tsc();
+        uint64_t before = time_counter();
         port_out8(PIT_COMMAND, PIT_CHANNEL2_LATCH);
         uint16_t count = port_in8(PIT_CHANNEL2);
         count |= (uint16_t)(port_in8(PIT_CHANNEL2) << 8);
-        uint64_t after = read_tsc();
+        uint64_t after = time_counter();
         if (after - before >= shortest)
             continue;
         shortest = after - before;
@@ -218,7 +216,7 @@ void time_init(void) {
     boot_epoch = date_to_epoch(&date);
     if (cpu.tsc) {
         calibrate();
-        first_cycle = read_tsc();
+        first_cycle = time_counter();
     }
     start_ticks();
 }

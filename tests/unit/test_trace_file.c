@@ -24,7 +24,8 @@ static struct file file;
 /* A trace of EVENTS entries in page tables. Kinds in another order than ours, and one that we do not know. */
 static void make_image(void) {
     static const char text[] =
-        "kind X strange a b c d e\nkind PAGE map bits frame address pid -\ncounter pgfault\n";
+        "kind X strange a b c d e\nkind PAGE map bits entry address pid -\n"
+        "kind THREAD switch why - - who -\nkind PAGE frame from entry index owner flags\ncounter pgfault\n";
 
     memset(&image, 0, sizeof(image));
     memcpy(image.header.magic, TRACE_MAGIC, sizeof(image.header.magic));
@@ -33,6 +34,8 @@ static void make_image(void) {
     image.header.event_bytes = sizeof(struct trace_event);
     image.header.events = 256;
     image.header.frames = 100;
+    image.header.first_entry = 0xC0100000;
+    image.header.layout.bytes = 64;
     image.header.written = EVENTS;
     image.header.cycle_first = 1000;
     image.header.cycle_scale = 2u << 22; /* two nanoseconds a cycle */
@@ -40,11 +43,11 @@ static void make_image(void) {
     memcpy(image.header.text, text, sizeof(text));
     for (unsigned i = 0; i < EVENTS; i++)
         image.events[i] = (struct trace_event){.time = 1000 + 10 * i,
-                                               .sequence = i + 1,
-                                               .kind = 1,
+                                               .sequence = 32 * (i + 1),
+                                               .kind = TRACE_TIMED | 1,
                                                .detail = 5,
                                                .who = 3,
-                                               .frame = i,
+                                               .frame = 0xC0100000 + 64 * i,
                                                .address = 0x1000 * i,
                                                .a = 3};
 }
@@ -80,7 +83,7 @@ static void teardown(void) {
 START_TEST(a_good_file) {
     ck_assert(read_image(sizeof(image)));
     ck_assert_uint_eq(file.count, EVENTS);
-    ck_assert_uint_eq(file.kind_count, 2);
+    ck_assert_uint_eq(file.kind_count, 4);
     ck_assert_uint_eq(file.lost, 0);
     ck_assert_uint_eq(file.events[7].kind, TRACE_MAP);
     ck_assert_uint_eq(file.events[7].time, 140);
@@ -145,7 +148,7 @@ START_TEST(a_missing_event_is_not_silent) {
     image.events[20].sequence++;
     ck_assert(!read_image(sizeof(image)));
     make_image();
-    image.events[20].kind = 2; /* the header describes two */
+    image.events[20].kind = 4; /* the header describes four */
     ck_assert(!read_image(sizeof(image)));
 }
 END_TEST
@@ -153,7 +156,7 @@ END_TEST
 START_TEST(lost_events_are_counted) {
     image.events[20] = (struct trace_event){.kind = TRACE_LOST, .frame = TRACE_NO_FRAME, .a = 1000};
     for (unsigned i = 21; i < EVENTS; i++)
-        image.events[i].sequence += 1000;
+        image.events[i].sequence += 32 * 1000;
     ck_assert(read_image(sizeof(image)));
     ck_assert_uint_eq(file.lost, 1000);
     ck_assert_uint_eq(file.events[20].kind, TRACE_LOST);
@@ -162,10 +165,46 @@ START_TEST(lost_events_are_counted) {
 END_TEST
 
 START_TEST(unknown_kinds_pass) {
-    image.events[5].kind = 0;
+    image.events[5].kind = TRACE_TIMED;
     ck_assert(read_image(sizeof(image)));
     ck_assert_uint_eq(file.events[5].kind, KIND_UNKNOWN);
     ck_assert_str_eq(file.kinds[file.events[5].number].name, "strange");
+}
+END_TEST
+
+/* What the kernel leaves out: time and thread of what happens meanwhile, fields that the kind has not. */
+START_TEST(what_is_left_out_is_filled_in) {
+    image.events[5].kind = 1;
+    image.events[5].time = ~0ull;
+    image.events[5].who = 99;
+    image.events[5].b = 77;
+    image.events[6] = (struct trace_event){.kind = TRACE_TIMED | 2, .sequence = 32 * 7, .who = 3, .a = 8};
+    image.events[7].kind = 1;
+    image.events[8] = (struct trace_event){.kind = TRACE_LOST, .a = 10};
+    image.events[9].kind = 1;
+    ck_assert(read_image(sizeof(image)));
+    ck_assert_uint_eq(file.events[5].time, file.events[4].time);
+    ck_assert_uint_eq(file.events[5].who, 3);
+    ck_assert_uint_eq(file.events[5].b, 0);
+    ck_assert_uint_eq(file.events[6].frame, TRACE_NO_FRAME);
+    ck_assert_uint_eq(file.events[6].who, 3);
+    ck_assert_uint_eq(file.events[7].who, 8); /* that was switched to */
+    ck_assert_uint_eq(file.events[9].who, 0); /* may be anybody */
+    ck_assert_uint_eq(file.events[10].who, 3);
+}
+END_TEST
+
+START_TEST(both_states_of_a_frame) {
+    image.events[5] = (struct trace_event){.kind = 3,
+                                           .detail = FRAME_DIRTY,
+                                           .sequence = 32 * 6,
+                                           .frame = 0xC0100000 + 64 * 12,
+                                           .b = FRAME_BUSY | OWNER_ANON << 8 | 1u << 16};
+    ck_assert(read_image(sizeof(image)));
+    ck_assert_uint_eq(file.events[5].kind, TRACE_FRAME);
+    ck_assert_uint_eq(file.events[5].frame, 12);
+    ck_assert_uint_eq(file.events[5].detail, FRAME_DIRTY | FRAME_BUSY << 4);
+    ck_assert_uint_eq(file.events[5].b, OWNER_ANON | 1u << 8 | 1u << 16); /* modified, being written */
 }
 END_TEST
 
@@ -209,6 +248,8 @@ int main(void) {
     tcase_add_test(tests, a_missing_event_is_not_silent);
     tcase_add_test(tests, lost_events_are_counted);
     tcase_add_test(tests, unknown_kinds_pass);
+    tcase_add_test(tests, what_is_left_out_is_filled_in);
+    tcase_add_test(tests, both_states_of_a_frame);
     tcase_add_test(tests, time_never_falls);
     tcase_add_loop_test(tests, random_damage, 0, 5);
     suite_add_tcase(suite, tests);

@@ -15,9 +15,10 @@ import threading
 from .outcome import Trouble
 
 MAGIC = b"FAULTLINE TRACE\0"
-VERSION = 1
+VERSION = 2
 PAGE = 4096
 EVENT = struct.Struct("<QIBBHIIII")  # time, sequence, kind, detail, who, frame, address, a, b
+ROUND = 1 << 32  # bytes of events are counted modulo that: head, tail, sequence
 KIND_LOST = 255
 NO_FRAME = 0xFFFFFFFF
 UNFINISHED = 0xFFFFFFFF  # in AT_WRITTEN
@@ -130,35 +131,38 @@ class Drain:
             taken += got
         return taken
 
+    def _ahead(self, number: int) -> int:
+        """How many events have been begun since event @number."""
+        return (self._word(AT_HEAD) - number * EVENT.size) % ROUND // EVENT.size
+
     def _take(self) -> int:
         """One piece of the ring, up to its end: events passed, those that were missed included."""
-        behind = (self._word(AT_HEAD) - self.tail) & 0xFFFFFFFF
+        behind = self._ahead(self.tail)
         missed = 0
         if behind > self.events:  # skip some more, or the next ones are gone when they have been copied
             missed = behind - self.events + self.events // 8
-        first = (self.tail + missed) & 0xFFFFFFFF
+        first = self.tail + missed
         place = first % self.events
         count = min(behind - missed, self.events - place)
         start = self.ring + place * EVENT.size
         piece = self.memory[start:start + count * EVENT.size]
         # What may have been overwritten while it was copied is not believed, …
-        late = ((self._word(AT_HEAD) - first) & 0xFFFFFFFF) - self.events
+        late = self._ahead(first) - self.events
         drop = min(max(late, 0), count)
         count = complete(piece, first, drop, count)
         missed += drop
         if missed > 0:
-            self._note_missed(missed, piece[drop * EVENT.size:(drop + 1) * EVENT.size])
+            self._note_missed(missed)
         self.file.write(piece[drop * EVENT.size:count * EVENT.size])
         self.written += count - drop
-        self.tail = (first + count) & 0xFFFFFFFF
-        self._set_word(AT_TAIL, self.tail)
+        self.tail = first + count
+        self._set_word(AT_TAIL, self.tail * EVENT.size)
         return missed + count - drop
 
-    def _note_missed(self, missed: int, following: bytes) -> None:
-        when = EVENT.unpack(following)[0] if len(following) == EVENT.size else 0
+    def _note_missed(self, missed: int) -> None:
         self.lost += missed
         self.written += 1
-        self.file.write(EVENT.pack(when, 0, KIND_LOST, 0, 0, NO_FRAME, 0, missed, 0))
+        self.file.write(EVENT.pack(0, 0, KIND_LOST, 0, 0, NO_FRAME, 0, missed, 0))
         self._set_word(AT_LOST, self.lost)
 
     def stop(self) -> None:
@@ -182,9 +186,10 @@ class Drain:
 def complete(piece: bytes, first: int, drop: int, count: int) -> int:
     """How many events of the piece are: up to the first that is still being written."""
     sequences = memoryview(piece).cast("I")[2::EVENT.size // 4].tolist()
-    if sequences[drop:count] == list(range(first + drop + 1, first + count + 1)):
+    start = (first + drop + 1) * EVENT.size % ROUND
+    if sequences[drop:count] == list(range(start, start + (count - drop) * EVENT.size, EVENT.size)):
         return count
     for index in range(drop, count):
-        if sequences[index] != (first + index + 1) & 0xFFFFFFFF:
+        if sequences[index] != (first + index + 1) * EVENT.size % ROUND:
             return index
     return count

@@ -52,8 +52,14 @@ static bool read_kinds(struct file *file, const char *path) {
 
         if (file->kind_count < KINDS_MOST &&
             sscanf(line, "kind %15s %23s %15s %15s %15s %15s %15s", kind->group, kind->name, field[0],
-                   field[1], field[2], field[3], field[4]) == 7)
+                   field[1], field[2], field[3], field[4]) == 7) {
+            if (strcmp(field[FIELD_DETAIL], "from") == 0)
+                strcpy(field[FIELD_DETAIL], "states"); /* complete_frame() */
+            kind->frame_is_entry = strcmp(field[FIELD_FRAME], "entry") == 0;
+            if (kind->frame_is_entry)
+                strcpy(field[FIELD_FRAME], "frame");
             file->kind_count++;
+        }
     }
     free(text);
     return file->kind_count > 0 || refuse(path, "the header describes no kinds of events");
@@ -104,26 +110,70 @@ static uint64_t nanoseconds(const struct trace_header *header, uint64_t time) {
     return (uint64_t)(((unsigned __int128)(time - header->cycle_first) * header->cycle_scale) >> SCALE_SHIFT);
 }
 
-/* An event as the program has it. False: damaged. */
-static bool take_event(struct file *file, const struct trace_event *from, const uint8_t map[256],
-                       uint64_t *now) {
-    struct event *to = &file->events[file->count];
+/* What events that bear no time and no thread have. */
+struct reading {
+    uint8_t map[256];
+    uint64_t now;
+    uint16_t who;
+};
 
-    if (from->kind != TRACE_LOST && from->kind >= file->kind_count)
+static uint32_t frame_of_entry(const struct trace_header *header, uint32_t entry) {
+    return entry == 0 || header->layout.bytes == 0 ? TRACE_NO_FRAME
+                                                   : (entry - header->first_entry) / header->layout.bytes;
+}
+
+/* Takes what the kind does not use out of the fields, which may hold anything. */
+static void clear_unused(struct event *event, const struct file *file, const struct kind *kind) {
+    uint32_t *const values[] = {&event->frame, &event->address, &event->a, &event->b};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(values); i++)
+        if (strcmp(kind->field[FIELD_FRAME + i], "-") == 0)
+            *values[i] = i == 0 ? TRACE_NO_FRAME : 0;
+    if (kind->frame_is_entry)
+        event->frame = frame_of_entry(&file->header, event->frame);
+}
+
+/* What a frame's event says, and what follows from it: both states in `detail`, and whether it is being written. */
+static void complete_frame(struct event *event) {
+    unsigned from = event->detail & 15, to = event->b & 255, owner = event->b >> 8 & 255;
+    bool modified = event->b >> 16 & 255, ahead = event->b >> 24;
+    bool written = to == FRAME_BUSY && (from == FRAME_DIRTY || from == FRAME_ACTIVE || from == FRAME_PINNED);
+
+    event->detail = (uint8_t)(from | to << 4);
+    event->b = owner | (uint32_t)modified << 8 | (uint32_t)written << 16 | (uint32_t)ahead << 24;
+}
+
+/* An event as the program has it. False: damaged. */
+static bool take_event(struct file *file, const struct trace_event *from, struct reading *reading) {
+    struct event *to = &file->events[file->count];
+    bool lost = from->kind == TRACE_LOST;
+    uint8_t number = lost ? TRACE_LOST : from->kind & (uint8_t)~TRACE_TIMED;
+
+    if (!lost && number >= file->kind_count)
         return false;
-    *now = MAX(*now, nanoseconds(&file->header, from->time));
-    *to = (struct event){.time = *now,
-                         .kind = map[from->kind],
-                         .number = from->kind,
+    if (lost) {
+        reading->who = 0;
+        file->lost += from->a;
+    } else if (from->kind & TRACE_TIMED) {
+        reading->now = MAX(reading->now, nanoseconds(&file->header, from->time));
+        reading->who = from->who;
+    }
+    *to = (struct event){.time = reading->now,
+                         .kind = reading->map[number],
+                         .number = number,
                          .detail = from->detail,
-                         .who = from->who,
+                         .who = reading->who,
                          .frame = from->frame,
                          .address = from->address,
                          .a = from->a,
                          .b = from->b};
-    if (to->kind == TRACE_LOST)
-        file->lost += from->a;
     file->count++;
+    if (!lost)
+        clear_unused(to, file, &file->kinds[number]);
+    if (to->kind == TRACE_FRAME)
+        complete_frame(to);
+    if (to->kind == TRACE_SWITCH)
+        reading->who = (uint16_t)to->a;
     return true;
 }
 
@@ -133,7 +183,7 @@ static bool in_sequence(const struct trace_event *from, uint32_t *expected, bool
 
     *gap = from->kind == TRACE_LOST;
     if (!*gap)
-        *expected = from->sequence + 1;
+        *expected = from->sequence + (uint32_t)sizeof(*from);
     return good || from->kind == TRACE_LOST;
 }
 
@@ -141,16 +191,15 @@ static bool read_events(struct file *file, const char *path) {
     const struct trace_event *from = (const void *)((const char *)file->raw + file->header.header_bytes);
     size_t bytes = file->raw_bytes - file->header.header_bytes, total = bytes / sizeof(*from);
     uint32_t expected = 0;
-    uint64_t now = 0;
-    uint8_t map[256];
+    struct reading reading = {.now = 0};
     bool gap = false;
 
-    map_kinds(file, map);
+    map_kinds(file, reading.map);
     file->events = calloc(total + 1, sizeof(*file->events));
     if (file->events == NULL)
         return refuse(path, "not enough memory for it");
     for (size_t i = 0; i < total; i++) {
-        if (!in_sequence(&from[i], &expected, &gap) || !take_event(file, &from[i], map, &now)) {
+        if (!in_sequence(&from[i], &expected, &gap) || !take_event(file, &from[i], &reading)) {
             fprintf(stderr, "trace: %s: event %zu is damaged\n", path, i);
             return false;
         }

@@ -2,6 +2,9 @@
  * A trace file as docs/trace.md describes it, read whole and checked: the header, the events in rising time,
  * and what each kind's fields mean. Kinds are known by their names, so a file of a kernel with more of them, or
  * with others in between, can be read.
+ *
+ * What the kernel leaves to its readers is filled in: every event has a time and a thread, frames have their
+ * numbers, and fields that a kind does not use hold 0 (TRACE_NO_FRAME).
  */
 #ifndef TOOLS_TRACE_FILE_H
 #define TOOLS_TRACE_FILE_H
@@ -12,12 +15,13 @@
 enum { FIELD_DETAIL, FIELD_FRAME, FIELD_ADDRESS, FIELD_A, FIELD_B, FIELDS };
 
 #define KIND_UNKNOWN 254
-#define KINDS_MOST   250
+#define KINDS_MOST   127
 
 /* A kind as the file describes it. */
 struct kind {
     char group[16], name[24];
     char field[FIELDS][16]; /* "-": nothing */
+    bool frame_is_entry;    /* in the file; here it is a number like others */
 };
 
 struct event {
@@ -25,7 +29,7 @@ struct event {
     uint8_t kind;   /* enum trace_kind, KIND_UNKNOWN, or TRACE_LOST */
     uint8_t number; /* the kind's in the file */
     uint8_t detail;
-    uint16_t who;
+    uint16_t who; /* 0: not known, as events before it were lost */
     uint32_t frame, address, a, b;
 };
 

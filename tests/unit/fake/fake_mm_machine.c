@@ -52,6 +52,14 @@ uint64_t time_cycles(void) {
     return cycles += 1000;
 }
 
+uint64_t time_counter(void) {
+    return time_cycles();
+}
+
+bool time_has_counter(void) {
+    return true;
+}
+
 void time_cycle_rate(uint64_t *first, uint32_t *scale) {
     *first = 0;
     *scale = 0;
