@@ -38,6 +38,7 @@ struct file *descriptor_file(int fd) {
     if (file) {
         ASSERT(self->held_count < HELD_FILES_MAX);
         self->held[self->held_count++] = file;
+        self->untidy = true;
     }
     return file;
 }

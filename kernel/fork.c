@@ -67,12 +67,12 @@ static void copy_attributes(struct process *child, const struct process *parent)
 static void copy_thread(struct thread *child, struct thread *parent, const struct clone_request *request) {
     struct trap_frame *frame = context_init_user(&child->context, child->stack_top, parent->trap);
     context_copy_user_state(&child->context, &parent->context);
+    child->trap = frame;
     abi_set_result(frame, 0);
     if (request->stack)
         abi_set_stack_pointer(frame, request->stack);
     child->signals_blocked = parent->signals_blocked;
     child->capabilities = parent->capabilities;
-    child->syscall_number = -1;
     if (!(request->flags & CLONE_VM) || (request->flags & CLONE_VFORK)) {
         child->alternate_stack = parent->alternate_stack;
         child->alternate_size = parent->alternate_size;

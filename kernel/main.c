@@ -136,7 +136,7 @@ static int start_process_1(void) {
         give_up_process_1();
         return error;
     }
-    context_init_user(&user->context, user->stack_top, &frame);
+    user->trap = context_init_user(&user->context, user->stack_top, &frame);
     process_adopt_thread(process_init, user);
     thread_ready(user);
     return 0;

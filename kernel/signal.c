@@ -268,8 +268,12 @@ static void settle_restart(struct trap_frame *frame, const struct signal_action 
                                                  : self->restart == RESTART_WITHOUT_HANDLER && !handler;
     if (again)
         abi_restart_syscall(frame, (uint32_t)self->syscall_number);
-    if (handler || again)
+    if (handler || again) {
         self->resuming = !handler && self->time_limit != 0;
+        self->untidy = true; /* at the end of the call that resumes */
+        if (!self->resuming)
+            self->time_limit = 0;
+    }
     self->restart = RESTART_NEVER;
 }
 

@@ -30,6 +30,7 @@ struct time_limit time_limit_after(uint64_t nanoseconds) {
     struct thread *self = thread_current;
     if (!self->resuming)
         self->time_limit = tick_after(nanoseconds);
+    self->untidy = true;
     return (struct time_limit){self->time_limit};
 }
 

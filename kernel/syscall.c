@@ -103,13 +103,8 @@ static const struct syscall syscalls[] = {
 };
 // clang-format on
 
-static const struct syscall *find(uint32_t number) {
-    return number < ARRAY_SIZE(syscalls) ? &syscalls[number] : NULL;
-}
-
 const char *syscall_name(uint32_t number) {
-    const struct syscall *call = find(number);
-    return call ? call->name : NULL;
+    return number < ARRAY_SIZE(syscalls) ? syscalls[number].name : NULL;
 }
 
 /* One line for each number, however often it is asked for. */
@@ -142,26 +137,39 @@ static __attribute__((noinline)) void soil_stack(void) {
     memset(bytes, SOIL, sizeof bytes);
 }
 
+/*
+ * A signal has cut the call short: whether it is run once more is decided when it is known what the signal does.
+ * After a handler, the time that a wait has left is nobody's but the program's.
+ */
+static __attribute__((noinline)) void cut_short(struct thread *self, uint32_t number) {
+    enum restart restart = syscalls[number].restart;
+    bool timed_wait = restart == RESTART_ALWAYS && self->time_limit != 0;
+    self->syscall_number = number;
+    self->restart = timed_wait ? RESTART_WITHOUT_HANDLER : restart;
+    self->attention = true;
+}
+
+/* What the call has held is given back. A limit of its time outlives it only where it may be run once more. */
+static __attribute__((noinline)) void put_away(struct thread *self) {
+    descriptor_release_held();
+    self->resuming = false;
+    if (!self->restart)
+        self->time_limit = 0;
+    self->untidy = false;
+}
+
+/* Called by trap_system_call (vectors.asm). What few calls need is behind one flag each: most do little themselves. */
 void kernel_syscall(struct trap_frame *frame) {
     struct thread *self = thread_current;
     uint32_t number = abi_syscall_number(frame);
-    const struct syscall *call = find(number);
+    syscall_function *function = number < ARRAY_SIZE(syscalls) ? syscalls[number].function : NULL;
     count(COUNT_SYSCALLS);
-    self->trap = frame;
     if (vm_options.check)
         soil_stack();
-    if (!self->resuming)
-        self->time_limit = 0;
-    long result = call && call->function ? call->function(ABI_SYSCALL_ARGUMENTS(frame)) : refuse(number);
-    if (self->held_count > 0)
-        descriptor_release_held();
+    long result = function ? function(ABI_SYSCALL_ARGUMENTS(frame)) : refuse(number);
+    if (result == -EINTR)
+        cut_short(self, number);
+    if (self->untidy)
+        put_away(self);
     abi_set_result(frame, (uint32_t)result);
-    self->syscall_number = (long)number;
-    self->resuming = false;
-    if (result == -EINTR) {
-        /* After a handler, the time that a wait has left is nobody's but the program's. */
-        bool timed_wait = call->restart == RESTART_ALWAYS && self->time_limit != 0;
-        self->restart = timed_wait ? RESTART_WITHOUT_HANDLER : call->restart;
-        self->attention = true;
-    }
 }

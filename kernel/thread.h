@@ -38,6 +38,7 @@ struct thread {
     /* descriptor.c: what the system call under way has looked up; nobody can close it under its feet */
     struct file *held[HELD_FILES_MAX];
     unsigned held_count;
+    bool untidy; /* that call has files held, or a limit of its time: syscall.c puts it away */
 
     struct capabilities capabilities;
 
@@ -53,15 +54,16 @@ struct thread {
     uint64_t user_ticks, kernel_ticks;
 
     /* signal.c */
-    struct trap_frame *trap; /* user registers of the current system call or fault */
+    struct trap_frame
+        *trap; /* the program's registers, while the thread is in the kernel: always in this place */
     uint64_t signals_blocked;
     uint64_t signals_pending; /* sent to this thread alone */
     uint64_t signals_saved;   /* mask to put back after sigsuspend */
     bool restore_mask;
     bool attention;      /* signal_work_pending() may have become true since it was last seen to be false */
-    uint8_t restart;     /* enum restart of the system call that ends, see kernel/syscall.h */
+    uint8_t restart;     /* enum restart of the system call that was cut short, see kernel/syscall.h */
     long syscall_number; /* of that call */
-    uint64_t time_limit; /* tick at which that call ends at the latest; 0: it has no limit */
+    uint64_t time_limit; /* tick at which the call under way ends at the latest; 0: it has no limit */
     bool resuming;       /* the call runs once more, with the limit that it has had */
     vaddr_t alternate_stack;          /* sigaltstack */
     size_t alternate_size;            /* 0: none */

@@ -7,6 +7,7 @@
  */
 #include "arch/x86/trap.h"
 #include "arch/x86/abi.h"
+#include "arch/x86/irq.h"
 #include "arch/x86/memory.h"
 #include "kernel/process.h"
 #include "lib/deferred.h"
@@ -123,7 +124,6 @@ void kernel_user_exception(struct trap_frame *frame, int signal, int code, vaddr
     struct process *process = self->process;
     struct signal_action *action = &process->actions[signal];
     uint64_t bit = 1ull << (signal - 1);
-    self->trap = frame;
     note_trap(self, frame, code, address);
     if ((self->signals_blocked & bit) || action->handler == (vaddr_t)SIG_IGN) {
         action->handler = (vaddr_t)SIG_DFL;
@@ -143,7 +143,8 @@ static bool work_before_return(void) {
 
 /* Apart from its caller, so that the way back without work saves no registers. */
 static __attribute__((noinline)) void do_work(struct trap_frame *frame) {
-    while (work_before_return()) {
+    do {
+        irq_enable();
         thread_current->attention = false; /* before it is looked: what comes meanwhile sets it again */
         deferred_run();
         if (signal_work_pending()) {
@@ -155,11 +156,12 @@ static __attribute__((noinline)) void do_work(struct trap_frame *frame) {
         } else if (sched_preempt_wanted()) {
             sched_preempt();
         }
-    }
+        irq_disable();
+    } while (work_before_return());
 }
 
 void kernel_return_to_user(struct trap_frame *frame) {
-    thread_current->trap = frame;
+    irq_disable();
     if (work_before_return())
         do_work(frame);
 }

@@ -21,7 +21,7 @@
 
 #include <asm/ldt.h>
 
-/* switch.asm */
+/* switch.asm; vectors.asm */
 void switch_stacks(uintptr_t *save, uintptr_t load);
 void kernel_thread_start(void);
 void user_thread_start(void);

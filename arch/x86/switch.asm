@@ -1,8 +1,7 @@
 ; Changing kernel stacks, which is all that a context switch is to the processor; and the first
-; instructions of a new thread. arch/x86/context.c prepares the stacks these expect.
+; instructions of a new kernel thread. arch/x86/context.c prepares the stacks these expect.
 
-extern trap_enter_user
-global switch_stacks, kernel_thread_start, user_thread_start
+global switch_stacks, kernel_thread_start
 
 section .text progbits alloc exec nowrite align=16
 
@@ -28,8 +27,3 @@ kernel_thread_start:
         mov     eax, edi
         call    esi
         ud2                             ; the function never returns
-
-; "Returned" to by the first switch to a user thread: its trap frame lies at esp.
-user_thread_start:
-        mov     eax, esp
-        jmp     trap_enter_user

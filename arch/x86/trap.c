@@ -1,6 +1,6 @@
 /*
- * The dispatcher: every trap, whatever its vector, comes here from the stubs of vectors.asm with its
- * registers in a struct trap_frame, and leaves through trap_leave() if it came from user mode.
+ * The dispatcher: every trap but system calls comes here from the stubs of vectors.asm with its registers in a
+ * struct trap_frame.
  *
  * A program's exceptions become the signals that Linux i386 sends for them, to the code and the address.
  * The kernel's own are panics with a clear line, but for two kinds of instruction that may fault and say
@@ -18,7 +18,6 @@
 #include "arch/x86/memory.h"
 #include "arch/x86/paging.h"
 #include "arch/x86/traps.h"
-#include "lib/deferred.h"
 #include "lib/log.h"
 #include "mm/vm.h"
 
@@ -28,9 +27,6 @@
 enum {
     EFLAGS_ALWAYS_ONE = 1 << 1,
     EFLAGS_INTERRUPT = 1 << 9,
-    /* Carry, parity, auxiliary, zero, sign, trap, direction, overflow, resume, alignment check, ID. */
-    EFLAGS_USER = 0x00250DD5,
-
     ERROR_FETCH = 1 << 4, /* of a page fault: an instruction fetch (reported where SMEP is on) */
 };
 
@@ -52,23 +48,6 @@ void trap_frame_init_user(struct trap_frame *frame, vaddr_t entry, vaddr_t stack
         .esp = (uint32_t)stack,
         .ss = USER_DS,
     };
-}
-
-/* A signal frame is the program's to write, and sigreturn loads it: it must not win a privilege by that. */
-static void sanitise(struct trap_frame *frame) {
-    frame->cs = USER_CS;
-    frame->ss = USER_DS;
-    frame->eflags = (frame->eflags & EFLAGS_USER) | EFLAGS_ALWAYS_ONE | EFLAGS_INTERRUPT;
-}
-
-/* Called with interrupts in any state; returns with them disabled, so that what it saw stays true. */
-void trap_leave(struct trap_frame *frame) {
-    do {
-        irq_enable();
-        kernel_return_to_user(frame);
-        irq_disable();
-    } while (deferred_pending()); /* else it would wait for the next trap, which may be a tick away */
-    sanitise(frame);
 }
 
 /* --- the kernel's own exceptions --------------------------------------------------------------------- */
@@ -232,18 +211,14 @@ static __attribute__((noinline)) void trap_exception(struct trap_frame *frame) {
 
 /* --- all of them ------------------------------------------------------------------------------------- */
 
-/* Called by trap_save (vectors.asm). Interrupts are disabled, but for system calls. */
+/* Called by trap_save (vectors.asm), with interrupts disabled. */
 void trap_dispatch(struct trap_frame *frame) {
-    if (frame->vector == VECTOR_SYSTEM_CALL)
-        kernel_syscall(frame);
-    else if (frame->vector == VECTOR_PAGE_FAULT)
+    if (frame->vector == VECTOR_PAGE_FAULT)
         trap_page_fault(frame);
     else if (frame->vector >= VECTOR_IRQ && frame->vector < VECTOR_IRQ + IRQ_LINES)
         irq_dispatch(frame->vector - VECTOR_IRQ, trap_from_user(frame));
     else
         trap_exception(frame);
-    if (trap_from_user(frame))
-        trap_leave(frame);
 }
 
 /*

@@ -24,15 +24,9 @@ enum { TRAP_PF_PRESENT = 1, TRAP_PF_WRITE = 2, TRAP_PF_USER = 4 };
 /* A frame that enters user mode at @entry with stack @stack and all other registers 0, interrupts on. */
 void trap_frame_init_user(struct trap_frame *frame, vaddr_t entry, vaddr_t stack);
 
-/*
- * For a kernel thread that has become a program: enters user mode with the registers of @frame, which lies
- * on the running thread's kernel stack. Calls kernel_return_to_user() first, as every way there does.
- */
-NORETURN void trap_enter_user(struct trap_frame *frame);
-
 /* System call register convention of Linux i386: number in eax, arguments ebx ecx edx esi edi ebp. */
 
-/* --- provided by kernel/ and called by the dispatcher, in thread context, interrupts enabled --- */
+/* --- provided by kernel/, called by the stubs and the dispatcher in thread context, interrupts enabled --- */
 
 /* int 0x80. The result goes into frame->eax. */
 void kernel_syscall(struct trap_frame *frame);
@@ -45,9 +39,9 @@ void kernel_syscall(struct trap_frame *frame);
 void kernel_user_exception(struct trap_frame *frame, int signal, int code, vaddr_t address);
 
 /*
- * Called before every return to user mode: delivers signals, reschedules, runs deferred work. May not
- * return (the process may end). Called again, before the return, if an interrupt has deferred work since.
- * Whatever it leaves in eflags and the selectors, the program gets no privilege by it.
+ * Called before every return to user mode, with interrupts in any state: delivers signals, reschedules, runs
+ * deferred work. May not return (the process may end). Returns with interrupts disabled, so that nothing is left
+ * to be done: what an interrupt defers now would wait for the next trap, which may be a tick away.
  */
 void kernel_return_to_user(struct trap_frame *frame);
 

@@ -34,9 +34,8 @@ enum {
 /* vectors.asm: the stubs' addresses, by vector. */
 extern const uint32_t trap_vectors[256];
 
-/* Called by the stubs for every vector but the double fault's. */
+/* Called by the stubs for every vector but the system call's and the double fault's. */
 void trap_dispatch(struct trap_frame *frame);
-void trap_leave(struct trap_frame *frame);
 
 /* The double fault's task: on its own stack, for a broken kernel. */
 NORETURN void trap_double_fault(void);

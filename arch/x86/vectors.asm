@@ -1,7 +1,8 @@
 ; Where the processor enters the kernel and leaves it: one stub a vector, then one way in and one way out.
 ;
 ; Each stub leaves on the stack what struct trap_frame (arch/x86/trap.h) describes, whatever the vector:
-; where the processor pushes no error code, the stub pushes 0. trap_dispatch() does the rest in C.
+; where the processor pushes no error code, the stub pushes 0. trap_dispatch() does the rest in C; system calls, the
+; most frequent, go straight to kernel_syscall().
 ;
 ; The names are the steps of a page fault as the lecture counts them, and places for breakpoints:
 ;   step 1   trap_vector_14   the processor has trapped: EIP and error code on the stack, address in CR2
@@ -12,11 +13,12 @@
 
 %include "arch/x86/asm.inc"
 
+VECTOR_SYSTEM_CALL equ 0x80             ; as in arch/x86/traps.h
 FRAME_EIP   equ 14 * 4                  ; offsets in struct trap_frame
 FRAME_CS    equ 15 * 4
 
-extern trap_dispatch, trap_leave
-global trap_vectors, trap_restore, trap_enter_user
+extern trap_dispatch, kernel_syscall, kernel_return_to_user
+global trap_vectors, trap_system_call, trap_save, trap_restore, user_thread_start
 
 section .text progbits alloc exec nowrite align=16
 
@@ -27,7 +29,11 @@ trap_vector_%1:
         push    byte 0
     %endif
         push    dword %1
+    %if %1 = VECTOR_SYSTEM_CALL
+        jmp     trap_system_call
+    %else
         jmp     trap_save
+    %endif
 %endmacro
 
 %assign vector 0
@@ -36,8 +42,8 @@ trap_vector_%1:
     %assign vector vector + 1
 %endrep
 
-        align 16
-trap_save:
+; Completes the struct trap_frame, readies the processor for C, and leaves the frame's address in eax.
+%macro SAVE_REGISTERS 0
         pusha
         push    ds
         push    es
@@ -52,18 +58,28 @@ trap_save:
         push    ebp                     ; the interrupted instruction, so that backtraces go on
         mov     ebp, esp
         lea     eax, [esp + 8]
+%endmacro
+
+        align 16
+trap_system_call:
+        SAVE_REGISTERS
+        call    kernel_syscall
+        jmp     trap_save.to_user
+
+        align 16
+trap_save:
+        SAVE_REGISTERS
         call    trap_dispatch
+        test    byte [ebp + 8 + FRAME_CS], 3
+        jz      .to_kernel
+.to_user:
+        lea     eax, [ebp + 8]
+        call    kernel_return_to_user   ; and interrupts are disabled
         lea     esp, [ebp + 8]
 
-; Interrupts are disabled here if user mode is next. A selector that has become invalid since it was
-; saved (set_thread_area, a forged signal frame) faults when it is loaded: it is then made null.
-; On the way back into the kernel fs and gs are left alone: they may still hold the selectors of a thread
-; that ran before, whose TLS descriptors are gone, and loading those would fault without end.
+; A selector that has become invalid since it was saved (set_thread_area, a forged signal frame) faults when it
+; is loaded: it is then made null.
 trap_restore:
-        test    byte [esp + FRAME_CS], 3
-        jnz     .load_gs
-        add     esp, 8
-        jmp     .load_es
 .load_gs:
         pop     gs
 .load_fs:
@@ -89,17 +105,23 @@ trap_restore:
         mov     dword [esp], 0
         jmp     .load_ds
 
+; On the way back into the kernel fs and gs are left alone: they may still hold the selectors of a thread
+; that ran before, whose TLS descriptors are gone, and loading those would fault without end.
+trap_save.to_kernel:
+        lea     esp, [ebp + 8 + 8]
+        jmp     trap_restore.load_es
+
         MAY_FAULT trap_restore.load_gs, trap_restore.bad_gs
         MAY_FAULT trap_restore.load_fs, trap_restore.bad_fs
         MAY_FAULT trap_restore.load_es, trap_restore.bad_es
         MAY_FAULT trap_restore.load_ds, trap_restore.bad_ds
 
-; void trap_enter_user(struct trap_frame *frame): the way out for a thread that has never come in.
-; @frame lies on the thread's kernel stack; what is below it is given up.
-trap_enter_user:
-        mov     esp, eax
+; "Returned" to by the first switch to a user thread (arch/x86/context.c), whose trap frame lies at esp: the way
+; out for a thread that has never come in.
+user_thread_start:
+        mov     eax, esp
         xor     ebp, ebp
-        call    trap_leave
+        call    kernel_return_to_user
         jmp     trap_restore
 
 section .rodata progbits alloc noexec nowrite align=4

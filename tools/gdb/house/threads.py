@@ -229,8 +229,8 @@ class TrapUnwinder(Unwinder):
     def __call__(self, pending):
         pc = pending.read_register("eip")
         address = int(pc) & 0xFFFFFFFF
-        save, leave = memory.address_of("trap_save"), memory.address_of("trap_restore")
-        if not save + 30 < address < leave:
+        call, save, leave = (memory.address_of(f"trap_{name}") for name in ("system_call", "save", "restore"))
+        if not (call + 30 < address < save or save + 30 < address < leave):
             return None
         pointer = int(pending.read_register("ebp")) & 0xFFFFFFFF
         try:
