@@ -227,7 +227,9 @@ static void add_memory_devices(void) {
     };
     for (unsigned i = 0; i < ARRAY_SIZE(devices); i++) {
         device_register(1, devices[i].minor, devices[i].name, devices[i].operations, NULL);
-        list_last(&nodes, struct node, link)->vnode.seekable = true;
+        struct vnode *vnode = &list_last(&nodes, struct node, link)->vnode;
+        vnode->seekable = true;
+        vnode->of_zeros = devices[i].operations == &zero_operations;
     }
 }
 

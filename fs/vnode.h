@@ -104,6 +104,7 @@ struct vnode {
     uint64_t inode;
     bool seekable;
     bool has_pages; /* regular file: read, write and mmap go through object */
+    bool of_zeros;  /* /dev/zero: mmap gives anonymous memory */
     void *data;
     struct waitq pollers; /* woken when poll() may have changed */
 

@@ -44,12 +44,15 @@ static unsigned area_flags(unsigned protection, unsigned flags) {
     return area;
 }
 
-/* Adds the file's part of the request: its object, and what its open mode allows. */
-static int request_file(struct map_request *request, int fd) {
+/*
+ * Adds the file's part of the request: its object, and what its open mode allows. /dev/zero has no pages: what is
+ * mapped is anonymous memory, private or shared.
+ */
+static int request_file(struct map_request *request, int fd, pgoff_t page) {
     struct file *file = descriptor_file(fd);
     if (!file)
         return -EBADF;
-    if (!file->vnode->has_pages)
+    if (!file->vnode->has_pages && !file->vnode->of_zeros)
         return -ENODEV;
     unsigned mode = file->flags & O_ACCMODE;
     if (mode == O_WRONLY)
@@ -58,7 +61,10 @@ static int request_file(struct map_request *request, int fd) {
         request->flags |= AREA_MAYWRITE;
     else if (request->flags & AREA_WRITE)
         return -EACCES;
+    if (file->vnode->of_zeros)
+        return 0;
     request->object = &file->vnode->object;
+    request->object_offset = page;
     if (request->flags & AREA_SHARED)
         request->errors = file->errors;
     return 0;
@@ -103,8 +109,7 @@ static long map(vaddr_t address, size_t length, unsigned protection, unsigned fl
     if (flags & MAP_ANONYMOUS) {
         request.flags |= AREA_MAYWRITE;
     } else {
-        request.object_offset = page;
-        error = request_file(&request, fd);
+        error = request_file(&request, fd, page);
     }
     if (!error)
         error = space_map(current_space(), &request, &address);
@@ -150,11 +155,12 @@ long sys_mprotect(vaddr_t address, size_t length, unsigned protection) {
 long sys_mremap(vaddr_t old, size_t old_length, size_t new_length, unsigned flags, vaddr_t new_place) {
     vaddr_t result;
     if (bad_range(old, old_length) || new_length == 0 || new_length > USER_TOP ||
-        (flags & ~(unsigned)(MREMAP_MAYMOVE | MREMAP_FIXED)))
+        (flags & ~(unsigned)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)))
         return -EINVAL;
     if ((flags & MREMAP_FIXED) && (!(flags & MREMAP_MAYMOVE) || bad_range(new_place, new_length)))
         return -EINVAL;
-    if (new_length > old_length && limit_address_space_reached(new_length - old_length))
+    size_t more = flags & MREMAP_DONTUNMAP ? new_length : new_length - MIN(old_length, new_length);
+    if (more > 0 && limit_address_space_reached(more))
         return -ENOMEM;
     int error = space_remap(current_space(), old, old_length, new_length, flags, new_place, &result);
     return error ? error : (long)result;

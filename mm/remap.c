@@ -17,6 +17,7 @@
 
 #define REMAP_MAYMOVE 1u
 #define REMAP_FIXED   2u
+#define REMAP_STAY    4u /* Linux's MREMAP_DONTUNMAP: the mapping stays, its pages go */
 
 /* --- mremap --- */
 
@@ -66,6 +67,74 @@ static void bring_in_locked(struct space *space, vaddr_t address, vaddr_t bytes)
 
     if (area != NULL && (area->flags & AREA_LOCKED))
         area_populate(space, address, address + bytes, area->flags);
+}
+
+/*
+ * What stays where the area was: a mapping like it, which shows the object if there is one, and otherwise zeros.
+ * The lock goes with the pages. NULL: no memory. Never sleeps; area_insert() is the caller's.
+ */
+static struct area *area_left_behind(const struct area *area) {
+    struct area *left = kmalloc_try(sizeof(*left));
+
+    if (left == NULL)
+        return NULL;
+    *left = *area;
+    left->flags &= ~(unsigned)AREA_LOCKED;
+    if (!(area->flags & AREA_SHARED))
+        left->amap = NULL;
+    else if (left->amap != NULL)
+        amap_ref(left->amap);
+    area_ref_object(left);
+    return left;
+}
+
+/* The attempt to move the pages of [old, old + bytes) to @place and leave the mapping. */
+static int move_pages_attempt(struct space *space, vaddr_t old, vaddr_t bytes, vaddr_t place) {
+    struct area *area = space_find(space, old), *left;
+
+    if (area == NULL || area_end(area) - old < bytes)
+        return -EFAULT;
+    if (area_split_at(space, old, old + bytes) != 0)
+        return -EAGAIN;
+    area = space_find(space, old);
+    if (place == 0 || !area_place_free(space, place, bytes) ||
+        ((area->flags & AREA_PROMISED) && !commit_possible(area->pages)))
+        return -ENOMEM;
+    left = area_left_behind(area);
+    if (left == NULL)
+        return -EAGAIN;
+    if (area->flags & AREA_PROMISED)
+        commit_charge(area->pages);
+    move_area(space, area, place);
+    area_insert(space, left);
+    space_note_size(space);
+    return 0;
+}
+
+/* mremap(MREMAP_DONTUNMAP): @place is an address or, unless it is fixed, a hint or 0. */
+static int move_pages(struct space *space, vaddr_t old, vaddr_t bytes, bool fixed, vaddr_t place,
+                      vaddr_t *result) {
+    pfn_t frames = 1;
+    int error;
+
+    for (;;) {
+        if (!fixed && (place == 0 || !area_place_free(space, place, bytes)))
+            place = area_find_gap(space, bytes);
+        error = move_pages_attempt(space, old, bytes, place);
+        if (error != -EAGAIN)
+            break;
+        if (frames_wait_many(frames *= 2) != 0)
+            return -ENOMEM;
+    }
+    if (error != 0)
+        return error;
+    if (area_reserve_places(space, old) != 0) {
+        space_unmap(space, old, bytes);
+        return -ENOMEM;
+    }
+    bring_in_locked(space, place, bytes);
+    *result = place;
+    return 0;
 }
 
 static int remap_attempt(struct space *space, vaddr_t old, vaddr_t old_bytes, vaddr_t new_bytes,
@@ -140,14 +209,20 @@ int space_remap(struct space *space, vaddr_t old, size_t old_length, size_t new_
         return map_once_more(space, old, new_bytes, result);
     if (new_bytes == 0 || old_bytes == 0 || area_range_check(old, old_length, &end) != 0)
         return -EINVAL;
-    if (flags & REMAP_FIXED) {
+    if ((flags & REMAP_STAY) && (!(flags & REMAP_MAYMOVE) || old_bytes != new_bytes))
+        return -EINVAL;
+    if (flags & (REMAP_FIXED | REMAP_STAY)) {
         if (!(flags & REMAP_MAYMOVE) || area_range_check(new_place, new_length, &end) != 0 ||
             (new_place < old + old_bytes && old < end))
             return -EINVAL;
+    }
+    if (flags & REMAP_FIXED) {
         error = space_unmap(space, new_place, new_bytes);
         if (error != 0)
             return error;
     }
+    if (flags & REMAP_STAY)
+        return move_pages(space, old, old_bytes, flags & REMAP_FIXED, new_place, result);
     if (new_bytes < old_bytes) {
         error = space_unmap(space, old + new_bytes, old_bytes - new_bytes);
         if (error != 0)

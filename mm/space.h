@@ -117,7 +117,7 @@ int space_map(struct space *space, const struct map_request *request, vaddr_t *a
 int space_unmap(struct space *space, vaddr_t address, size_t length);
 /* -ENOMEM where a page of the range is not mapped, -EACCES where AREA_MAYWRITE is missing. */
 int space_protect(struct space *space, vaddr_t address, size_t length, unsigned protection);
-/* mremap: old and new length in bytes, Linux's MREMAP_MAYMOVE (1) and MREMAP_FIXED (2). */
+/* mremap: old and new length in bytes, Linux's MREMAP_MAYMOVE (1), MREMAP_FIXED (2) and MREMAP_DONTUNMAP (4). */
 int space_remap(struct space *space, vaddr_t old, size_t old_length, size_t new_length, unsigned flags,
                 vaddr_t new_place, vaddr_t *result);
 /*

@@ -110,6 +110,49 @@ static void entering(void) {
     fact("the stack's alignment in a handler", "%u", stack_alignment);
 }
 
+/* --- segments: data is where the handler looks for it, whatever the interrupted code had selected --- */
+
+static volatile unsigned data_segment, extra_segment, stack_segment, saved_extra;
+
+static void look_at_segments(int number, siginfo_t *info, void *context) {
+    unsigned data, extra, stack;
+    __asm__ volatile("movl %%ds, %0; movl %%es, %1; movl %%ss, %2" : "=r"(data), "=r"(extra), "=r"(stack));
+    (void)number;
+    (void)info;
+    data_segment = data;
+    extra_segment = extra;
+    stack_segment = stack;
+    saved_extra = (unsigned)((ucontext_t *)context)->uc_mcontext.gregs[REG_ES] & 0xffff;
+}
+
+static void segments(void) {
+    unsigned after = 99;
+    install(SIGUSR1, look_at_segments, 0);
+    __asm__ volatile("pushl %%es; movl %4, %%es; int $0x80; movl %%es, %0; popl %%es"
+                     : "=&r"(after)
+                     : "a"(SYS_kill), "b"(getpid()), "c"(SIGUSR1), "r"(0)
+                     : "memory");
+    fact_true("in a handler ds and es are as ss, though es was 0",
+              data_segment == stack_segment && extra_segment == stack_segment);
+    fact("es in the frame, and after the handler", "%u, %u", saved_extra, after);
+}
+
+static void clear_extra(int number, siginfo_t *info, void *context) {
+    (void)number;
+    (void)info;
+    ((ucontext_t *)context)->uc_mcontext.gregs[REG_ES] = 0;
+}
+
+static void changing_segments(void) {
+    unsigned after = 99;
+    install(SIGUSR1, clear_extra, 0);
+    __asm__ volatile("pushl %%es; int $0x80; movl %%es, %0; popl %%es"
+                     : "=&r"(after)
+                     : "a"(SYS_kill), "b"(getpid()), "c"(SIGUSR1)
+                     : "memory");
+    fact_true("es is what the handler has put into the frame", after <= 3); /* null, of whatever privilege */
+}
+
 static uint32_t skipped;
 
 /* Steps over the two bytes of ud2 and gives the instruction a result. */
@@ -393,6 +436,8 @@ static const struct group groups[] = {
     {"a write barrier", write_barrier},
     {"general registers", general_registers},
     {"entering a handler", entering},
+    {"segments", segments},
+    {"changing segments", changing_segments},
     {"changing the frame", changing_the_frame},
     {"changing the mask", changing_the_mask},
     {"bad frames", bad_frames},

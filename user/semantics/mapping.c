@@ -4,6 +4,7 @@
  */
 #include "user/semantics/facts.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 
 #define ANONYMOUS (MAP_PRIVATE | MAP_ANONYMOUS)
@@ -128,6 +129,61 @@ static void duplicating(void) {
     fact_true("a store through one is seen through the other", pages[0] == 'b');
 }
 
+/* The old mapping stays, without its pages: how a garbage collector takes a heap away from under a program. */
+static void moving_the_pages_alone(void) {
+    char *pages = lonely_pages(3), *target = lonely_pages(3);
+    memset(pages, 'a', PAGE);
+    memset(pages + 2 * PAGE, 'c', PAGE);
+    page_out(pages + 2 * PAGE, 1);
+    mprotect(pages, PAGE, PROT_READ);
+    fact_mapped("mremap with MREMAP_DONTUNMAP that may not move",
+                mremap(pages, PAGE, PAGE, MREMAP_DONTUNMAP));
+    fact_mapped("that would shrink", mremap(pages, 2 * PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP));
+    fact_mapped("that would grow", mremap(pages, PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP));
+    char *moved = mremap(pages + PAGE, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+    fact_true("one that moves goes elsewhere", moved != MAP_FAILED && moved != pages + PAGE);
+    fact_true("with the contents", all_bytes(moved, PAGE, 0) && all_bytes(moved + PAGE, PAGE, 'c'));
+    fact_true("what was left is zero", all_bytes(pages + PAGE, 2 * PAGE, 0));
+    fact("and can be written to", "%s", writing(pages + 2 * PAGE));
+    fact_true("which does not show in the other", moved[PAGE] == 'c');
+    moved = mremap(pages, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP | MREMAP_FIXED, target + PAGE);
+    fact_true("to a fixed place, it goes there", moved == target + PAGE && moved[PAGE - 1] == 'a');
+    fact("what is left keeps its protection", "%s, %s", reading(pages), writing(pages));
+    fact("and so does what has moved", "%s", writing(moved));
+    fact("areas of the old place, and around the new one", "%u, %u", areas_within(pages, 3 * PAGE),
+         areas_within(target, 3 * PAGE));
+}
+
+/* --- /dev/zero, by which memory was mapped before there was MAP_ANONYMOUS --- */
+
+static void zero_device(void) {
+    int reader = open("/dev/zero", O_RDONLY), both = open("/dev/zero", O_RDWR),
+        writer = open("/dev/zero", O_WRONLY);
+    char *own = mmap(NULL, 2 * PAGE, BOTH, MAP_PRIVATE, reader, 0);
+    fact_mapped("mmap of /dev/zero, private", own);
+    fact_true("it is zero", all_bytes(own, 2 * PAGE, 0));
+    own[PAGE] = 'x';
+    page_out(own, 2);
+    fact("what was stored, after the page was out", "%c", own[PAGE]);
+    char *again = mmap(NULL, 2 * PAGE, BOTH, MAP_PRIVATE, reader, 0);
+    fact_true("another is zero all the same", all_bytes(again, 2 * PAGE, 0));
+    fact_mapped("shared and writable, opened for reading", mmap(NULL, PAGE, BOTH, MAP_SHARED, reader, 0));
+    fact_mapped("opened for writing only", mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, writer, 0));
+    char *shared = mmap(NULL, 2 * PAGE, BOTH, MAP_SHARED, both, 0);
+    fact_mapped("shared, opened for both", shared);
+    if (fork_checked() == 0) {
+        shared[0] = 'c';
+        own[PAGE] = 'c';
+        _exit(0);
+    }
+    wait_for(-1);
+    fact("a child's store to the shared one, to the private one", "%c, %c", shared[0], own[PAGE]);
+    char *other = mmap(NULL, PAGE, BOTH, MAP_SHARED, both, 0);
+    fact_true("another shared one is other memory", other[0] == 0);
+    fact_mapped("mmap of /dev/null",
+                mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, open("/dev/null", O_RDONLY), 0));
+}
+
 /* --- madvise and populate ------------------------------------------------------------------------ */
 
 static void discarding(void) {
@@ -239,6 +295,8 @@ static const struct group groups[] = {
     {"growing and shrinking", growing},
     {"protection when growing", keeping_protection},
     {"mapping twice", duplicating},
+    {"moving the pages alone", moving_the_pages_alone},
+    {"/dev/zero", zero_device},
     {"MADV_DONTNEED", discarding},
     {"MADV_FREE", freeing},
     {"MADV_PAGEOUT", paging_out},
