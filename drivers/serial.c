@@ -64,7 +64,7 @@ static uint8_t sending_bytes[8192], received_bytes[1024];
 static struct ring sending = {.bytes = sending_bytes, .size = sizeof(sending_bytes)};
 static struct ring received = {.bytes = received_bytes, .size = sizeof(received_bytes)};
 
-static bool present, listening;
+static bool present, listening, held;
 static unsigned fifo_bytes = 1;
 static bool crowded; /* the ring of bytes to send is more than half full, or has been since writers woke */
 static struct deferred *on_change;
@@ -85,7 +85,7 @@ static uint8_t ring_get(struct ring *ring) {
 /* --- interrupts disabled from here --- */
 
 static void refill_fifo(void) {
-    for (unsigned sent = 0; sent < BURST_MAX && ring_fill(&sending) > 0; sent += fifo_bytes) {
+    for (unsigned sent = 0; !held && sent < BURST_MAX && ring_fill(&sending) > 0; sent += fifo_bytes) {
         if ((port_in8(UART_LINE_STATUS) & STATUS_FIFO_EMPTY) == 0)
             return;
         for (unsigned n = 0; n < fifo_bytes && ring_fill(&sending) > 0; n++)
@@ -171,6 +171,15 @@ size_t serial_write(const char *bytes, size_t count) {
     return taken;
 }
 
+void serial_hold(bool hold) {
+    unsigned state = irq_save();
+
+    held = hold;
+    if (present)
+        refill_fifo();
+    irq_restore(state);
+}
+
 size_t serial_room(void) {
     unsigned state = irq_save();
     size_t room = sending.size - ring_fill(&sending);
@@ -216,6 +225,7 @@ void serial_drain(void) {
     uint32_t left, before = 0;
 
     ASSERT(irq_enabled());
+    serial_hold(false);
     while (present && !all_sent(&left) && time_ticks() < patience) {
         if (left != before)
             patience = time_ticks() + DRAIN_SECONDS * TICKS_PER_SECOND;

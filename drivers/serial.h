@@ -24,6 +24,9 @@ size_t serial_write(const char *bytes, size_t count);
 /* Bytes that serial_write() would take now. Any context. */
 size_t serial_room(void);
 
+/* Flow control: no byte leaves the buffer until it is let go again. Any context. */
+void serial_hold(bool hold);
+
 /* Sleeps until there is room again, or until everything has been sent: 0, or -EINTR for a signal. */
 int serial_wait_room(void);
 int serial_wait_sent(void);

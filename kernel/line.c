@@ -2,7 +2,8 @@
  * The line discipline. In canonical mode a line can be edited until it is ended; only then can it be read:
  * erase a character (DEL), a word (^W), the line (^U); show it again (^R); take the next key as it is (^V); end
  * it by newline, or by ^D, which is not part of it, so that on an empty line it reads as the end of the file.
- * ^C, ^\ and ^Z are signals to the foreground process group. In raw mode every byte can be read at once.
+ * ^C, ^\ and ^Z are signals to the foreground process group. ^S stops the output, ^Q (or, if IXANY says so, any
+ * key) lets it go on. In raw mode every byte can be read at once.
  *
  * Source: POSIX.1-2017, chapter 11 (general terminal interface); termios(3) for Linux's additions.
  */
@@ -19,9 +20,9 @@ enum { TAB_STOP = 8, DELETE = 0x7F };
 
 #define CONTROL(letter) ((letter)&0x1F)
 
-/* Linux's, but for what there is not: flow control by ^S and ^Q. */
+/* Linux's. */
 static const struct termios canonical_settings = {
-    .c_iflag = ICRNL,
+    .c_iflag = ICRNL | IXON,
     .c_oflag = OPOST | ONLCR,
     .c_cflag = B115200 | CS8 | CREAD | HUPCL,
     .c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
@@ -33,6 +34,8 @@ static const struct termios canonical_settings = {
             [VKILL] = CONTROL('U'),
             [VEOF] = CONTROL('D'),
             [VMIN] = 1,
+            [VSTART] = CONTROL('Q'),
+            [VSTOP] = CONTROL('S'),
             [VSUSP] = CONTROL('Z'),
             [VREPRINT] = CONTROL('R'),
             [VWERASE] = CONTROL('W'),
@@ -50,6 +53,11 @@ void line_init(struct line *line, bool raw) {
     line->in = line->committed = line->out = 0;
     line->column = 0;
     line->literal = false;
+    line->stopped = false;
+}
+
+static bool input(const struct line *line, tcflag_t flag) {
+    return (line->settings.c_iflag & flag) != 0;
 }
 
 static bool local(const struct line *line, tcflag_t flag) {
@@ -172,10 +180,19 @@ void line_flush(struct line *line) {
     line->out = line->committed = line->in;
 }
 
+static void set_stopped(struct line *line, bool stopped) {
+    if (line->stopped == stopped)
+        return;
+    line->stopped = stopped;
+    line->flow(stopped);
+}
+
 void line_set(struct line *line, const struct termios *settings) {
     bool was_canonical = line_canonical(line);
 
     line->settings = *settings;
+    if (!input(line, IXON))
+        set_stopped(line, false); /* there would be no key to do it */
     if (was_canonical != line_canonical(line))
         line->committed = line->in;
 }
@@ -285,17 +302,30 @@ static int signal_of(const struct line *line, uint8_t byte) {
 }
 
 static uint8_t translate(const struct line *line, uint8_t byte) {
-    if (byte == '\r' && (line->settings.c_iflag & ICRNL) != 0)
+    if (byte == '\r' && input(line, ICRNL))
         return '\n';
-    if (byte == '\n' && (line->settings.c_iflag & INLCR) != 0)
+    if (byte == '\n' && input(line, INLCR))
         return '\r';
     return byte;
 }
 
+/* ^S and ^Q, which nobody reads; other keys start the output if they signal, or if any key does. */
+static bool control_flow(struct line *line, uint8_t byte) {
+    bool start = is_special(line, byte, VSTART), stop = is_special(line, byte, VSTOP);
+
+    if (!input(line, IXON))
+        return false;
+    if (start || stop)
+        set_stopped(line, stop && !start);
+    else if (input(line, IXANY) || signal_of(line, byte) != 0)
+        set_stopped(line, false);
+    return start || stop;
+}
+
 void line_type(struct line *line, uint8_t byte) {
-    if (take_literally(line, byte))
+    if (take_literally(line, byte) || control_flow(line, byte))
         return;
-    if (byte == '\r' && (line->settings.c_iflag & IGNCR) != 0)
+    if (byte == '\r' && input(line, IGNCR))
         return;
     byte = translate(line, byte);
     int signal = signal_of(line, byte);

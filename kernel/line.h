@@ -16,6 +16,7 @@ struct line {
     struct termios settings;
     void (*echo)(const char *bytes, size_t count); /* to the screen, unchanged; may lose what does not fit */
     void (*signal)(int signal);                    /* to the foreground process group */
+    void (*flow)(bool stopped);                    /* output stops, or goes on, by a key */
 
     /*
      * The ring of input, by free-running counters: [out, committed) may be read; [committed, in) is the line
@@ -26,6 +27,7 @@ struct line {
     unsigned column;      /* of the cursor, to know how far back a tab goes */
     unsigned edit_column; /* where the line being edited begins */
     bool literal;         /* the next byte typed means itself */
+    bool stopped;         /* output waits for ^Q */
 };
 
 /* @raw: bytes pass unchanged both ways, nothing is echoed and no key is special. */

@@ -27,6 +27,7 @@
 #include "fs/vnode.h"
 #include "kernel/line.h"
 #include "kernel/process.h"
+#include "kernel/terminal_output.h"
 #include "lib/deferred.h"
 #include "lib/errno.h"
 #include "lib/log.h"
@@ -37,7 +38,6 @@
 #include <asm/termios.h>
 
 enum {
-    CHUNK = 256, /* bytes copied at a time */
     OPEN_NODES_MAX = 8,
     TICKS_PER_VTIME = TICKS_PER_SECOND / 10,
 };
@@ -84,10 +84,13 @@ static void take_input(void) {
 
 static struct deferred input_work = {.function = take_input};
 
-/* What does not fit is lost: an echo cannot wait. */
-static void emit(const char *bytes, size_t count) {
-    serial_write(bytes, count);
-    vga_write(bytes, count);
+static void flow_by_key(bool stopped) {
+    if (stopped) {
+        output_stop(STOPPED_BY_KEY);
+    } else {
+        output_start(STOPPED_BY_KEY);
+        wake_waiters();
+    }
 }
 
 static void signal_foreground(int signal) {
@@ -172,7 +175,7 @@ static int wait_input(size_t wanted, bool nonblock) {
 
 static long terminal_read(struct vnode *vnode UNUSED, vaddr_t buffer, size_t bytes, uint64_t position UNUSED,
                           bool nonblock) {
-    uint8_t chunk[CHUNK];
+    uint8_t chunk[OUTPUT_CHUNK];
     size_t done = 0;
     bool ended = false;
 
@@ -198,16 +201,9 @@ static long terminal_read(struct vnode *vnode UNUSED, vaddr_t buffer, size_t byt
 
 /* --- writing --- */
 
-/* Room for a chunk, each byte of which may become two. COM1 wakes writers at half its ring, which is more. */
-static int wait_output(bool nonblock) {
-    if (serial_room() >= 2 * CHUNK)
-        return 0;
-    return nonblock ? -EAGAIN : serial_wait_room();
-}
-
 static long terminal_write(struct vnode *vnode UNUSED, vaddr_t buffer, size_t bytes, uint64_t position UNUSED,
                            bool nonblock) {
-    char chunk[CHUNK], processed[2 * CHUNK];
+    char chunk[OUTPUT_CHUNK], processed[2 * OUTPUT_CHUNK];
     size_t done = 0;
 
     may_sleep();
@@ -218,10 +214,10 @@ static long terminal_write(struct vnode *vnode UNUSED, vaddr_t buffer, size_t by
         size_t copied = wanted - user_copy_in(chunk, buffer + done, wanted);
 
         /* After the copy, which may have let others write. */
-        error = wait_output(nonblock);
+        error = output_wait(nonblock);
         if (error != 0)
             break;
-        emit(processed, line_process_output(&terminal.line, chunk, copied, processed));
+        output_write(processed, line_process_output(&terminal.line, chunk, copied, processed));
         done += copied;
         if (copied < wanted)
             error = -EFAULT;
@@ -323,6 +319,30 @@ static int flush(unsigned which) {
     return 0;
 }
 
+/* tcflow(): stops or starts the output, or asks the other side to do so. */
+static int flow(unsigned action) {
+    int error = check_change();
+    char key = (char)terminal.line.settings.c_cc[action == TCIOFF ? VSTOP : VSTART];
+
+    if (error != 0)
+        return error;
+    switch (action) {
+    case TCOOFF:
+        output_stop(STOPPED_BY_PROGRAM);
+        return 0;
+    case TCOON:
+        output_start(STOPPED_BY_PROGRAM);
+        wake_waiters();
+        return 0;
+    case TCIOFF:
+    case TCION:
+        serial_write(&key, key != 0);
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
 static int get_integer(vaddr_t argument, int value) {
     return user_write(argument, &value, sizeof(value));
 }
@@ -362,6 +382,8 @@ static int terminal_ioctl(struct vnode *vnode UNUSED, unsigned request, vaddr_t 
         return set_size(argument);
     case FIONREAD:
         return get_integer(argument, (int)line_available(&terminal.line));
+    case TCXONC:
+        return flow((unsigned)argument);
     case TCFLSH:
         return flush((unsigned)argument);
     case TCSBRK: /* with an argument: tcdrain(); there is no line on which to send a break */
@@ -378,7 +400,7 @@ static unsigned terminal_poll(struct vnode *vnode UNUSED) {
 
     if (line_available(&terminal.line) > 0)
         events |= POLLIN | POLLRDNORM;
-    if (serial_room() >= 2 * CHUNK)
+    if (output_possible())
         events |= POLLOUT | POLLWRNORM;
     return events;
 }
@@ -425,7 +447,8 @@ static const struct vnode_operations terminal_operations = {
 /* Device numbers are Linux's (Documentation/admin-guide/devices.txt). */
 void terminal_init(bool raw) {
     terminal.raw = raw;
-    terminal.line.echo = emit;
+    terminal.line.echo = output_echo;
+    terminal.line.flow = flow_by_key;
     terminal.line.signal = signal_foreground;
     line_init(&terminal.line, raw);
     terminal.size.ws_row = (unsigned short)vga_rows();

@@ -73,8 +73,22 @@ START_TEST(lines_are_edited) {
 }
 END_TEST
 
+/* Keys of the machine's own keyboard, pressed when the program asks for them. */
+START_TEST(output_is_stopped_from_the_keyboard) {
+    struct guest machine = {
+        .append = "console=terminal",
+        .options = {"--when=sendfile64=sendkey ctrl-s", "--when=fadvise64_64=sendkey ctrl-q"}};
+    struct run run = guest_run(&machine, COMMAND("flow"));
+    ck_assert_int_eq(run.status, 0);
+    ck_assert_str_eq(run.output, "before: writable\r\n"
+                                 "stopped by ^S: EAGAIN; after ^Q: writable\r\n"
+                                 "stopped by tcflow: EAGAIN; let go: writable\r\n");
+}
+END_TEST
+
 void add_terminal_cases(Suite *suite) {
     TCase *terminal = guest_case(suite, "terminal", 8);
     tcase_add_loop_test(terminal, jobs_from_the_keyboard, 0, 2);
     tcase_add_test(terminal, lines_are_edited);
+    tcase_add_test(terminal, output_is_stopped_from_the_keyboard);
 }

@@ -14,6 +14,7 @@ static struct line line;
 static char echoed[4096];
 static size_t echoed_length;
 static int signalled;
+static int flow_changes;
 
 static void note_echo(const char *bytes, size_t count) {
     memcpy(echoed + echoed_length, bytes, count);
@@ -24,9 +25,16 @@ static void note_signal(int signal) {
     signalled = signal;
 }
 
+static void note_flow(bool stopped) {
+    ck_assert(stopped == line.stopped);
+    flow_changes++;
+}
+
 static void setup(void) {
     line.echo = note_echo;
     line.signal = note_signal;
+    line.flow = note_flow;
+    flow_changes = 0;
     echoed_length = 0;
     signalled = 0;
     line_init(&line, false);
@@ -174,11 +182,46 @@ START_TEST(leaving_canonical_mode_frees_what_was_typed) {
 }
 END_TEST
 
+/* Says whether the output is stopped after @keys. */
+static bool stopped_after(const char *keys) {
+    type(keys);
+    return line.stopped;
+}
+
+START_TEST(output_stops_and_goes_on_by_keys) {
+    struct termios settings = line.settings;
+
+    ck_assert(stopped_after("a\x13"));
+    ck_assert(stopped_after("b\x13"));
+    ck_assert(!stopped_after("\x11"));
+    ck_assert_int_eq(flow_changes, 2);
+    ck_assert(!stopped_after("\x16\x13\n")); /* quoted */
+    expect_read(100, "ab\x13\n");
+    ck_assert(!stopped_after("\x13\x03")); /* a signal */
+    settings.c_iflag |= IXANY;
+    line_set(&line, &settings);
+    ck_assert(!stopped_after("\x13y\n"));
+    expect_read(100, "y\n");
+}
+END_TEST
+
+START_TEST(output_goes_on_when_there_is_no_key_for_it) {
+    struct termios settings = line.settings;
+
+    ck_assert(stopped_after("\x13"));
+    settings.c_iflag &= ~(tcflag_t)IXON;
+    line_set(&line, &settings);
+    ck_assert(!line.stopped);
+    ck_assert(!stopped_after("\x13\n"));
+    expect_read(100, "\x13\n");
+}
+END_TEST
+
 START_TEST(raw_bytes_pass_unchanged_both_ways) {
     char out[8];
 
-    type("a\r\n\003\004\177");
-    expect_read(100, "a\r\n\003\004\177");
+    type("a\r\n\003\004\023\021\177");
+    expect_read(100, "a\r\n\003\004\023\021\177");
     expect_echo("");
     ck_assert_int_eq(signalled, 0);
     ck_assert_uint_eq(line_process_output(&line, "a\nb", 3, out), 3);
@@ -210,6 +253,8 @@ static Suite *line_suite(void) {
     tcase_add_test(canonical, a_line_too_long_loses_its_end_but_ends);
     tcase_add_test(canonical, without_echo_nothing_shows);
     tcase_add_test(canonical, leaving_canonical_mode_frees_what_was_typed);
+    tcase_add_test(canonical, output_stops_and_goes_on_by_keys);
+    tcase_add_test(canonical, output_goes_on_when_there_is_no_key_for_it);
     tcase_add_test(canonical, newline_becomes_two_on_the_way_out);
     suite_add_tcase(suite, canonical);
     tcase_add_checked_fixture(raw, setup_raw, NULL);
