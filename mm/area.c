@@ -59,8 +59,6 @@ void area_write_protect(struct space *space, struct area *area) {
 }
 
 void area_destroy(struct space *space, struct area *area) {
-    struct object *object = area->object;
-
     area_unmap_pages(space, area->start, area_end(area));
     area_take_out(space, area);
     commit_uncharge_area(area);
@@ -68,10 +66,9 @@ void area_destroy(struct space *space, struct area *area) {
         amap_clear(area->amap, area->amap_offset, area->pages); /* other pieces may use the rest of it */
     if (area->amap != NULL)
         amap_unref(area->amap);
-    if (object != NULL) {
-        if ((area->flags & (AREA_SHARED | AREA_WRITE)) == (AREA_SHARED | AREA_WRITE))
-            object_write_unmapped(object, area->object_offset, area->pages);
-        object_unref(object);
+    if (area->object != NULL) {
+        area_send_unused(area);
+        object_unref(area->object);
     }
     error_cursor_unref(area->errors);
     kfree(area);

@@ -12,9 +12,15 @@ void area_insert(struct space *space, struct area *area);
 
 /*
  * Takes the area out of the space and gives back what it holds: entries, anons, amap, object. Modified pages
- * of a shared file map that nobody else maps are sent to the file. May sleep.
+ * of a shared file map that are in nobody else's areas are sent to the file. May sleep.
  */
 void area_destroy(struct space *space, struct area *area);
+
+/*
+ * The area has left its space: those of its file's pages that are modified and in nobody else's areas are sent to
+ * the file. Does not wait for the end. May sleep for metadata. mm/lastuser.c
+ */
+void area_send_unused(const struct area *area);
 
 /* For a copy of an area: it has its own references to what the area shows. Never sleeps. */
 void area_ref_object(struct area *area);

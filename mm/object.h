@@ -87,6 +87,7 @@ struct object {
     int write_error;         /* -EIO or -ENOSPC: of the last failed write, … */
     uint32_t write_errors;   /* … how many there have been, … */
     bool write_error_told;   /* … and whether anybody has been told of the last (mm/write_error.c) */
+    bool owed;               /* modified pages may wait for the last area that shows them (mm/area.c) */
     bool device;             /* a block device's own pages: modified sectors are tracked */
     struct amap *amap;       /* memory object: its pages are this amap's anons (mm/memobject.c); else NULL */
 };
@@ -171,8 +172,8 @@ int object_tell_errors(struct object *object, struct error_cursor *cursor);
  */
 int object_flush(struct object *object, pgoff_t first, pgoff_t count);
 /*
- * Starts writing the modified pages of the range that nobody maps any more, without waiting for the end: the
- * last user of a shared file map has gone. May sleep for metadata.
+ * Starts writing the modified pages of the range that no page table shows, without waiting for the end: the last
+ * user of these pages has gone. May sleep for metadata.
  */
 void object_write_unmapped(struct object *object, pgoff_t first, pgoff_t count);
 /* Sleeps until no page of the object is being written. */

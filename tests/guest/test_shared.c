@@ -65,6 +65,15 @@ START_TEST(direct_from_disks) {
 }
 END_TEST
 
+/* Modified pages of files reach the disk when their last user goes, and not before. */
+START_TEST(pages_are_written_for_the_last_user) {
+    static const struct guest disks[] = {{.check = 10}, {.pio = true, .options = {"--block-size=1024"}}};
+    struct run run = guest_run(&disks[_i], COMMAND("lastuser", "/file"));
+    ck_assert_msg(run.status == 0, "lastuser: %s", run.output);
+    check_all_given_back(&run);
+}
+END_TEST
+
 /* With all promises kept there is no killing: who asks for too much is refused. */
 START_TEST(promises_are_kept) {
     struct guest machine = {.frames = 300, .append = "commit=strict", .options = {"--swap-size=8M"}};
@@ -177,6 +186,7 @@ void add_shared_cases(Suite *suite) {
     tcase_add_loop_test(facts, shared_memory_facts, 0, (int)LENGTH(machines));
     tcase_add_test(facts, pages_are_where_proc_says);
     tcase_add_test(facts, files_in_memory);
+    tcase_add_loop_test(facts, pages_are_written_for_the_last_user, 0, 2);
     tcase_add_test(facts, direct_from_disks);
     TCase *promises = guest_case(suite, "promises", 15);
     tcase_add_test(promises, promises_are_kept);
