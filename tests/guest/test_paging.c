@@ -46,7 +46,40 @@ START_TEST(clean_file_pages_are_not_written) {
 }
 END_TEST
 
+/* The three ways of load=: three rounds over an image of which a sixth fits into memory. */
+START_TEST(an_image_comes_from_its_file_or_from_swap) {
+    enum { ROUNDS = 3, FRAMES = 512, ABSENT = SPARSETEXT_PAGES - FRAMES, MORE = 1000 };
+    struct guest machine = {.frames = FRAMES, .append = "load=swap"};
+    struct run run = guest_like_host(&machine, COMMAND("sparsetext", "all", "3"));
+    ck_assert_int_ge(counter(&run, "pgfilein"), SPARSETEXT_PAGES);
+    ck_assert_int_le(counter(&run, "pgfilein"),
+                     SPARSETEXT_PAGES + MORE); /* when it is copied, and never again */
+    ck_assert_int_ge(counter(&run, "pswpout"), SPARSETEXT_PAGES);
+    ck_assert_int_ge(counter(&run, "pswpin"), ROUNDS * ABSENT);
+    machine.append = "load=file,swap";
+    run = guest_like_host(&machine, COMMAND("sparsetext", "all", "3"));
+    ck_assert_int_ge(counter(&run, "pgfilein"), SPARSETEXT_PAGES);
+    ck_assert_int_le(counter(&run, "pgfilein"), SPARSETEXT_PAGES + MORE);
+    ck_assert_int_ge(counter(&run, "pswpin"), (ROUNDS - 1) * ABSENT); /* the first time from the file */
+    ck_assert_int_le(counter(&run, "pswpin"), (ROUNDS - 1) * SPARSETEXT_PAGES + MORE);
+}
+END_TEST
+
 /* --- swap ---------------------------------------------------------------------------------------- */
+
+/* Of a table of 16 MiB a few pages are touched: each page of it has a place, or each page that was written. */
+START_TEST(places_on_swap_are_reserved_or_found) {
+    enum { TABLE_PAGES = 4096, ENTRIES = 1000 };
+    struct guest machine = {.frames = 300, .append = "swap=static"};
+    struct run run = guest_like_host(&machine, COMMAND("sparse", "16M", "1000"));
+    ck_assert_int_ge(counter(&run, "nr_swap_peak"), TABLE_PAGES);
+    ck_assert_int_ge(counter(&run, "pswpin"), ENTRIES / 2);
+    machine.append = "swap=dynamic";
+    run = guest_like_host(&machine, COMMAND("sparse", "16M", "1000"));
+    ck_assert_int_le(counter(&run, "nr_swap_peak"), 2 * ENTRIES);
+    ck_assert_int_ge(counter(&run, "pswpin"), ENTRIES / 2);
+}
+END_TEST
 
 /* More passes that only read: more page-ins, and not a page-out more. */
 START_TEST(unmodified_pages_are_not_written_again) {
@@ -126,6 +159,9 @@ void add_paging_cases(Suite *suite) {
     tcase_add_test(pages, unmodified_pages_are_not_written_again);
     tcase_add_test(pages, page_outs_go_in_clusters);
     tcase_add_test(pages, a_reclaimed_page_costs_no_disk_request);
+    TCase *stores = guest_case(suite, "backing-store", 15);
+    tcase_add_test(stores, an_image_comes_from_its_file_or_from_swap);
+    tcase_add_test(stores, places_on_swap_are_reserved_or_found);
     tcase_add_test(guest_case(suite, "overlap", 15), paging_and_counting_overlap);
     TCase *many = guest_case(suite, "many-processes", 20);
     tcase_add_test(many, eight_processes_at_once);
