@@ -22,7 +22,9 @@
 ;
 ; Two are left out because QEMU's emulation (7.2) breaks the promise, not the kernel: iret reads its operands
 ; with the kernel's rights, which SMAP forbids, so that the fault never ends; rcl and rcr of memory have
-; changed the carry flag, which is an operand of theirs, by the time their store faults.
+; changed the carry flag, which is an operand of theirs, by the time their store faults. And 80-bit numbers are
+; cut by the page's edge behind their eighth byte at the earliest: where it is before, QEMU 10.0 takes the rest
+; from, or stores it to, the physically next page, whosever that is (access_ptr() in its target/i386).
 ;
 ; Source: Intel 64 and IA-32 Architectures Software Developer's Manual, vol. 3, 6.5-6.6 (faults are
 ; restartable); Tanenbaum, "Modern Operating Systems", 3.6.4 (instruction backup).
@@ -544,12 +546,12 @@ END
 
 TEST fpu_load_store             ; 80-bit numbers across edges
         fld     tword [fpu_two]
-        fstp    tword [W + PAGE - 5]
+        fstp    tword [W + PAGE - 8]
         ret
 CODE
-        fld     tword [W + PAGE - 5]
+        fld     tword [W + PAGE - 8]
         fld     st0
-        fstp    tword [W + 2 * PAGE - 3]
+        fstp    tword [W + 2 * PAGE - 9]
         fst     qword [W + 3 * PAGE - 1]
         fbstp   [W + 4 * PAGE - 7]
 END
