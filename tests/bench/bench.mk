@@ -10,10 +10,10 @@ bench: all $(bench_tools) ## What each operation costs: PEER=linux beside it, ME
 bench-loads: all pagesim ## Run the paging loads and print a table of what each cost
 	@tests/bench/run
 
-build/bench/counter.so: tests/bench/counter.c
+build/bench/counter.so: tests/bench/counter.c tools/plugins/plugin.h
 	@mkdir -p $(@D)
 	@echo "  TOOL  $@"
-	@$(HOSTCC) -std=gnu11 -O2 -g $(WARNINGS) -shared -fPIC -fvisibility=hidden $< -o $@
+	@$(HOSTCC) -std=gnu11 -O2 -g $(WARNINGS) -I. -shared -fPIC -fvisibility=hidden $< -o $@
 
 build/bench/bench build/bench/linux_init build/bench/marked: build/bench/%: tests/bench/programs/%.c build/user.flags
 	@mkdir -p $(@D)

@@ -16,45 +16,19 @@
  * blocks that ran in it, without repetitions of string instructions.
  *
  * What a kernel does is then known to parts in a million, while times wander with the host's load.
- *
- * Debian ships no qemu-plugin.h, so the functions used are declared here. Source: QEMU's documentation, "TCG
- * plugins" (interface version 1, QEMU 4.2 to 8.2).
  */
-#include <inttypes.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include "tools/plugins/plugin.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
-
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-typedef void tb_callback(uint64_t id, struct qemu_plugin_tb *block);
-typedef void insn_callback(unsigned cpu, void *data);
-enum { INLINE_ADD_U64 = 0, NO_REGISTERS = 0 };
-
-void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id, tb_callback *callback);
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *block);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *block, size_t index);
-const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
-uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
-void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn, int op, void *counter,
-                                                uint64_t add);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, insn_callback *callback, int flags,
-                                            void *data);
-void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *block, int op, void *counter,
-                                              uint64_t add);
-
-#define EXPORTED __attribute__((visibility("default")))
-EXPORTED int qemu_plugin_version = 1;
-EXPORTED int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv);
 
 enum kind { USER, KERNEL, STRING, BULK, PORT, CR3, INVLPG, HALT, IRET, KINDS, NO_KIND = KINDS };
 static const char *const names[KINDS] = {"user", "kernel", "string", "bulk", "port",
                                          "cr3",  "invlpg", "halt",   "iret"};
-static uint64_t counts[KINDS], at_begin[KINDS];
+static uint64_t own_counts[KINDS], at_begin[KINDS];
+static struct plugin_counters counts;
+static struct plugin_host qemu;
 static double wall_at_begin, vcpu_at_begin;
 static FILE *out, *hot;
 static bool counting = true;
@@ -66,7 +40,8 @@ static unsigned bulk_ranges;
 /* A translated block of the kernel. The same code may have several. */
 struct block {
     struct block *next;
-    uint64_t address, length, runs, runs_at_begin;
+    uint64_t address, length, own_runs, runs_at_begin;
+    struct plugin_counters runs;
 };
 static struct block *blocks;
 static unsigned regions;
@@ -82,9 +57,9 @@ static double microseconds(clockid_t clock) {
 
 static void region_begin(unsigned cpu, void *data) {
     (void)cpu, (void)data;
-    memcpy(at_begin, counts, sizeof(counts));
+    memcpy(at_begin, plugin_counters_of(&counts), sizeof(at_begin));
     for (struct block *block = blocks; block != NULL; block = block->next)
-        block->runs_at_begin = block->runs;
+        block->runs_at_begin = *plugin_counters_of(&block->runs);
     vcpu_at_begin = microseconds(CLOCK_THREAD_CPUTIME_ID);
     wall_at_begin = microseconds(CLOCK_MONOTONIC);
 }
@@ -94,13 +69,16 @@ static void region_end(unsigned cpu, void *data) {
     fprintf(out, "{\"wall\": %.3f, \"vcpu\": %.3f", microseconds(CLOCK_MONOTONIC) - wall_at_begin,
             microseconds(CLOCK_THREAD_CPUTIME_ID) - vcpu_at_begin);
     for (unsigned kind = 0; counting && kind < KINDS; kind++)
-        fprintf(out, ", \"%s\": %" PRIu64, names[kind], counts[kind] - at_begin[kind]);
+        fprintf(out, ", \"%s\": %" PRIu64, names[kind], plugin_counters_of(&counts)[kind] - at_begin[kind]);
     fprintf(out, "}\n");
     fflush(out);
-    for (struct block *block = blocks; block != NULL; block = block->next)
-        if (block->runs != block->runs_at_begin)
-            fprintf(hot, "%u %08" PRIx64 " %" PRIu64 " %" PRIu64 "\n", regions, block->address,
-                    block->runs - block->runs_at_begin, block->length);
+    for (struct block *block = blocks; block != NULL; block = block->next) {
+        uint64_t runs = *plugin_counters_of(&block->runs) - block->runs_at_begin;
+
+        if (runs > 0)
+            fprintf(hot, "%u %08" PRIx64 " %" PRIu64 " %" PRIu64 "\n", regions, block->address, runs,
+                    block->length);
+    }
     if (hot != NULL)
         fflush(hot);
     regions++;
@@ -156,11 +134,11 @@ static void count_insn(struct qemu_plugin_insn *insn, uint64_t address, const ui
     bool kernel = address >= split;
     enum kind kind = kernel ? kind_of(code, size) : NO_KIND;
 
-    qemu_plugin_register_vcpu_insn_exec_inline(insn, INLINE_ADD_U64, &counts[kernel ? KERNEL : USER], 1);
+    plugin_count_insn(insn, &counts, kernel ? KERNEL : USER);
     if (kernel && kind == NO_KIND && in_bulk(address))
         kind = BULK;
     if (kind != NO_KIND)
-        qemu_plugin_register_vcpu_insn_exec_inline(insn, INLINE_ADD_U64, &counts[kind], 1);
+        plugin_count_insn(insn, &counts, kind);
 }
 
 static void find_mark(struct qemu_plugin_insn *insn, const uint8_t *code, size_t size) {
@@ -180,8 +158,9 @@ static void note_block(struct qemu_plugin_tb *translated, uint64_t address, size
     if (block == NULL)
         return;
     *block = (struct block){.next = blocks, .address = address, .length = length};
+    block->runs = plugin_counters_new(&block->own_runs, 1);
     blocks = block;
-    qemu_plugin_register_vcpu_tb_exec_inline(translated, INLINE_ADD_U64, &block->runs, 1);
+    plugin_count_block(translated, &block->runs, 0);
 }
 
 static void translated(uint64_t id, struct qemu_plugin_tb *block) {
@@ -191,8 +170,8 @@ static void translated(uint64_t id, struct qemu_plugin_tb *block) {
     (void)id;
     for (size_t i = 0; i < length; i++) {
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(block, i);
-        const uint8_t *code = qemu_plugin_insn_data(insn);
-        size_t size = qemu_plugin_insn_size(insn);
+        uint8_t code[16];
+        size_t size = plugin_code(&qemu, insn, code, sizeof(code));
         uint64_t address = (uint32_t)qemu_plugin_insn_vaddr(insn);
 
         if (counting)
@@ -235,8 +214,8 @@ static bool take_option(const char *option) {
     return strcmp(option, "count=on") == 0;
 }
 
-int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv) {
-    (void)info;
+int qemu_plugin_install(uint64_t id, const struct plugin_host *host, int argc, char **argv) {
+    qemu = *host;
     for (int i = 0; i < argc; i++) {
         if (!take_option(argv[i])) {
             fprintf(stderr, "counter: bad option: %s\n", argv[i]);
@@ -245,6 +224,7 @@ int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv) {
     }
     if (out == NULL)
         out = stderr;
+    counts = plugin_counters_new(own_counts, KINDS);
     qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
     return 0;
 }
