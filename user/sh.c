@@ -94,9 +94,13 @@ int main(int argc, char **argv) {
     shell_pid = getpid();
     FILE *input = stdin;
     if (argc > 1 && strcmp(argv[1], "-c") == 0) {
-        if (argc < 3)
+        int text = argc > 2 && strcmp(argv[2], "--") == 0
+                       ? 3
+                       : 2; /* system() says "--", as a string may begin with - */
+
+        if (argc <= text)
             usage_error("-c: a string must follow");
-        run_text(argv[2], false);
+        run_text(argv[text], false);
     } else {
         if (argc > 1 && (input = fopen(argv[1], "re")) == NULL)
             fail_errno("%s", argv[1]);

@@ -127,7 +127,7 @@ static const char *const scripts[] = {
     "mkdir d; cd d; mkdir e; echo in > e/file; cd e; cp file f; cat f; cd ..; mv e/file g; ls; ls -l e; rm "
     "-r e; ls",
     "count 5 & count 6 > /dev/null & wait; echo done",
-    "sh -c 'exit 3' & wait %1; echo $?",
+    "sh -c 'exit 3' & wait %1; echo $?; sh -c -- 'echo as system() asks'",
     "nosuch; echo $?; exit 9",
     "seqsweep 100K 1 | cat | cat | cat | cat | cat",
     "(echo not grouped)",
