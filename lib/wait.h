@@ -1,7 +1,7 @@
 /*
  * Sleeping and waking. mm, fs and drivers sleep through this interface; kernel/sched.c implements it.
  *
- * The kernel is not preempted (DESIGN: execution model), so a thread that tests a condition and then
+ * The kernel is not preempted (kernel/sched.c), so a thread that tests a condition and then
  * calls wait_on() cannot miss a wake-up given by another thread. Where the condition is changed by an
  * interrupt handler, test it and call wait_on() with interrupts disabled: the switch happens before they
  * are enabled again, and wait_on() returns with them disabled.

@@ -34,7 +34,7 @@ void vm_init(void);                             /* frame table, heap; before any
 void vm_start(void);                            /* the paging daemon; needs threads */
 int swap_start(struct block_device *partition); /* 0, -EINVAL: no mkswap header, -EIO; may sleep */
 
-/* Recounts the world (DESIGN section 10) and panics, naming the invariant, if it disagrees. Never sleeps. */
+/* Recounts the world (mm/check.c) and panics, naming the invariant, if it disagrees. Never sleeps. */
 void vm_check(void);
 /* All of it but what is under way: also in the middle of a thread's work on a frame that it has taken. */
 void vm_check_books(void);
@@ -44,7 +44,7 @@ void vm_check_end(void);
 /* Every timer tick, in the interrupt: has vm_check() run at the next safe point when it is due. */
 void vm_tick(void);
 
-/* Idle hook: called when no thread is ready; true when it found something to do (early cleaning). */
+/* Idle hook, called when no thread is ready: frames are cleared, modified pages written early. Never sleeps. */
 void vm_idle(void);
 
 /* Provided by kernel/: makes a thread that runs @entry for ever. */
