@@ -20,6 +20,7 @@
 #include "mm/loadcontrol.h"
 #include "mm/policy.h"
 #include "mm/trace.h"
+#include "mm/unit.h"
 #include "mm/vm.h"
 
 #define LINE_MAX_BYTES 4096u
@@ -114,6 +115,15 @@ static bool word_pool(const char *value) {
 
 static bool word_cluster(const char *value) {
     return set_to_number(value, 1, 32, &vm_options.cluster);
+}
+
+static bool word_unit(const char *value) {
+    unsigned pages;
+
+    if (!set_to_number(value, 1, UNIT_PAGES_MAX, &pages) || (pages & (pages - 1)) != 0)
+        return false;
+    vm_options.unit = pages;
+    return true;
 }
 
 static bool word_around(const char *value) {
@@ -264,6 +274,7 @@ static const struct boot_word boot_words[] = {
     {"pool", "LOW,HIGH frames, default by size",
      "marks of the available pool: the paging daemon starts below LOW and stops at HIGH", word_pool},
     {"cluster", "1-32", "most pages in one write to swap", word_cluster},
+    {"unit", "1|2|4|8", "pages of the paging unit: they come and go together", word_unit},
     {"around", "1-64", "pages that a fault in a file maps with its own if they are in memory", word_around},
     {"readahead", "0-32", "most pages read ahead of a fault, 0: none", word_readahead},
     {"clean", "idle|off", "write modified pages early while the machine is idle", word_clean},

@@ -414,6 +414,17 @@ static void check_objects(void) {
     check_object_refs();
 }
 
+/* A page that has come with its unit is used, has left unused, or is here and waits for either. */
+static void check_units(void) {
+    uint32_t waiting = 0;
+
+    for (pfn_t n = 0; n < frame_total; n++)
+        waiting += frame_table[n].with_unit;
+    CHECK(counters[COUNT_UNIT_PAGES] == counters[COUNT_UNIT_USED] + counters[COUNT_UNIT_UNUSED] + waiting,
+          "%u pages came with their units, %u are here", (unsigned)counters[COUNT_UNIT_PAGES],
+          (unsigned)waiting);
+}
+
 /* Who is swapped out is suspended, and one of its threads waits to bring it back. */
 static void check_load(void) {
     list_for_each (space, &spaces, struct space, link) {
@@ -456,6 +467,7 @@ void vm_check_books(void) {
     check_mappings();
     check_anons();
     check_objects();
+    check_units();
 }
 
 void vm_check(void) {

@@ -8,7 +8,7 @@
  *       pgmajfault = fault_file + fault_swap + fault_copy_read
  *   every page read has one cause
  *       pswpin + pgfilein + page_read_errors = pswpin_fault + pgfilein_fault + readahead_swap + readahead_file
- *                                              + prepage_swap + pgread_kernel
+ *                                              + prepage_swap + unit_swap + pgread_kernel
  *   mm and the block layer agree on what was moved
  *       pswpin = blk_swap_pages_in, pswpout = blk_swap_pages_out
  *   all bytes are accounted for
@@ -62,7 +62,7 @@ const char *counters_check(void) {
     if (C(PGMAJFAULT) != C(FAULT_FILE) + C(FAULT_SWAP) + C(FAULT_COPY_READ))
         return "pgmajfault is fault_file + fault_swap + fault_copy_read";
     if (C(PSWPIN) + C(PGFILEIN) + C(READ_ERRORS) != C(PSWPIN_FAULT) + C(PGFILEIN_FAULT) + C(READAHEAD_SWAP) +
-                                                        C(READAHEAD_FILE) + C(PREPAGE_SWAP) +
+                                                        C(READAHEAD_FILE) + C(PREPAGE_SWAP) + C(UNIT_SWAP) +
                                                         C(PGREAD_KERNEL))
         return "every page read has one cause";
     if (C(PSWPIN) != C(BLK_SWAP_IN) || C(PSWPOUT) != C(BLK_SWAP_OUT))
@@ -73,6 +73,8 @@ const char *counters_check(void) {
         return "no more pages were useful or useless than were read ahead";
     if (C(PREPAGE_HIT) + C(PREPAGE_MISS) > C(PREPAGE_SWAP))
         return "no more pages were useful or useless than were prepaged";
+    if (C(UNIT_USED) + C(UNIT_UNUSED) > C(UNIT_PAGES))
+        return "no more pages were used or unused than came with their unit";
     if (C(SWAPIN_PROCS) > C(SWAPOUT_PROCS))
         return "no more processes were swapped in than out";
     return NULL;

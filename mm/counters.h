@@ -38,6 +38,10 @@
     X(PREPAGE_SWAP, "prepage_swap")         /* of pswpin: with a process that is swapped in */               \
     X(PREPAGE_HIT, "prepage_hit")           /* of these: then used */                                        \
     X(PREPAGE_MISS, "prepage_miss")         /* thrown out unused */                                          \
+    X(UNIT_PAGES, "unit_pages")             /* brought in only because their paging unit was (unit=) */      \
+    X(UNIT_SWAP, "unit_swap")               /* of these, and of pswpin: read from swap */                    \
+    X(UNIT_USED, "unit_used")               /* of unit_pages: then used */                                   \
+    X(UNIT_UNUSED, "unit_unused")           /* left or ended unused */                                       \
     X(SWAPOUT_PROCS, "swapout_procs")       /* processes suspended and swapped out whole */                  \
     X(SWAPIN_PROCS, "swapin_procs")         /* swapped in again */                                           \
     X(REFAULT, "workingset_refault")        /* reads of pages evicted not long ago (with loadcontrol=) */    \

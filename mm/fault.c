@@ -47,6 +47,7 @@
 #include "mm/scope.h"
 #include "mm/space.h"
 #include "mm/trace.h"
+#include "mm/unit.h"
 #include "mm/vm.h"
 
 /* What an attempt found out. */
@@ -55,6 +56,7 @@ enum step {
     STEP_REFUSED,     /* fault->result says why */
     STEP_AGAIN,       /* it has slept already */
     STEP_WAIT_FRAMES, /* memory is short */
+    STEP_WAIT_UNIT,   /* it is for the rest of the page's unit: fault->lacking frames */
     STEP_WAIT_PAGE,   /* fault->page is under way */
 };
 
@@ -76,6 +78,8 @@ struct fault {
     bool major;               /* a read was waited for */
     enum fault_result result; /* if refused */
     struct frame *page;       /* to wait for */
+    pfn_t lacking;            /* frames to wait for */
+    bool alone;               /* they are not to be had: the page comes without its unit */
     bool referenced;          /* reftrace_reference() has been told, and said: */
     enum reftrace_result traced;
     /* valid within one attempt */
@@ -130,16 +134,31 @@ static enum step wait_for_page(struct fault *fault, struct frame *page) {
 
 static STOP_POINT void fault_wait(struct fault *fault, enum step step) {
     enum { WHY_FRAMES = 1, WHY_PAGE, WHY_SLEPT };
-    unsigned why = step == STEP_WAIT_FRAMES ? WHY_FRAMES : step == STEP_WAIT_PAGE ? WHY_PAGE : WHY_SLEPT;
+    unsigned why = step == STEP_WAIT_FRAMES || step == STEP_WAIT_UNIT ? WHY_FRAMES
+                   : step == STEP_WAIT_PAGE                           ? WHY_PAGE
+                                                                      : WHY_SLEPT;
 
     trace(TRACE_FAULT_WAIT, why, why == WHY_PAGE ? trace_entry(fault->page) : 0, fault->address,
           (uint32_t)fault->space->owner_pid, 0);
     loadcontrol_wait_begin();
     if (step == STEP_WAIT_FRAMES)
         frames_wait(USE_USER); /* its result does not matter: the loop looks again, and sees a kill */
+    else if (step == STEP_WAIT_UNIT)
+        fault->alone = frames_wait_many(fault->lacking) != 0;
     else if (step == STEP_WAIT_PAGE && fault->page->state == FRAME_BUSY)
         frame_wait(fault->page);
     loadcontrol_wait_end();
+}
+
+/* With a paging unit of several pages: what it needs must be at hand, so that all of it comes at once. */
+static enum step fault_unit(struct fault *fault) {
+    struct frame *page = NULL;
+    pfn_t lacking = unit_lacks(fault->space, fault->area, fault->address, &page);
+
+    if (page != NULL)
+        return wait_for_page(fault, page);
+    fault->lacking = lacking + frames_reserved();
+    return lacking <= 1 || fault->alone || frames_available() >= fault->lacking ? STEP_DONE : STEP_WAIT_UNIT;
 }
 
 /* --- step 11: the page-table entry --- */
@@ -270,7 +289,10 @@ static STOP_POINT enum step fault_read_swap(struct fault *fault, struct anon *an
     count(COUNT_PSWPIN_FAULT);
     loadcontrol_read(fault->space, page_identity(anon, 0));
     wait_for_page(fault, frame);
-    readahead_swap_in(fault->area, fault->index, anon);
+    if (vm_options.unit > 1)
+        unit_read_swap(fault->space, fault->area, fault->address, anon);
+    else
+        readahead_swap_in(fault->area, fault->index, anon);
     return STEP_WAIT_PAGE;
 }
 
@@ -334,7 +356,10 @@ static STOP_POINT enum step fault_read_object(struct fault *fault, struct object
     count(COUNT_PGFILEIN_FAULT);
     loadcontrol_read(fault->space, page_identity(object, index));
     wait_for_object_page(fault, frame);
-    readahead_file_in(object, index, access, frame, readahead_plan(fault->area, fault->index));
+    if (vm_options.unit > 1)
+        unit_read_object(fault->space, fault->area, fault->address, index, access, frame);
+    else
+        readahead_file_in(object, index, access, frame, readahead_plan(fault->area, fault->index));
     return STEP_WAIT_PAGE;
 }
 
@@ -426,6 +451,7 @@ static bool past_the_end(const struct area *area, pgoff_t index) {
 static enum step fault_attempt(struct fault *fault) {
     struct anon *anon = NULL;
     struct area *area;
+    enum step step;
 
     if (fault_check_access(fault) == STEP_REFUSED)
         return STEP_REFUSED;
@@ -435,6 +461,8 @@ static enum step fault_attempt(struct fault *fault) {
     fault_trace(fault);
     if (past_the_end(area, fault->index))
         return refuse(fault, FAULT_BUSERR);
+    if (vm_options.unit > 1 && (step = fault_unit(fault)) != STEP_DONE)
+        return step;
     if (area->amap != NULL)
         anon = amap_get(area->amap, area->amap_offset + fault->index);
     if (anon != NULL)
@@ -474,6 +502,8 @@ enum fault_result vm_fault(struct space *space, vaddr_t address, enum fault_acce
     for (;;) {
         enum step step = fault_attempt(&fault);
 
+        if (step == STEP_DONE && vm_options.unit > 1 && !fault.mapped)
+            unit_map(space, fault.area, fault.address);
         if (step == STEP_DONE)
             return fault_finish(&fault);
         if (step != STEP_REFUSED && wait_killed())

@@ -42,9 +42,10 @@ static pfn_t pageable_total;
 static struct waitq frame_waiters; /* asleep in frames_wait() */
 static unsigned programs_waiting;  /* of them, for USE_USER */
 static pfn_t hint_below;           /* when fewer are available the daemon is told of each that is taken */
-static pfn_t demand;               /* frames that somebody in frames_wait_many() waits for */
-static uint32_t gained;            /* frames that have become available */
-static pfn_t laundering;           /* BUSY frames on their way from DIRTY to CLEAN */
+static pfn_t demand;               /* the most frames that somebody in frames_wait_many() waits for */
+static struct list demands = LIST_INITIALIZER(demands); /* what each there waits for */
+static uint32_t gained;                                 /* frames that have become available */
+static pfn_t laundering;                                /* BUSY frames on their way from DIRTY to CLEAN */
 
 pfn_t frame_count(enum frame_state state) {
     return counts[state][0] + counts[state][1];
@@ -289,6 +290,27 @@ int frames_wait(enum frame_use use) {
     return 0;
 }
 
+/* One sleeper's; on its stack. */
+struct demand {
+    struct list link;
+    pfn_t frames;
+};
+
+/* Sleeps once, with the daemon told to make so many frames available. 0 or -EINTR. */
+static int sleep_for(pfn_t frames) {
+    struct demand own = {.frames = frames};
+
+    list_add_tail(&demands, &own.link);
+    demand = MAX(demand, frames);
+    pageout_wake();
+    int interrupted = wait_killable(&frame_waiters);
+    list_remove(&own.link);
+    demand = 0;
+    list_for_each (other, &demands, struct demand, link)
+        demand = MAX(demand, other->frames);
+    return interrupted;
+}
+
 int frames_wait_many(pfn_t wanted) {
     pfn_t enough = RESERVE_PAGEOUT + wanted;
 
@@ -299,14 +321,8 @@ int frames_wait_many(pfn_t wanted) {
         if (enough > pageable_total)
             return -ENOMEM;
         count(COUNT_PGALLOC_WAIT);
-        demand = MAX(demand, enough);
-        pageout_wake();
-        int interrupted = wait_killable(&frame_waiters);
-        demand = 0;
-        if (interrupted != 0) {
-            frames_wake_waiters(); /* whoever else has a demand sets it again */
+        if (sleep_for(enough) != 0)
             return -EINTR;
-        }
         if (frames_available() < enough && pageout_failures() != failures)
             return -ENOMEM;
     }
@@ -342,6 +358,13 @@ pfn_t frames_being_laundered(void) {
     return laundering;
 }
 
+/* Its page leaves memory: if nobody has used it since it came in with its unit, nobody will. */
+static void left_with_unit(struct frame *frame) {
+    if (frame->with_unit)
+        count(COUNT_UNIT_UNUSED);
+    frame->with_unit = false;
+}
+
 STOP_POINT void frame_release(struct frame *frame) {
     ASSERT(frame->state == FRAME_BUSY || frame->state == FRAME_KERNEL || frame->state == FRAME_ACTIVE ||
            frame->state == FRAME_DIRTY || frame->state == FRAME_CLEAN);
@@ -352,6 +375,7 @@ STOP_POINT void frame_release(struct frame *frame) {
     frame->referenced = false;
     readahead_was_useless(frame);
     frame->prepaged = false;
+    left_with_unit(frame);
     frame->sectors = 0;
     if (frame->waiters.first != NULL)
         wake_all(&frame->waiters);
@@ -370,6 +394,9 @@ void frame_used(struct frame *frame) {
     if (frame->prepaged)
         count(COUNT_PREPAGE_HIT);
     frame->prepaged = false;
+    if (frame->with_unit)
+        count(COUNT_UNIT_USED);
+    frame->with_unit = false;
 }
 
 STOP_POINT void frame_activate(struct frame *frame, struct set *set) {
@@ -396,6 +423,7 @@ STOP_POINT void frame_to_pool(struct frame *frame) {
     if (frame->prepaged)
         count(COUNT_PREPAGE_MISS);
     frame->prepaged = false;
+    left_with_unit(frame);
     state_change(frame, frame->modified ? FRAME_DIRTY : FRAME_CLEAN);
     if (!frame->modified)
         frames_became_available();

@@ -67,6 +67,7 @@ struct frame {
     bool passed_over; /* CLEAN and prefetched: it has been the oldest once */
     bool zeroed;      /* FREE, and all its bytes are 0: cleared while the machine was idle */
     bool resume;      /* while BUSY with a write: back to ACTIVE afterwards, not into the pool */
+    bool with_unit;   /* brought in because its unit was (mm/unit.c), and not referenced yet */
     uint8_t sectors;  /* modified sectors, a bit each, of a block device's page (mm/devpager.c) */
     uint8_t io_parts; /* while BUSY: transfers outstanding */
     int8_t io_error;  /* while BUSY: first error of them */
@@ -223,8 +224,10 @@ static inline bool frame_mapped(const struct frame *frame) {
 void frame_was_useful(struct frame *frame);      /* a page that was read ahead has been touched */
 void frame_used(struct frame *frame);            /* a program or a system call has come to its page */
 bool frame_test_referenced(struct frame *frame); /* and clears: the policies' question */
-bool frame_test_modified(struct frame *frame);   /* folds; does not clear */
-void frame_write_protect(struct frame *frame);   /* in every mapping */
+/* Folds Accessed bits and clears them: true if there were any. frame->referenced stays for the policies. */
+bool frame_gather_references(struct frame *frame);
+bool frame_test_modified(struct frame *frame); /* folds; does not clear */
+void frame_write_protect(struct frame *frame); /* in every mapping */
 
 /* For the daemon and the checker: the list of a state other than ACTIVE; the sleepers of frames_wait(). */
 struct list *frame_list(enum frame_state state);

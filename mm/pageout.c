@@ -38,6 +38,7 @@
 #include "mm/space.h"
 #include "mm/swap.h"
 #include "mm/trace.h"
+#include "mm/unit.h"
 #include "mm/vm.h"
 
 #define ZERO_BATCH    16u /* frames cleared at a look of the idle loop */
@@ -121,8 +122,7 @@ void pageout_progress(void) {
 
 /* --- evict --- */
 
-/* With swap full, a page that needs a new slot cannot leave. */
-static bool evictable(struct frame *frame) {
+bool pageout_evictable(const struct frame *frame) {
     if (frame->owner != OWNER_ANON || swap_free_slots() > 0)
         return true;
     return frame->anon->slot != 0 || frame->anon->home != 0;
@@ -137,39 +137,40 @@ STOP_POINT void pageout_evict(struct frame *frame) {
     count(COUNT_PGEVICT);
 }
 
-/* One page from ACTIVE to the pool. False: there is none that can go. */
-bool pageout_evict_from(struct set *set) {
+unsigned pageout_evict_from(struct set *set) {
     for (pfn_t tries = 2 * set->count; tries > 0; tries--) {
         struct frame *frame = set->policy->victim(set);
 
         if (frame == NULL)
-            return false;
-        if (!evictable(frame)) {
+            return 0;
+        if (!pageout_evictable(frame)) {
             frame->referenced = true; /* let the policy look elsewhere */
             continue;
         }
+        if (vm_options.unit > 1)
+            return unit_evict(frame);
         pageout_evict(frame);
-        return true;
+        return 1;
     }
-    return false;
+    return 0;
 }
 
-/* One page of the set that should give one, or if there none can leave, of any. */
-static STOP_POINT bool evict_one(void) {
-    if (pageout_evict_from(scope_victim_set()))
-        return true;
+/* One victim of the set that should give one, or if there none can leave, of any. */
+static STOP_POINT unsigned evict_one(void) {
+    unsigned evicted = pageout_evict_from(scope_victim_set());
+
     list_for_each (set, &sets, struct set, link)
-        if (!set->traced && pageout_evict_from(set))
-            return true;
-    return false;
+        if (evicted == 0 && !set->traced)
+            evicted = pageout_evict_from(set);
+    return evicted;
 }
 
 /* A batch, so that what must be written goes in whole clusters and not page by page as frames are taken. */
 static unsigned evict_batch(void) {
-    unsigned evicted = 0;
+    unsigned evicted = 0, more = 1;
 
-    while (evicted < pageout.batch && evict_one())
-        evicted++;
+    for (; evicted < pageout.batch && more > 0; evicted += more)
+        more = evict_one();
     trace(TRACE_DAEMON_EVICTED, 0, set_global.hand == NULL ? TRACE_NO_FRAME : frame_number(set_global.hand),
           counters[COUNT_PGSCAN], frames_available(), evicted);
     return evicted;
@@ -179,20 +180,23 @@ static unsigned evict_batch(void) {
 
 /*
  * The anonymous pages at the head of the DIRTY list, up to a cluster, in the order of their addresses: pages
- * that are neighbours in memory become neighbours on swap, where read-ahead can fetch them together.
+ * that are neighbours in memory become neighbours on swap, where read-ahead can fetch them together. Those of
+ * a paging unit, which stand together on the list, stay together.
  */
 static unsigned gather_anons(struct frame **cluster, unsigned most) {
-    unsigned found = 0;
+    unsigned found = 0, unit = vm_options.unit;
+    const struct frame *last = NULL;
 
     list_for_each (frame, frame_list(FRAME_DIRTY), struct frame, link) {
         unsigned at = found;
 
-        if (found == most)
-            break;
         if (frame->owner != OWNER_ANON)
             continue;
-        for (; at > 0 && cluster[at - 1]->index > frame->index; at--)
+        if (found == most || (found > 0 && found + unit > most && !unit_same(last, frame)))
+            break;
+        for (; at > 0 && cluster[at - 1]->index / unit > frame->index / unit; at--)
             cluster[at] = cluster[at - 1];
+        last = frame;
         cluster[at] = frame;
         found++;
     }

@@ -31,10 +31,15 @@ void pageout_progress(void);
 /* Times the daemon found nothing to evict and nothing to wait for. */
 unsigned pageout_failures(void);
 
-/* An ACTIVE frame's page leaves for the pool; the victim that the set's policy names does, or none can. Never
- * sleeps. */
+/*
+ * An ACTIVE frame's page leaves for the pool; the victim that the set's policy names does, and its unit with it
+ * (mm/unit.c): the number of pages, 0: none can. Never sleep.
+ */
 void pageout_evict(struct frame *frame);
-bool pageout_evict_from(struct set *set);
+unsigned pageout_evict_from(struct set *set);
+
+/* The page has somewhere to go: with swap full, one that needs a new slot cannot leave. */
+bool pageout_evictable(const struct frame *frame);
 
 /* Frames that are available when the daemon has done its work. */
 pfn_t pageout_high_mark(void);

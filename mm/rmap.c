@@ -16,6 +16,8 @@
 #include "mm/heap.h"
 #include "mm/space.h"
 #include "mm/trace.h"
+#include "mm/unit.h"
+#include "mm/vm.h"
 
 /* What a page-table entry said goes into the frame before the entry is forgotten. */
 static void fold(struct frame *frame, unsigned bits) {
@@ -23,6 +25,8 @@ static void fold(struct frame *frame, unsigned bits) {
         frame->referenced = true;
         if (frame->prefetched)
             frame_was_useful(frame);
+        if (frame->with_unit)
+            frame_used(frame);
     }
     if (bits & PMAP_MODIFIED)
         frame->modified = true;
@@ -137,12 +141,20 @@ static unsigned clear_in_all(struct frame *frame, unsigned bits) {
     return seen;
 }
 
+bool frame_gather_references(struct frame *frame) {
+    unsigned bits = clear_in_all(frame, PMAP_REFERENCED) & PMAP_REFERENCED;
+
+    fold(frame, bits);
+    return bits != 0;
+}
+
 bool frame_test_referenced(struct frame *frame) {
+    if (vm_options.unit > 1)
+        unit_share_reference(frame);
+    frame_gather_references(frame);
     bool referenced = frame->referenced;
 
     frame->referenced = false;
-    if (clear_in_all(frame, PMAP_REFERENCED) & PMAP_REFERENCED)
-        referenced = true;
     if (referenced && frame->prefetched)
         frame_was_useful(frame);
     if (referenced)

@@ -35,6 +35,7 @@
 #include "mm/pageout.h"
 #include "mm/policy.h"
 #include "mm/space.h"
+#include "mm/unit.h"
 #include "mm/vm.h"
 
 #define QUOTA_LEAST    16u /* an instruction may need several pages, and must be able to have them at once */
@@ -217,8 +218,10 @@ void scope_make_room(struct space *space) {
 
     if (!has_own_set(space) || set->quota == 0)
         return;
+    pfn_t unit = vm_options.unit > 1 ? unit_pages(set) : 1;
+
     /* Above the quota by much (it has just shrunk): a few at a time, the rest is the daemon's. */
-    for (unsigned i = 0; i < 4 && set->count >= set->quota; i++)
+    for (unsigned i = 0; i < 4 && set->count + unit > set->quota; i++)
         if (!pageout_evict_from(set))
             return;
 }

@@ -15,6 +15,7 @@
 struct vm_options vm_options = {
     .policy = "clock",
     .cluster = 32,
+    .unit = 1,
     .around = 16,
     .readahead = 31,
     .check = 0,
@@ -38,6 +39,10 @@ void vm_init(void) {
 }
 
 void vm_start(void) {
+    if (vm_options.unit > 1) {
+        vm_options.cluster = MAX(vm_options.cluster, vm_options.unit);
+        vm_options.early_clean = false; /* it would tear units apart */
+    }
     pageout_start();
     if (loadcontrol_set(vm_options.loadcontrol) != 0)
         klog("mm: no memory for load control");

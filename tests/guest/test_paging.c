@@ -110,6 +110,62 @@ START_TEST(a_reclaimed_page_costs_no_disk_request) {
 }
 END_TEST
 
+/* --- the paging unit ----------------------------------------------------------------------------- */
+
+enum { UNIT_SWEEP_PAGES = 768, UNIT_PASSES = 3 };
+
+static struct run sweep_in_units(const char *words) {
+    struct guest machine = {.frames = 512, .append = words};
+    return guest_like_host(&machine, COMMAND("seqsweep", "3M", "3"));
+}
+
+/* A sweep uses every page of a unit: its faults and disk requests are divided by the unit, its pages are not. */
+START_TEST(a_fault_brings_in_its_unit) {
+    struct run single = sweep_in_units("readahead=0 unit=1");
+    ck_assert_int_eq(counter(&single, "unit_pages"), 0);
+    long long faults = counter(&single, "fault_swap"), pages = counter(&single, "pswpin");
+    ck_assert_int_ge(faults, (UNIT_PASSES - 1) * UNIT_SWEEP_PAGES);
+    static const struct {
+        const char *words;
+        unsigned pages;
+    } units[] = {{"readahead=0 unit=2", 2}, {"readahead=0 unit=8", 8}};
+    for (unsigned i = 0; i < LENGTH(units); i++) {
+        struct run run = sweep_in_units(units[i].words);
+        long long unit = units[i].pages;
+        ck_assert_int_le(counter(&run, "fault_swap"), faults / unit + faults / 10);
+        ck_assert_int_ge(counter(&run, "pswpin"), pages - pages / 10);
+        ck_assert_int_le(counter(&run, "pswpin"), pages + pages / 5);
+        ck_assert_int_ge(counter(&run, "unit_swap"), pages * (unit - 1) / unit - pages / 10);
+        ck_assert_int_ge(counter(&run, "unit_used"), counter(&run, "unit_swap") * 9 / 10);
+        /* a unit that was written in one piece is read with one request */
+        long long requests = counter(&run, "blk_read_requests") - counter(&run, "pgfilein");
+        ck_assert_int_le(requests, counter(&run, "pswpin") / unit + faults / 10);
+    }
+}
+END_TEST
+
+/* One entry a page of 4 KiB, far apart: what a large unit brings in besides is not used, and counted as such. */
+START_TEST(what_nobody_uses_of_a_unit_is_counted) {
+    struct run run = guest_like_host(&(struct guest){.append = "unit=8"}, COMMAND("sparse", "16M", "200"));
+    ck_assert_int_ge(counter(&run, "unit_unused"), 7 * 150);
+    ck_assert_int_eq(counter(&run, "unit_pages"), counter(&run, "unit_used") + counter(&run, "unit_unused"));
+}
+END_TEST
+
+/* Units torn apart by fork, shared at several places, locked, pinned, protected: under the checker. */
+START_TEST(units_may_be_torn_apart) {
+    static const char script[] = "cowtest 1M 2; shmtest paging 1M 2; directtest facts d; forkload 3 512K 2; "
+                                 "semantics file sharing";
+    static const char *const words[] = {"unit=4", "unit=2 swap=static scope=local policy=fifo"};
+    for (unsigned i = 0; i < LENGTH(words); i++) {
+        struct guest machine = {.frames = 320, .check = 10, .append = words[i]};
+        struct run run = guest_like_host(&machine, SHELL(script));
+        ck_assert_int_ge(counter(&run, "pswpin"), 300);
+        ck_assert_int_ge(counter(&run, "unit_swap"), 50);
+    }
+}
+END_TEST
+
 /* --- while one waits, another computes ----------------------------------------------------------- */
 
 START_TEST(paging_and_counting_overlap) {
@@ -162,6 +218,10 @@ void add_paging_cases(Suite *suite) {
     TCase *stores = guest_case(suite, "backing-store", 15);
     tcase_add_test(stores, an_image_comes_from_its_file_or_from_swap);
     tcase_add_test(stores, places_on_swap_are_reserved_or_found);
+    TCase *units = guest_case(suite, "units", 20);
+    tcase_add_test(units, a_fault_brings_in_its_unit);
+    tcase_add_test(units, what_nobody_uses_of_a_unit_is_counted);
+    tcase_add_test(units, units_may_be_torn_apart);
     tcase_add_test(guest_case(suite, "overlap", 15), paging_and_counting_overlap);
     TCase *many = guest_case(suite, "many-processes", 20);
     tcase_add_test(many, eight_processes_at_once);

@@ -1,5 +1,6 @@
 # Every policy over the paging loads, many times, with little memory.
 
 .PHONY: test-policies
-test-policies: all pagesim ## Every replacement policy over the paging loads in tight memory: RUNS=20 times each
-	@tests/policies/run --runs $(or $(RUNS),2) $(if $(POLICIES),--policies '$(POLICIES)')
+test-policies: all pagesim ## Every replacement policy over the paging loads in tight memory: RUNS=20 times each; UNITS="2 4 8": paging units
+	@tests/policies/run --runs $(or $(RUNS),2) $(if $(POLICIES),--policies '$(POLICIES)') \
+		$(if $(UNITS),--units '$(UNITS)')
