@@ -301,6 +301,8 @@ static STOP_POINT enum step fault_read_swap(struct fault *fault, struct anon *an
  * follows may be due. The area is not looked at after that.
  */
 static void fault_went_on(struct fault *fault) {
+    if (vm_options.unit > 1)
+        return; /* the unit is what is mapped and read with it */
     fault_around(fault->space, fault->area, fault->index, true);
     readahead_follow(fault->area, fault->index);
 }
