@@ -149,7 +149,7 @@ static void add_sleeper(struct thread *thread, uint64_t until) {
 
 int sched_sleep(enum sleep_kind kind, uint64_t until) {
     struct thread *self = thread_current;
-    ASSERT(!irq_enabled() && self->no_sleep == 0 && self != &boot_thread);
+    ASSERT(!irq_enabled() && sleep_forbidden == 0 && self != &boot_thread);
     block_before_sleep();
     self->state = THREAD_ASLEEP;
     self->wait_result = 0;

@@ -48,7 +48,6 @@ struct thread {
     struct list timed;            /* list of sleepers with a time limit */
     int wait_result;              /* what the sleep returns: 0, -EINTR, -ETIMEDOUT */
     bool interruptible, killable; /* what may cut the sleep short */
-    unsigned no_sleep;            /* depth of no_sleep_begin */
     unsigned mutexes;             /* held */
     unsigned slice;               /* ticks left */
     uint64_t user_ticks, kernel_ticks;

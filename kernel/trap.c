@@ -19,40 +19,42 @@
 
 /* --- page faults --- */
 
-/* The signal for how a fault ended; *@code: its si_code. 0: none. */
-static int signal_of_fault(enum fault_result result, int *code) {
+static enum fault_result fault(vaddr_t address, unsigned error_code) {
+    struct space *space = thread_space(thread_current);
+    if (!space || address >= USER_TOP)
+        return FAULT_MAPERR;
+    return vm_fault(space, address, error_code & TRAP_PF_WRITE ? FAULT_WRITE : FAULT_READ);
+}
+
+/* A fault that could not be resolved is the program's. */
+static __attribute__((noinline)) void fault_signal(struct trap_frame *frame, vaddr_t address,
+                                                   enum fault_result result) {
     switch (result) {
     case FAULT_OK:
-    case FAULT_KILLED:
-        return 0;
+    case FAULT_KILLED: /* told to die: user mode will not be reached again */
+        return;
     case FAULT_MAPERR:
-        *code = SEGV_MAPERR;
-        return SIGSEGV;
+        kernel_user_exception(frame, SIGSEGV, SEGV_MAPERR, address);
+        return;
     case FAULT_ACCERR:
-        *code = SEGV_ACCERR;
-        return SIGSEGV;
+        kernel_user_exception(frame, SIGSEGV, SEGV_ACCERR, address);
+        return;
     case FAULT_BUSERR:
-        *code = BUS_ADRERR;
-        return SIGBUS;
+        kernel_user_exception(frame, SIGBUS, BUS_ADRERR, address);
+        return;
     }
     panic("fault: unknown result %d", (int)result);
 }
 
-int kernel_page_fault(vaddr_t address, unsigned error_code, bool user, int *code) {
-    struct space *space = thread_space(thread_current);
+void kernel_page_fault(struct trap_frame *frame, vaddr_t address) {
+    enum fault_result result = fault(address, frame->error);
+    if (result != FAULT_OK)
+        fault_signal(frame, address, result);
+}
+
+bool kernel_copy_fault(vaddr_t address, unsigned error_code) {
     ASSERT(thread_current->mutexes == 0); /* a mutex is never held over a copy of user memory */
-    if (!space) {
-        *code = SEGV_MAPERR;
-        return SIGSEGV;
-    }
-    enum fault_access access = (error_code & TRAP_PF_WRITE) ? FAULT_WRITE : FAULT_READ;
-    enum fault_result result = FAULT_MAPERR;
-    if (address < USER_TOP)
-        result = vm_fault(space, address, access);
-    /* Told to die: user mode will not be reached again; a copy of the kernel's must stop, not try again. */
-    if (result == FAULT_KILLED && !user)
-        return SIGKILL;
-    return result == FAULT_OK ? 0 : signal_of_fault(result, code);
+    return fault(address, error_code) == FAULT_OK;
 }
 
 /* --- exceptions --- */

@@ -112,18 +112,20 @@ bool wait_killed(void) {
     return thread_doomed(thread_current);
 }
 
-void may_sleep(void) {
+unsigned sleep_forbidden; /* of the running thread, which does not change while it is not 0 */
+
+void may_not_sleep_here(void) {
     ASSERT(!irq_in_handler());
-    ASSERT(thread_current->no_sleep == 0);
+    ASSERT(sleep_forbidden == 0);
 }
 
 void no_sleep_begin(void) {
-    thread_current->no_sleep++;
+    sleep_forbidden++;
 }
 
 void no_sleep_end(void) {
-    ASSERT(thread_current->no_sleep > 0);
-    thread_current->no_sleep--;
+    ASSERT(sleep_forbidden > 0);
+    sleep_forbidden--;
 }
 
 /* --- the mutex --- */

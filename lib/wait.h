@@ -50,7 +50,16 @@ bool wait_killed(void);
  * Asserts that sleeping is allowed here: thread context, and not between no_sleep_begin() and
  * no_sleep_end(). Call it at the head of every function that might sleep, even where it seldom does.
  */
+#ifdef FAULTLINE_HOST
 void may_sleep(void);
+#else
+extern unsigned sleep_forbidden; /* interrupt handlers under way, and no_sleep_begin() without their end */
+void may_not_sleep_here(void);
+static inline void may_sleep(void) {
+    if (sleep_forbidden != 0)
+        may_not_sleep_here();
+}
+#endif
 void no_sleep_begin(void);
 void no_sleep_end(void);
 

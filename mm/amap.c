@@ -67,13 +67,6 @@ static inline struct amap_section *section_of(const struct amap *amap, pgoff_t i
     return (struct amap_section *)&amap->sections[index / AMAP_CHUNK / AMAP_SECTION];
 }
 
-/* The place of the pointer to page @index's chunk, or NULL: not even its section is there. */
-static inline struct anon ***chunk_of(const struct amap *amap, pgoff_t index) {
-    struct amap_section *section = section_of(amap, index);
-
-    return section->chunks == NULL ? NULL : &section->chunks[index / AMAP_CHUNK % AMAP_SECTION];
-}
-
 slot_t amap_home_run(const struct amap *amap, pgoff_t chunk) {
     struct amap_section *section = section_of(amap, chunk * AMAP_CHUNK);
 
@@ -131,24 +124,14 @@ void amap_unref(struct amap *amap) {
     kfree(amap);
 }
 
-struct anon *amap_get(const struct amap *amap, pgoff_t index) {
-    struct anon ***chunk;
-
-    ASSERT(index < amap->pages);
-    chunk = chunk_of(amap, index);
-    return chunk == NULL || *chunk == NULL ? NULL : (*chunk)[index % AMAP_CHUNK];
-}
-
-int amap_prepare(struct amap *amap, pgoff_t index) {
+int amap_make_room(struct amap *amap, pgoff_t index) {
     struct anon ***chunk;
     slot_t *home;
 
     ASSERT(index < amap->pages);
     if (section_prepare(amap, index) != 0)
         return -ENOMEM;
-    chunk = chunk_of(amap, index);
-    if (*chunk != NULL && section_of(amap, index)->homes == NULL)
-        return 0;
+    chunk = amap_chunk(amap, index);
     if (*chunk == NULL)
         *chunk = kmalloc_try(AMAP_CHUNK * sizeof(**chunk));
     if (*chunk == NULL)
@@ -185,8 +168,7 @@ static void give_home(struct amap *amap, pgoff_t index, struct anon *anon) {
         anon->home = home;
 }
 
-/* @old has lost its entry @index, which holds @anon instead or nothing. */
-static void settle_entry(struct amap *amap, pgoff_t index, struct anon *old, struct anon *anon) {
+void amap_settle(struct amap *amap, pgoff_t index, struct anon *old, struct anon *anon) {
     if (amap->promised == AMAP_PROMISED_EACH)
         commit_one(anon != NULL, old != NULL);
     if (old != NULL) {
@@ -200,20 +182,9 @@ static void settle_entry(struct amap *amap, pgoff_t index, struct anon *old, str
         anon_hold(anon);
 }
 
-void amap_set(struct amap *amap, pgoff_t index, struct anon *anon) {
-    struct amap_section *section = section_of(amap, index);
-    struct anon **entry = &section->chunks[index / AMAP_CHUNK % AMAP_SECTION][index % AMAP_CHUNK];
-    struct anon *old = *entry;
-
-    *entry = anon;
-    amap->used += (anon != NULL) - (old != NULL);
-    if (old != NULL || section->homes != NULL || amap->promised == AMAP_PROMISED_EACH || amap->held)
-        settle_entry(amap, index, old, anon);
-}
-
 /* A chunk none of whose entries is in use goes, so that an unmapped heap leaves nothing behind. */
 static void free_chunk_if_empty(struct amap *amap, pgoff_t index) {
-    struct anon ***chunk = chunk_of(amap, index);
+    struct anon ***chunk = amap_chunk(amap, index);
     slot_t run = amap_home_run(amap, index / AMAP_CHUNK);
 
     for (unsigned i = 0; amap->used > 0 && i < AMAP_CHUNK; i++)
@@ -230,7 +201,7 @@ static void free_chunk_if_empty(struct amap *amap, pgoff_t index) {
 /* The first page at or after @index that has a chunk, or @end: skips absent sections at once. */
 static pgoff_t next_with_chunk(const struct amap *amap, pgoff_t index, pgoff_t end) {
     while (index < end) {
-        struct anon ***chunk = chunk_of(amap, index);
+        struct anon ***chunk = amap_chunk(amap, index);
         pgoff_t step = chunk == NULL ? AMAP_SECTION * AMAP_CHUNK : AMAP_CHUNK;
 
         if (chunk != NULL && *chunk != NULL)
@@ -265,7 +236,7 @@ void amap_clear(struct amap *amap, pgoff_t first, pgoff_t count) {
     while ((first = next_with_chunk(amap, first, end)) < end) {
         pgoff_t stop = MIN(end, (first / AMAP_CHUNK + 1) * AMAP_CHUNK);
 
-        clear_entries(amap, *chunk_of(amap, first), first, stop);
+        clear_entries(amap, *amap_chunk(amap, first), first, stop);
         /* With swap=static what is left of a chunk may be another piece's, whose places it keeps. */
         if (!vm_options.swap_static || stop - first == AMAP_CHUNK)
             free_chunk_if_empty(amap, first);
@@ -276,7 +247,7 @@ void amap_clear(struct amap *amap, pgoff_t first, pgoff_t count) {
 pgoff_t amap_next(const struct amap *amap, pgoff_t index, pgoff_t end) {
     end = MIN(end, amap->pages);
     while ((index = next_with_chunk(amap, index, end)) < end) {
-        struct anon **entries = *chunk_of(amap, index);
+        struct anon **entries = *amap_chunk(amap, index);
         pgoff_t stop = MIN(end, (index / AMAP_CHUNK + 1) * AMAP_CHUNK);
 
         for (; index < stop; index++)
@@ -291,7 +262,7 @@ pgoff_t amap_next(const struct amap *amap, pgoff_t index, pgoff_t end) {
  * here. An anon that is named twice has no home to be given, so storing it is all there is to do. 0 or -ENOMEM.
  */
 static int copy_entries(struct amap *copy, pgoff_t to, const struct amap *amap, pgoff_t from, pgoff_t stop) {
-    struct anon **source = *chunk_of(amap, from), **target = NULL;
+    struct anon **source = *amap_chunk(amap, from), **target = NULL;
     pgoff_t prepared = copy->pages; /* chunk that @target is; none yet */
 
     for (; from < stop; from++, to++) {
@@ -303,7 +274,7 @@ static int copy_entries(struct amap *copy, pgoff_t to, const struct amap *amap, 
             if (amap_prepare(copy, to) != 0)
                 return -ENOMEM;
             prepared = to / AMAP_CHUNK;
-            target = *chunk_of(copy, to);
+            target = *amap_chunk(copy, to);
         }
         anon->refs++;
         target[to % AMAP_CHUNK] = anon;

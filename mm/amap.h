@@ -14,6 +14,8 @@
 #ifndef MM_AMAP_H
 #define MM_AMAP_H
 
+#include "arch/x86/memory.h"
+#include "lib/log.h"
 #include "lib/types.h"
 
 struct anon;
@@ -59,14 +61,33 @@ void amap_ref(struct amap *amap);
 /* One area less; the last one frees the amap and what it still holds. */
 void amap_unref(struct amap *amap);
 
+/* The place of the pointer to page @index's chunk, or NULL: not even its section is there. */
+static inline struct anon ***amap_chunk(const struct amap *amap, pgoff_t index) {
+    const struct amap_section *section = &amap->sections[index / AMAP_CHUNK / AMAP_SECTION];
+
+    return section->chunks == NULL ? NULL : &section->chunks[index / AMAP_CHUNK % AMAP_SECTION];
+}
+
 /* The anon of entry @index, or NULL. */
-struct anon *amap_get(const struct amap *amap, pgoff_t index);
+static inline struct anon *amap_get(const struct amap *amap, pgoff_t index) {
+    struct anon ***chunk;
+
+    ASSERT(index < amap->pages);
+    chunk = amap_chunk(amap, index);
+    return chunk == NULL || *chunk == NULL ? NULL : (*chunk)[index % AMAP_CHUNK];
+}
 
 /*
- * Makes room so that amap_set() of this entry cannot fail. 0 or -ENOMEM; with swap=static also -ENOSPC: there
+ * Makes room so that amap_set() of this entry cannot fail; mostly there is some. 0 or -ENOMEM; with swap=static also -ENOSPC: there
  * is no run of slots for its chunk, and waiting will not help.
  */
-int amap_prepare(struct amap *amap, pgoff_t index);
+int amap_make_room(struct amap *amap, pgoff_t index);
+static inline int amap_prepare(struct amap *amap, pgoff_t index) {
+    struct anon ***chunk = amap_chunk(amap, index);
+    bool homes = amap->sections[index / AMAP_CHUNK / AMAP_SECTION].homes != NULL;
+
+    return chunk != NULL && *chunk != NULL && !homes ? 0 : amap_make_room(amap, index);
+}
 
 /* With swap=static: a place on swap for each of the entries [first, first + count), as amap_prepare() gives it. */
 int amap_reserve(struct amap *amap, pgoff_t first, pgoff_t count);
@@ -74,8 +95,19 @@ int amap_reserve(struct amap *amap, pgoff_t first, pgoff_t count);
 /* With swap=static: the first slot of the run that is the place of pages [chunk * AMAP_CHUNK, …), or 0. */
 slot_t amap_home_run(const struct amap *amap, pgoff_t chunk);
 
+/* Entry @index, which holds @anon instead or nothing, has lost @old or nothing: what amap_set() does then. */
+void amap_settle(struct amap *amap, pgoff_t index, struct anon *old, struct anon *anon);
+
 /* Enters an anon (whose reference passes to the amap) in an entry, in place of what is there. */
-void amap_set(struct amap *amap, pgoff_t index, struct anon *anon);
+static inline void amap_set(struct amap *amap, pgoff_t index, struct anon *anon) {
+    struct anon **entry = &(*amap_chunk(amap, index))[index % AMAP_CHUNK], *old = *entry;
+    bool homes = amap->sections[index / AMAP_CHUNK / AMAP_SECTION].homes != NULL;
+
+    *entry = anon;
+    amap->used += (anon != NULL) - (old != NULL);
+    if (old != NULL || homes || amap->promised == AMAP_PROMISED_EACH || amap->held)
+        amap_settle(amap, index, old, anon);
+}
 
 /* Drops the entries [first, first + count). */
 void amap_clear(struct amap *amap, pgoff_t first, pgoff_t count);

@@ -190,8 +190,12 @@ static STOP_POINT enum step fault_map(struct fault *fault, struct frame *frame, 
         bits |= PMAP_WRITABLE;
     if (fault->access == FAULT_WRITE)
         bits |= PMAP_MODIFIED; /* the processor is about to */
-    if (frame_map(frame, fault->space, fault->address, bits) != 0)
+    int error = frame_map(frame, fault->space, fault->address, bits);
+
+    if (error != 0) {
+        ASSERT(error == -ENOMEM); /* nothing is present there: fault->mapped */
         return STEP_WAIT_FRAMES;
+    }
     note(fault, RESIDENT);
     frame_used(frame);
     if (fault->area->flags & AREA_LOCKED)

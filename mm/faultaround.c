@@ -16,6 +16,7 @@
  */
 #include "mm/faultaround.h"
 
+#include "lib/errno.h"
 #include "mm/amap.h"
 #include "mm/anon.h"
 #include "mm/counters.h"
@@ -42,10 +43,8 @@ struct neighbour {
 
 /* The object's page that the area shows as its page @page. */
 static struct neighbour of_object(const struct area *area, pgoff_t page, bool stream) {
-    struct frame *frame = NULL;
+    struct frame *frame = object_lookup(area->object, area->object_offset + page);
 
-    if (area->object_offset + page < object_page_count(area->object))
-        frame = object_lookup(area->object, area->object_offset + page);
     if (frame != NULL && frame->state != FRAME_ACTIVE && frame->state != FRAME_PINNED &&
         !(stream && is_guess(frame)))
         frame = NULL;
@@ -61,34 +60,47 @@ static struct neighbour of_anon(const struct area *area, const struct anon *anon
     return (struct neighbour){anon->frame, alone && (area->flags & AREA_WRITE) ? PMAP_WRITABLE : 0};
 }
 
-static struct neighbour neighbour(const struct area *area, pgoff_t page, bool stream) {
-    const struct anon *anon = area->amap == NULL ? NULL : amap_get(area->amap, area->amap_offset + page);
+/* Pages at the area's beginning that the object has. */
+static pgoff_t pages_of_object(const struct area *area) {
+    pgoff_t pages = area->object == NULL ? 0 : object_page_count(area->object);
 
-    if (anon != NULL)
-        return of_anon(area, anon, stream);
-    if (area->object == NULL)
-        return (struct neighbour){NULL, 0};
-    return of_object(area, page, stream);
+    return pages > area->object_offset ? pages - area->object_offset : 0;
+}
+
+/* False: there was no memory for it. A page that has its entry already keeps it; none in the pool has one. */
+static bool map_neighbour(struct space *space, const struct area *area, pgoff_t page,
+                          struct neighbour found) {
+    vaddr_t address = area->start + ((vaddr_t)page << PAGE_SHIFT);
+
+    if (is_guess(found.frame))
+        frame_activate_ahead(found.frame, space->set);
+    int error = frame_map(found.frame, space, address, found.bits);
+
+    if (error == 0)
+        count(COUNT_FAULT_AROUND);
+    return error != -ENOMEM;
 }
 
 void fault_around(struct space *space, struct area *area, pgoff_t page, bool stream) {
-    pgoff_t window, first, end;
+    pgoff_t window, first, end, of_object_end;
 
     if (!worth_it(space, area))
         return;
     window = vm_options.around;
     first = page / window * window;
     end = MIN(first + window, area->pages);
+    of_object_end = pages_of_object(area);
     for (; first < end; first++) {
-        vaddr_t address = area->start + ((vaddr_t)first << PAGE_SHIFT);
-        struct neighbour found = neighbour(area, first, stream);
+        struct anon *anon = area->amap == NULL ? NULL : amap_get(area->amap, area->amap_offset + first);
+        struct neighbour found = {NULL, 0};
 
-        if (found.frame == NULL || first == page || pmap_query(&space->pmap, address, NULL) != 0)
+        if (first == page)
             continue;
-        if (is_guess(found.frame))
-            frame_activate_ahead(found.frame, space->set);
-        if (frame_map(found.frame, space, address, found.bits) != 0)
+        if (anon != NULL)
+            found = of_anon(area, anon, stream);
+        else if (first < of_object_end)
+            found = of_object(area, first, stream);
+        if (found.frame != NULL && !map_neighbour(space, area, first, found))
             return; /* memory is short: the pages' own faults will wait for it */
-        count(COUNT_FAULT_AROUND);
     }
 }

@@ -77,9 +77,9 @@ struct list *frame_list_kernel_share(void) {
 
 /* --- states --- */
 
-static void state_leave(struct frame *frame) {
-    counts[frame->state][frame->pageable]--;
-    if (frame->state == FRAME_ACTIVE)
+static ALWAYS_INLINE void state_leave(struct frame *frame, enum frame_state state) {
+    counts[state][frame->pageable]--;
+    if (state == FRAME_ACTIVE)
         frame->set->policy->remove(frame->set, frame);
     else
         list_remove(&frame->link);
@@ -89,7 +89,7 @@ static struct list *free_list_of(const struct frame *frame) {
     return frame->pageable ? &state_lists[FRAME_FREE] : &kernel_share;
 }
 
-static void state_enter(struct frame *frame, enum frame_state state) {
+static ALWAYS_INLINE void state_enter(struct frame *frame, enum frame_state state) {
     frame->state = (uint8_t)state;
     counts[state][frame->pageable]++;
     if (state == FRAME_ACTIVE)
@@ -113,13 +113,20 @@ static ALWAYS_INLINE void trace_state(const struct frame *frame, unsigned from) 
               trace_flags(frame));
 }
 
-static void state_change(struct frame *frame, enum frame_state state) {
-    unsigned from = frame->state;
-
-    state_leave(frame);
+/*
+ * In line where a page comes into memory and leaves it, which is two or three of these: the caller knows more of
+ * @from, so that most of what could be done falls away.
+ */
+static ALWAYS_INLINE void state_change_from(struct frame *frame, enum frame_state from,
+                                            enum frame_state state) {
+    state_leave(frame, from);
     state_enter(frame, state);
     if (trace_on(TRACE_FRAME))
         trace_state(frame, from);
+}
+
+static void state_change(struct frame *frame, enum frame_state state) {
+    state_change_from(frame, frame->state, state);
 }
 
 /* Somebody may now find a frame: those who sleep for one look again. */
@@ -197,11 +204,14 @@ static struct frame *take(enum frame_use use, bool zeroed) {
             pageout_wake();
         return NULL;
     }
-    if (frame->state == FRAME_CLEAN)
+    enum frame_state from = frame->state, to = use == USE_KERNEL ? FRAME_KERNEL : FRAME_BUSY;
+
+    ASSERT(from == FRAME_FREE || from == FRAME_CLEAN);
+    if (from == FRAME_CLEAN)
         frame_steal(frame);
     else if (!frame->zeroed)
         redzone_check_frame(frame);
-    state_change(frame, use == USE_KERNEL ? FRAME_KERNEL : FRAME_BUSY);
+    state_change_from(frame, from, to);
     frame->referenced = false;
     frame->modified = false;
     frame->passed_over = false;
@@ -369,7 +379,7 @@ STOP_POINT void frame_release(struct frame *frame) {
     ASSERT(frame->state == FRAME_BUSY || frame->state == FRAME_KERNEL || frame->state == FRAME_ACTIVE ||
            frame->state == FRAME_DIRTY || frame->state == FRAME_CLEAN);
     ASSERT(frame->owner == OWNER_NONE && frame->pins == 0 && !frame_mapped(frame));
-    state_change(frame, FRAME_FREE);
+    state_change_from(frame, frame->state, FRAME_FREE);
     redzone_poison_frame(frame);
     frame->modified = false;
     frame->referenced = false;
@@ -400,14 +410,16 @@ void frame_used(struct frame *frame) {
 }
 
 STOP_POINT void frame_activate(struct frame *frame, struct set *set) {
-    ASSERT(frame->state == FRAME_BUSY || frame->state == FRAME_DIRTY || frame->state == FRAME_CLEAN);
+    enum frame_state from = frame->state;
+
+    ASSERT(from == FRAME_BUSY || from == FRAME_DIRTY || from == FRAME_CLEAN);
     ASSERT(frame->owner != OWNER_NONE);
     frame->set = set;
     frame->referenced = true;
     if (!frame->resume)
         frame->policy = 0; /* to the policy it is new */
     frame_was_useful(frame);
-    state_change(frame, FRAME_ACTIVE);
+    state_change_from(frame, from, FRAME_ACTIVE);
 }
 
 void frame_activate_ahead(struct frame *frame, struct set *set) {

@@ -39,22 +39,24 @@ static void entry_removed(struct frame *frame, struct space *space, vaddr_t addr
 }
 
 /*
- * Enters the frame in the page tables of @space, where nothing is present at @address. 0, or -ENOMEM when a
- * page table or a mapping could not be had at once. Never sleeps.
+ * Enters the frame in the page tables of @space at @address. 0; -EEXIST: something is present there, and stays;
+ * -ENOMEM: a page table or a mapping could not be had at once. Never sleeps.
  */
 int frame_map(struct frame *frame, struct space *space, vaddr_t address, unsigned bits) {
     ASSERT(frame->state == FRAME_ACTIVE || frame->state == FRAME_PINNED);
-    struct mapping *more = NULL;
+    int error = pmap_enter(&space->pmap, address, frame_number(frame), bits);
 
-    if (frame->map.space != NULL && (more = kmalloc_try(sizeof(*more))) == NULL)
-        return -ENOMEM;
-    if (pmap_enter(&space->pmap, address, frame_number(frame), bits) != 0) {
-        kfree(more);
-        return -ENOMEM;
-    }
-    if (more == NULL) {
+    if (error != 0)
+        return error;
+    if (frame->map.space == NULL) {
         frame->map = (struct mapping){.space = space, .address = address};
     } else {
+        struct mapping *more = kmalloc_try(sizeof(*more));
+
+        if (more == NULL) {
+            pmap_remove(&space->pmap, address);
+            return -ENOMEM;
+        }
         *more = (struct mapping){.space = space, .address = address, .next = frame->map.next};
         frame->map.next = more;
     }

@@ -11,6 +11,7 @@
 #include "arch/x86/time.h"
 #include "arch/x86/traps.h"
 #include "lib/log.h"
+#include "lib/wait.h"
 
 enum {
     MASTER = 0x20, /* command ports; the data port is the next one */
@@ -98,8 +99,10 @@ void irq_dispatch(unsigned line, bool user) {
         return;
     interrupted_user = user;
     handler_depth++;
+    sleep_forbidden++;
     if (lines[line].handler)
         lines[line].handler(lines[line].data);
+    sleep_forbidden--;
     handler_depth--;
     acknowledge(line);
 }

@@ -43,7 +43,7 @@ static void load(paddr_t directory) {
 /* --- entries ----------------------------------------------------------------------------------------- */
 
 /* The entry for a user @address, or NULL where there is no table. */
-static pte_t *find_entry(const struct pmap *pmap, vaddr_t address) {
+static ALWAYS_INLINE pte_t *find_entry(const struct pmap *pmap, vaddr_t address) {
     ASSERT(address < USER_TOP);
     const pte_t *directory = phys_to_pointer(pmap->directory);
     pte_t table = directory[directory_index(address)];
@@ -155,7 +155,8 @@ int pmap_enter(struct pmap *pmap, vaddr_t address, pfn_t pfn, unsigned bits) {
         entry = make_table(pmap, address);
     if (!entry)
         return -ENOMEM;
-    ASSERT(!(*entry & PTE_PRESENT));
+    if (*entry & PTE_PRESENT)
+        return -EEXIST;
     *entry = make_entry(pfn, bits);
     pmap->resident++;
     return 0;
@@ -236,7 +237,7 @@ static unsigned pages_of_table(const struct pmap *pmap, vaddr_t address, vaddr_t
 }
 
 /* The first present entry for an address >= *@address (of a page) and < @end, with *@address its own; or NULL. */
-static pte_t *next_present(const struct pmap *pmap, vaddr_t *address, vaddr_t end) {
+static pte_t *search_present(const struct pmap *pmap, vaddr_t *address, vaddr_t end) {
     vaddr_t at = *address;
     ASSERT(end <= USER_TOP && end % PAGE_SIZE == 0);
     while (at < end) {
@@ -251,6 +252,12 @@ static pte_t *next_present(const struct pmap *pmap, vaddr_t *address, vaddr_t en
         at += pages * PAGE_SIZE;
     }
     return NULL;
+}
+
+/* Mostly it is the next page's. */
+static ALWAYS_INLINE pte_t *next_present(const struct pmap *pmap, vaddr_t *address, vaddr_t end) {
+    pte_t *entry = *address < end ? find_entry(pmap, *address) : NULL;
+    return entry && (*entry & PTE_PRESENT) ? entry : search_present(pmap, address, end);
 }
 
 vaddr_t pmap_next_present(const struct pmap *pmap, vaddr_t from, vaddr_t end) {

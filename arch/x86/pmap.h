@@ -37,9 +37,10 @@ void pmap_destroy(struct pmap *pmap);
 unsigned pmap_trim(struct pmap *pmap);
 
 /*
- * Sets the entry for @address, which is not present, to frame @pfn; @bits may hold PMAP_WRITABLE,
- * PMAP_REFERENCED and PMAP_MODIFIED. No TLB flush: x86 never caches a not-present entry. 0, or -ENOMEM when a
- * page table is needed and no frame could be had at once (the fault then waits for frames and starts over).
+ * Sets the entry for @address, if it is not present, to frame @pfn; @bits may hold PMAP_WRITABLE,
+ * PMAP_REFERENCED and PMAP_MODIFIED. No TLB flush: x86 never caches a not-present entry. 0; -EEXIST: it is
+ * present, and stays; or -ENOMEM when a page table is needed and no frame could be had at once (the fault then
+ * waits for frames and starts over).
  */
 int pmap_enter(struct pmap *pmap, vaddr_t address, pfn_t pfn, unsigned bits);
 

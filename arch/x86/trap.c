@@ -83,6 +83,16 @@ static NORETURN void kernel_page_fault_panic(struct trap_frame *frame, vaddr_t a
 
 /* --- page faults ------------------------------------------------------------------------------------- */
 
+/* In the kernel: of a user copy, which may end early, or a bug. */
+static __attribute__((noinline)) void trap_copy_fault(struct trap_frame *frame, vaddr_t address) {
+    uintptr_t fixup = find_fixup(frame->eip);
+    if (address >= USER_TOP || !fixup || !(frame->eflags & EFLAGS_INTERRUPT))
+        kernel_page_fault_panic(frame, address);
+    irq_enable();
+    if (!kernel_copy_fault(address, frame->error))
+        frame->eip = fixup;
+}
+
 /*
  * Step 3 of a page fault: read CR2 before anything else can fault, and let interrupts in again. Then mm
  * resolves it, and the instruction runs again (step 12); or it cannot, and the program gets a signal, or
@@ -90,22 +100,12 @@ static NORETURN void kernel_page_fault_panic(struct trap_frame *frame, vaddr_t a
  */
 static __attribute__((noinline)) void trap_page_fault(struct trap_frame *frame) {
     vaddr_t address = cpu_cr2();
-    bool may_sleep_here = frame->eflags & EFLAGS_INTERRUPT;
-    if (may_sleep_here)
-        irq_enable();
-    bool user = trap_from_user(frame);
-    uintptr_t fixup = user ? 0 : find_fixup(frame->eip);
-    if (!user && (address >= USER_TOP || !fixup || !may_sleep_here))
-        kernel_page_fault_panic(frame, address);
-
-    int code = 0;
-    int signal = kernel_page_fault(address, frame->error, user, &code);
-    if (signal == 0)
+    if (!trap_from_user(frame)) {
+        trap_copy_fault(frame, address);
         return;
-    if (user)
-        kernel_user_exception(frame, signal, code, address);
-    else
-        frame->eip = fixup;
+    }
+    irq_enable();
+    kernel_page_fault(frame, address);
 }
 
 /* --- other exceptions -------------------------------------------------------------------------------- */

@@ -45,9 +45,14 @@ void kernel_user_exception(struct trap_frame *frame, int signal, int code, vaddr
  */
 void kernel_return_to_user(struct trap_frame *frame);
 
-/* The page fault itself: see mm/fault.h, vm_fault(). Called by the dispatcher through kernel/. */
-/* 0: resolved, run the instruction again. Else the signal to send, with *@code set. */
-int kernel_page_fault(vaddr_t address, unsigned error_code, bool user, int *code);
+/*
+ * A page fault at @address in user mode, with the error code in @frame: mm resolves it and the instruction runs
+ * again, or the thread gets the signal for it. See mm/fault.h, vm_fault().
+ */
+void kernel_page_fault(struct trap_frame *frame, vaddr_t address);
+
+/* The same in a copy of user memory by the kernel. True: the instruction can run again. False: the copy ends. */
+bool kernel_copy_fault(vaddr_t address, unsigned error_code);
 
 /* Once a tick, in the timer interrupt, interrupts disabled. @user: the tick interrupted user mode. */
 void kernel_tick(bool user);
