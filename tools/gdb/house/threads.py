@@ -48,7 +48,7 @@ def inlined_into(address: int) -> list[str]:
 def in_stubs(address: int) -> bool:
     """Is that in the trap stubs (vectors.asm)?"""
     low = memory.address_of("trap_vector_0")
-    return low <= address < memory.address_of("trap_enter_user") + 32
+    return low <= address < memory.address_of("user_thread_start") + 32
 
 
 def user_registers(trap: View) -> dict[int, int]:
@@ -78,7 +78,7 @@ class Stack:
         pc = memory.register("eip")
         if pc < kernel.USER_TOP:
             self.user_frames({n: memory.register(name) for n, name in enumerate(elf.REGISTERS)})
-        elif in_stubs(pc) and pc < memory.address_of("trap_enter_user"):
+        elif in_stubs(pc) and pc < memory.address_of("user_thread_start"):
             self.add(pc, 0)
             self.in_stub()
         else:
