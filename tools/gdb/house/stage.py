@@ -77,11 +77,13 @@ def disk_interrupt(held: bool) -> None:
 def begin(pc: int) -> tuple[str, str]:
     """Function and place of an address; at a function's first instruction the place of its head."""
     name, where = place(pc)
-    block = gdb.block_for_pc(pc)
-    while block is not None and block.function is None:
+    block, outermost = gdb.block_for_pc(pc), None
+    while block is not None:
+        outermost = block if block.function is not None else outermost
         block = block.superblock
-    if block is not None and block.start == pc:
-        where = f"{block.function.symtab.filename}:{block.function.line}"
+    if outermost is not None and outermost.start == pc:  # and not what is in line there
+        name = outermost.function.name
+        where = f"{outermost.function.symtab.filename}:{outermost.function.line}"
     return name, where.removeprefix("./")
 
 

@@ -24,7 +24,6 @@ from .stops import argument, fault_kind
 from .threads import place
 
 PROGRAM = "onefault"
-USE_USER = 0  # enum frame_use: not the kernel's own, for its tables
 SLEEPLESS = (6, 7, 8, 9, 10)
 
 
@@ -134,7 +133,7 @@ class Tour(Stage):
     def take(self) -> None:
         """Step 5: which frame, and whose it was."""
         function = "frame_take_zeroed" if self.kind == "zero" else "frame_take"
-        run_to((function, lambda: self.ours() and argument(0) == USE_USER))
+        run_to((function, lambda: self.ours() and argument(0) == memory.constant("USE_USER")))
         shown, back = memory.register("eip"), memory.peek(memory.register("esp"))
         lists = memory.variable("mm/frame.c:state_lists")
         state = 0 if lists[0]["next"] != lists[0].address else 3
