@@ -5,6 +5,7 @@
 #include "fs/vnode.h"
 #include "kernel/bootparam.h"
 #include "kernel/process.h"
+#include "mm/anon.h"
 #include "mm/commit.h"
 #include "mm/counters.h"
 #include "mm/frame.h"
@@ -31,7 +32,7 @@ void print_meminfo(struct text *text, struct process *process UNUSED) {
     print_kib(text, "MemAvailable:", frames_available());
     print_kib(text, "Buffers:", 0);
     print_kib(text, "Cached:", object_pages_resident);
-    print_kib(text, "SwapCached:", 0);
+    print_kib(text, "SwapCached:", anons_twice());
     print_kib(text, "Active:", frame_count(FRAME_ACTIVE));
     print_kib(text, "Inactive:", frame_count(FRAME_CLEAN) + frame_count(FRAME_DIRTY));
     print_kib(text, "SwapTotal:", swap_total());

@@ -144,12 +144,14 @@ static void count_resident(struct usage *usage, const struct area *area, vaddr_t
     }
 }
 
-static void count_absent(struct usage *usage, const struct anon *anon) {
+/* SwapPss does not count shared memory, as on Linux. */
+static void count_absent(struct usage *usage, const struct area *area, pgoff_t page) {
+    const struct anon *anon = anon_at(area, page);
     if (!anon)
         return;
     if (!anon->frame && anon->slot) {
         usage->swapped++;
-        usage->share_swapped += PAGE_SIZE / anon->refs;
+        usage->share_swapped += is_private_anonymous(area, page) ? PAGE_SIZE / anon->refs : 0;
     }
     usage->in_pool += anon->frame && !frame_mapped(anon->frame);
 }
@@ -163,7 +165,7 @@ static void count_area(struct usage *usage, const struct space *space, const str
         if (bits)
             count_resident(usage, area, address, pfn, bits);
         else
-            count_absent(usage, anon_at(area, page));
+            count_absent(usage, area, page);
     }
 }
 
@@ -241,7 +243,7 @@ void print_smaps_rollup(struct text *text, struct process *process) {
     print_usage(text, &usage);
 }
 
-/* --- pagemap and kpagecount: 64 bits a page --- */
+/* --- pagemap, kpagecount and kpageflags: 64 bits a page --- */
 
 #define PAGEMAP_PRESENT    (1ull << 63) /* bits 0-54: the frame */
 #define PAGEMAP_SWAPPED    (1ull << 62) /* bits 0-4: number of the swap area, 5-54: the slot */
@@ -299,6 +301,47 @@ void print_pagemap(struct text *text, struct process *process) {
 void print_kpagecount(struct text *text, struct process *process UNUSED) {
     for (uint64_t pfn = first_record(text); pfn < frame_total && text->used < text->room; pfn++)
         add_record(text, count_mappings(&frame_table[pfn]));
+}
+
+/* Linux's numbers of bits, <linux/kernel-page-flags.h>. */
+enum {
+    KPF_LOCKED = 0,
+    KPF_REFERENCED = 2,
+    KPF_UPTODATE = 3,
+    KPF_DIRTY = 4,
+    KPF_LRU = 5,
+    KPF_ACTIVE = 6,
+    KPF_SLAB = 7,
+    KPF_WRITEBACK = 8,
+    KPF_BUDDY = 10,
+    KPF_MMAP = 11,
+    KPF_ANON = 12,
+    KPF_SWAPCACHE = 13,
+    KPF_SWAPBACKED = 14,
+    KPF_UNEVICTABLE = 18,
+};
+
+static uint64_t flag(unsigned bit, bool set) {
+    return (uint64_t)set << bit;
+}
+
+/* What the kernel itself uses is all SLAB here, free frames are BUDDY; the pool is on the LRU, not active. */
+static uint64_t flags_of_frame(const struct frame *frame) {
+    bool busy = frame->state == FRAME_BUSY, anonymous = frame->owner == OWNER_ANON;
+    if (frame->state == FRAME_KERNEL || frame->state == FRAME_FREE)
+        return flag(frame->state == FRAME_FREE ? KPF_BUDDY : KPF_SLAB, true);
+    return flag(KPF_LOCKED, busy) | flag(KPF_WRITEBACK, busy && frame->io_write) |
+           flag(KPF_UPTODATE, !busy || frame->io_write) | flag(KPF_REFERENCED, frame->referenced) |
+           flag(KPF_DIRTY, frame->modified) | flag(KPF_LRU, !busy && frame->state != FRAME_PINNED) |
+           flag(KPF_ACTIVE, frame->state == FRAME_ACTIVE) | flag(KPF_MMAP, frame_mapped(frame)) |
+           flag(KPF_ANON, anonymous) | flag(KPF_SWAPBACKED, anonymous) |
+           flag(KPF_SWAPCACHE, anonymous && frame->anon->slot) |
+           flag(KPF_UNEVICTABLE, frame->state == FRAME_PINNED);
+}
+
+void print_kpageflags(struct text *text, struct process *process UNUSED) {
+    for (uint64_t pfn = first_record(text); pfn < frame_total && text->used < text->room; pfn++)
+        add_record(text, flags_of_frame(&frame_table[pfn]));
 }
 
 /* --- System V shared memory --- */

@@ -80,6 +80,7 @@ static const struct entry root_entries[] = {
     TEXT("bootparams", print_bootparams),
     TEXT("filesystems", print_filesystems),
     TEXT("kpagecount", print_kpagecount),
+    TEXT("kpageflags", print_kpageflags),
     TEXT("kstacks", print_kstacks),
     TEXT("loadavg", print_loadavg),
     TEXT("meminfo", print_meminfo),

@@ -57,12 +57,13 @@ void print_fault_times(struct text *text, struct process *process);
 int write_fault_times(struct process *process, char *value);
 void print_reflog(struct text *text, struct process *process);
 
-/* proc_memory.c: /proc/PID/maps, smaps, smaps_rollup, pagemap; /proc/kpagecount, /proc/sysvipc/shm. */
+/* proc_memory.c: /proc/PID/maps, smaps, smaps_rollup, pagemap; /proc/kpagecount, kpageflags, sysvipc/shm. */
 void print_maps(struct text *text, struct process *process);
 void print_smaps(struct text *text, struct process *process);
 void print_smaps_rollup(struct text *text, struct process *process);
 void print_pagemap(struct text *text, struct process *process);
 void print_kpagecount(struct text *text, struct process *process);
+void print_kpageflags(struct text *text, struct process *process);
 void print_sysvipc_shm(struct text *text, struct process *process);
 void print_kstacks(struct text *text, struct process *process); /* proc_kstacks.c */
 

@@ -106,3 +106,15 @@ void anon_write_failed(struct anon *anon) {
     anon->slot = 0;
     anon->frame->modified = true;
 }
+
+pgoff_t anons_twice(void) {
+    pgoff_t found = 0;
+
+    for (pfn_t n = 0; n < frame_total; n++) {
+        const struct frame *frame = &frame_table[n];
+
+        if (frame->state != FRAME_KERNEL && frame->owner == OWNER_ANON)
+            found += frame->anon->slot != 0;
+    }
+    return found;
+}

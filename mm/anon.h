@@ -64,6 +64,9 @@ void anon_lose_frame(struct anon *anon);   /* the frame was clean and has been s
 void anon_read_failed(struct anon *anon);  /* the frame is about to be released */
 void anon_write_failed(struct anon *anon); /* the slot is bad; the page stays in memory only */
 
+/* How many are in memory and on swap as well: /proc/meminfo's SwapCached. */
+pgoff_t anons_twice(void);
+
 extern uint32_t anon_count; /* live anons, for the checker */
 
 #endif

@@ -65,6 +65,19 @@ START_TEST(direct_from_disks) {
 }
 END_TEST
 
+/* SwapTotal, SwapFree and SwapCached, to the page, against what /proc says of each page of each process. */
+START_TEST(swap_figures_are_right_to_the_page) {
+    static const char *const more[] = {NULL, "scope=local clean=off", "swap=static"};
+    struct guest machine = {.frames = 600, .check = 50, .append = more[_i]};
+    struct run run =
+        guest_run(&machine, _i == 2 ? COMMAND("swapfigures", "static", "1M") : COMMAND("swapfigures", "1M"));
+    ck_assert_msg(run.status == 0, "swapfigures: %s", run.output);
+    ck_assert_int_ge(counter(&run, "pswpout"), PAGE_INS);
+    ck_assert_int_ge(counter(&run, "pswpin"), PAGE_INS);
+    check_all_given_back(&run);
+}
+END_TEST
+
 /* Modified pages of files reach the disk when their last user goes, and not before. */
 START_TEST(pages_are_written_for_the_last_user) {
     static const struct guest disks[] = {{.check = 10}, {.pio = true, .options = {"--block-size=1024"}}};
@@ -186,6 +199,7 @@ void add_shared_cases(Suite *suite) {
     tcase_add_loop_test(facts, shared_memory_facts, 0, (int)LENGTH(machines));
     tcase_add_test(facts, pages_are_where_proc_says);
     tcase_add_test(facts, files_in_memory);
+    tcase_add_loop_test(facts, swap_figures_are_right_to_the_page, 0, 3);
     tcase_add_loop_test(facts, pages_are_written_for_the_last_user, 0, 2);
     tcase_add_test(facts, direct_from_disks);
     TCase *promises = guest_case(suite, "promises", 15);
