@@ -82,6 +82,11 @@ static void note(struct fuzzer *f, uint32_t number, uint32_t result) {
         tally->strange++;
 }
 
+/* Init, all others at once, or whoever waits for this round's end. */
+static bool is_watcher(uint32_t id) {
+    return id == 1 || id == (uint32_t)-1 || id == (uint32_t)getppid();
+}
+
 /* What would harm not the kernel but the test: a machine that stops, the death of those who watch. */
 static bool harmless(const struct entry *e) {
     switch (e->number) {
@@ -90,9 +95,11 @@ static bool harmless(const struct entry *e) {
     case __NR_kill:
     case __NR_rt_sigqueueinfo:
     case __NR_tkill:
-        return e->a[0] != 1 && e->a[0] != (uint32_t)-1 && e->a[0] != (uint32_t)getppid();
     case __NR_prlimit64:
-        return e->a[0] != 1 && e->a[0] != (uint32_t)getppid();
+        return !is_watcher(e->a[0]);
+    case __NR_tgkill:
+    case __NR_rt_tgsigqueueinfo:
+        return !is_watcher(e->a[0]) && !is_watcher(e->a[1]);
     default:
         return true;
     }
