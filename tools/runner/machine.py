@@ -98,6 +98,15 @@ def fault_rules(faults: list[str], image: pathlib.Path) -> str:
     return "\n".join(rules)
 
 
+def logged_drive(image: pathlib.Path, log: pathlib.Path) -> str:
+    """A drive whose writes and flushes are logged in their order. The flushes go no further than the log."""
+    log.write_bytes(b"")
+    parts = [("file", image), ("log", log)]
+    nodes = [f"{node}.driver=raw,{node}.cache.no-flush=on,{node}.file.driver=file,{node}.file.filename={comma(path)}"
+             for node, path in parts]
+    return f"driver=blklogwrites,{','.join(nodes)},log-sector-size=512,if=ide,index=0,media=disk,cache=writeback"
+
+
 class Qmp:
     """QEMU's machine protocol, as far as it is needed: human monitor commands."""
 
@@ -158,6 +167,10 @@ class Machine:
             # Without these two QEMU would stop the machine instead of telling it.
             file = f"blkdebug:{comma(rules)}:{comma(self.image)},werror=report,rerror=report"
         drive = f"file={file},format=raw,if=ide,index=0,media=disk,cache=unsafe"
+        if options.disk_log and options.disk_fault:
+            raise Trouble("--disk-log does not go with --disk-fault")
+        if options.disk_log:
+            drive = logged_drive(self.image, pathlib.Path(options.disk_log).absolute())
         if options.iops:
             drive += f",throttling.iops-total={options.iops}"
         machine = "pc,memory-backend=ram" if self.memory else "pc"
