@@ -417,6 +417,8 @@ int space_map(struct space *space, const struct map_request *request, vaddr_t *r
     may_sleep();
     if (bytes == 0)
         return request->length == 0 ? -EINVAL : -ENOMEM;
+    if (request->object_offset + pages < pages)
+        return -EOVERFLOW;
     if (bytes > USER_TOP || !could_promise(space, request, pages))
         return -ENOMEM;
     if ((flags & AREA_LOCKED) && !lock_allowed(space, pages))

@@ -155,6 +155,8 @@ static int remap_attempt(struct space *space, vaddr_t old, vaddr_t old_bytes, va
         place = flags & REMAP_MAYMOVE ? area_find_gap(space, new_bytes) : 0;
     if (place == 0 || (place != old && !area_place_free(space, place, new_bytes)))
         return -ENOMEM;
+    if (area->object_offset + new_pages < new_pages)
+        return -EINVAL; /* past the last page that an object can have */
     error = new_pages > area->pages ? prepare_growth(area, new_pages) : 0;
     if (error != 0)
         return error;
@@ -184,6 +186,10 @@ static int map_once_more(struct space *space, vaddr_t old, vaddr_t bytes, vaddr_
     copy->pages = (pgoff_t)(bytes >> PAGE_SHIFT);
     copy->object_offset += area_page(area, old);
     copy->amap_offset += area_page(area, old);
+    if (copy->object_offset + copy->pages < copy->pages) {
+        kfree(copy);
+        return -EINVAL;
+    }
     if (copy->amap != NULL && amap_extend(copy->amap, copy->amap_offset + copy->pages) != 0) {
         kfree(copy);
         return -ENOMEM;

@@ -109,8 +109,8 @@ struct map_request {
 
 /*
  * 0 with *@address set, or -EINVAL, -ENOMEM (no room, or no memory could ever back it), -EAGAIN (it would be
- * locked, and is more than may be). Without
- * `fixed` the kernel picks a place below the stack, the hint if it is free.
+ * locked, and is more than may be), -EOVERFLOW (past the last page that an object can have). Without `fixed` the
+ * kernel picks a place below the stack, the hint if it is free.
  */
 int space_map(struct space *space, const struct map_request *request, vaddr_t *address);
 

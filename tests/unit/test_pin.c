@@ -311,6 +311,32 @@ START_TEST(a_full_file_system_makes_no_pages) {
 }
 END_TEST
 
+static void plain_release(struct object *object) {
+    kfree(object);
+}
+
+/* Page numbers that begin again at 0 within a mapping are none. */
+START_TEST(past_the_last_page_number) {
+    static const struct pager plain = {.name = "plain", .release = plain_release};
+    struct object *memory = make_object(4 * PAGE_SIZE), *file = kmalloc(sizeof(*file));
+    struct map_request request = {.length = 8 * PAGE_SIZE,
+                                  .flags = WRITABLE | AREA_SHARED,
+                                  .object = memory,
+                                  .object_offset = UINT32_MAX - 3};
+    vaddr_t at;
+
+    ck_assert_int_eq(space_map(space, &request, &at), -EOVERFLOW);
+    object_init(file, &plain, 4 * PAGE_SIZE);
+    request.object = file;
+    ck_assert_int_eq(space_map(space, &request, &at), -EOVERFLOW);
+    request.length = 2 * PAGE_SIZE;
+    ck_assert_int_eq(space_map(space, &request, &at), 0);
+    ck_assert_int_eq(space_remap(space, at, 2 * PAGE_SIZE, 9 * PAGE_SIZE, 1, 0, &at), -EINVAL);
+    object_unref(memory);
+    object_unref(file);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("pin");
     TCase *pins = tcase_create("pins"), *objects_of_memory = tcase_create("memory-objects");
@@ -326,6 +352,7 @@ int main(void) {
     tcase_add_test(objects_of_memory, all_ways_lead_to_one_page);
     tcase_add_loop_test(objects_of_memory, truncation_takes_pages_in_memory_and_on_swap, 0, 2);
     tcase_add_test(objects_of_memory, a_full_file_system_makes_no_pages);
+    tcase_add_test(objects_of_memory, past_the_last_page_number);
     suite_add_tcase(suite, objects_of_memory);
 
     SRunner *runner = srunner_create(suite);
