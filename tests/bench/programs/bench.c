@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -303,21 +304,40 @@ static void fork_dirty(void) {
     munmap(words, PAGES * PAGE);
 }
 
-/* Two processes give way to each other. */
+/*
+ * Two processes give way to each other. The other one has begun before, and goes on until it is told to end. Linux's
+ * fair scheduler may let the one that gives way go on: its real-time one does not.
+ */
 static void switches(void) {
-    pid_t child = fork();
+    struct sched_param priority = {.sched_priority = 1};
+    int ready[2];
+    char byte = 0;
+    pid_t child;
 
+    sched_setscheduler(0, SCHED_FIFO, &priority); /* what has only one scheduler may refuse */
+    if (pipe(ready) != 0)
+        fail("pipe");
+    child = fork();
     if (child == 0) {
-        for (unsigned i = 0; i < TURNS + 2; i++)
+        if (write(ready[1], &byte, 1) != 1)
+            _exit(1);
+        for (;;)
             sched_yield();
-        _exit(0);
     }
-    sched_yield();
+    if (child < 0 || read(ready[0], &byte, 1) != 1)
+        fail("a child");
+    for (unsigned i = 0; i < 100; i++)
+        sched_yield();
     begin();
     for (unsigned i = 0; i < TURNS; i++)
         sched_yield();
     end("switch", 2 * TURNS);
-    reap(child);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    priority.sched_priority = 0;
+    sched_setscheduler(0, SCHED_OTHER, &priority);
+    close(ready[0]);
+    close(ready[1]);
 }
 
 static void pipes(void) {
