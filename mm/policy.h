@@ -73,6 +73,7 @@ struct policy {
 extern const struct policy policy_aging;
 extern const struct policy policy_clock;
 extern const struct policy policy_clockpro;
+extern const struct policy policy_eeclock;
 extern const struct policy policy_fifo;
 extern const struct policy policy_lru;
 extern const struct policy policy_mru;
@@ -83,7 +84,7 @@ extern const struct policy policy_second;
 extern const struct policy policy_wsclock;
 
 /* What may be asked for at boot. */
-#define POLICY_NAMES "clock, clockpro, fifo, second, nru, aging, lru, wsclock, mru, random"
+#define POLICY_NAMES "eeclock, clock, clockpro, fifo, second, nru, aging, lru, wsclock, mru, random"
 
 /* The policy of that name, or NULL. */
 const struct policy *policy_find(const char *name);

@@ -30,6 +30,7 @@
 #include "lib/errno.h"
 #include "mm/counters.h"
 #include "mm/heap.h"
+#include "mm/policy/ghosts.h"
 #include "mm/policy/order.h"
 
 /* frame->policy: the time of the last known use, in the upper bits, and */
@@ -40,24 +41,12 @@
 #define STAMPS    (UINT32_MAX / STAMP)
 #define GROWTH(h) ((int)MAX((h)->capacity / 8, 1u))
 
-#define NO_GHOST UINT32_MAX
-
-/* A page that is gone. */
-struct ghost {
-    uint64_t page; /* identity, 0: none */
-    uint32_t used; /* as frame->policy, when it left */
-    uint32_t next; /* in its chain, or NO_GHOST */
-};
-
 struct history {
     uint32_t now;          /* pages that came in */
     pfn_t capacity;        /* frames in the set when one was last taken from it; 0: never yet */
     pfn_t cold_target;     /* frames that should be cold */
     struct frame *leaving; /* the last victim: if it is removed next, it has been evicted */
-    uint32_t size;         /* ghosts there is room for: a power of two */
-    uint32_t oldest;       /* the ghost that is overwritten next: they go round as pages leave */
-    uint32_t *chains;      /* `size` of them, by hash: the first ghost */
-    struct ghost ghosts[];
+    struct ghosts *ghosts; /* their words are as frame->policy when the page left */
 };
 
 /* --- time --- */
@@ -73,46 +62,15 @@ static uint32_t age(const struct history *history, uint32_t used) {
 
 /* --- pages that are gone --- */
 
-static uint32_t *chain_of(struct history *history, uint64_t page) {
-    uint32_t hash = (uint32_t)((page * 0x9E3779B97F4A7C15u) >> 32);
-
-    return &history->chains[hash & (history->size - 1)];
-}
-
-/* Takes the page's ghost out of its chain. NULL: there is none. */
-static struct ghost *unchain(struct history *history, uint64_t page) {
-    for (uint32_t *at = chain_of(history, page); *at != NO_GHOST; at = &history->ghosts[*at].next) {
-        struct ghost *ghost = &history->ghosts[*at];
-
-        if (ghost->page == page) {
-            *at = ghost->next;
-            return ghost;
-        }
-    }
-    return NULL;
-}
-
 /* What was remembered of the page, which is forgotten now. False: nothing. */
 static bool recall(struct history *history, uint64_t page, uint32_t *used) {
-    struct ghost *ghost = unchain(history, page);
+    struct ghost *ghost = ghosts_find(history->ghosts, page);
 
     if (ghost == NULL)
         return false;
-    *used = ghost->used;
-    ghost->page = 0;
+    *used = ghost->word;
+    ghosts_drop(history->ghosts, ghost);
     return true;
-}
-
-static void remember(struct history *history, uint64_t page, uint32_t used) {
-    uint32_t at = history->oldest, unused;
-    uint32_t *chain = chain_of(history, page);
-
-    history->oldest = (at + 1) & (history->size - 1);
-    recall(history, page, &unused);
-    if (history->ghosts[at].page != 0)
-        unchain(history, history->ghosts[at].page);
-    history->ghosts[at] = (struct ghost){page, used, *chain};
-    *chain = at;
 }
 
 static void clockpro_forget(struct set *set, uint64_t page) {
@@ -220,7 +178,7 @@ static void clockpro_remove(struct set *set, struct frame *frame) {
     struct history *history = set->history;
 
     if (history->leaving == frame) {
-        remember(history, frame_identity(frame), frame->policy);
+        ghosts_add(history->ghosts, frame_identity(frame), frame->policy);
         history->leaving = NULL;
     }
     list_remove(&frame->link);
@@ -282,29 +240,24 @@ static void clockpro_tick(struct set *set) {
 }
 
 static int clockpro_start(struct set *set) {
-    pfn_t most = set->quota != 0 ? set->quota : frames_pageable();
-    struct history *history = NULL;
-    uint32_t size = 1;
+    struct history *history = kmalloc_try(sizeof(*history));
 
-    while (size < most)
-        size *= 2;
-    /* While the machine runs, memory in one piece may be scarce: then less is remembered. */
-    for (; history == NULL && size > 0; size /= 2) {
-        history = kmalloc_try(sizeof(*history) + (sizeof(struct ghost) + sizeof(uint32_t)) * size);
-        if (history != NULL)
-            history->size = size;
-    }
     if (history == NULL)
         return -ENOMEM;
-    history->chains = (uint32_t *)&history->ghosts[history->size];
-    for (uint32_t i = 0; i < history->size; i++)
-        history->chains[i] = NO_GHOST;
+    history->ghosts = ghosts_make(set->quota != 0 ? set->quota : frames_pageable());
+    if (history->ghosts == NULL) {
+        kfree(history);
+        return -ENOMEM;
+    }
     set->history = history;
     return 0;
 }
 
 static void clockpro_stop(struct set *set) {
-    kfree(set->history);
+    struct history *history = set->history;
+
+    ghosts_free(history->ghosts);
+    kfree(history);
     set->history = NULL;
 }
 

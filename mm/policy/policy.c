@@ -10,8 +10,8 @@
 #include "mm/frame.h"
 
 static const struct policy *const policies[] = {
-    &policy_clock, &policy_clockpro, &policy_fifo, &policy_second, &policy_nru, &policy_aging,
-    &policy_lru,   &policy_wsclock,  &policy_mru,  &policy_random, &policy_opt,
+    &policy_eeclock, &policy_clock, &policy_clockpro, &policy_fifo, &policy_second, &policy_nru,
+    &policy_aging,   &policy_lru,   &policy_wsclock,  &policy_mru,  &policy_random, &policy_opt,
 };
 
 struct set set_global;

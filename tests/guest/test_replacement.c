@@ -8,8 +8,8 @@
 #define SILBERSCHATZ "7,0,1,2,0,3,0,4,2,3,0,3,2,1,2,0,1,7,0,1"
 #define BELADY       "1,2,3,4,1,2,5,1,2,3,4,5"
 
-static const char *const policies[] = {"clock", "clockpro", "fifo",    "second", "nru",
-                                       "aging", "lru",      "wsclock", "mru",    "random"};
+static const char *const policies[] = {"eeclock", "clock", "clockpro", "fifo", "second", "nru",
+                                       "aging",   "lru",   "wsclock",  "mru",  "random"};
 
 /* --- the textbook -------------------------------------------------------------------------------- */
 
@@ -87,14 +87,14 @@ static void same_faults(const char *pattern, int frames, const char *const *name
 }
 
 START_TEST(guest_and_simulator_agree) {
-    static const char *const names[] = {"fifo",  "lru",     "opt", "clock",  "second",
-                                        "aging", "wsclock", "mru", "random", "clockpro"};
+    static const char *const names[] = {"fifo",    "lru", "opt",    "clock",    "second", "aging",
+                                        "wsclock", "mru", "random", "clockpro", "eeclock"};
     same_faults("zipf:40,400", 12, names, LENGTH(names));
 }
 END_TEST
 
 START_TEST(guest_and_simulator_agree_on_loops) {
-    static const char *const names[] = {"clockpro", "opt",
+    static const char *const names[] = {"clockpro", "eeclock", "opt",
                                         "nru"}; /* nothing is written: nru's classes agree */
     same_faults("loop:24,12", 16, names, LENGTH(names));
 }
@@ -152,7 +152,8 @@ START_TEST(what_is_no_policy_is_refused) {
                                      "echo nonsense >/proc/sys/vm/policy || echo refused; "
                                      "cat /proc/sys/vm/policy; refstring -n 9999 1 2>/dev/null || echo no"));
     ck_assert_str_eq(
-        run.output, "refused\nrefused\n[clock] clockpro fifo second nru aging lru wsclock mru random \nno\n");
+        run.output,
+        "refused\nrefused\neeclock [clock] clockpro fifo second nru aging lru wsclock mru random \nno\n");
 }
 END_TEST
 

@@ -223,7 +223,7 @@ class Policy(VmCommand):
     @staticmethod
     def one(entry: View) -> dict:
         """One set."""
-        circle = list(each(entry["frames"], "struct frame", "link"))
+        circle = [frame for name in ("frames", "hot") for frame in each(entry[name], "struct frame", "link")]
         hand = entry.follow("hand")
         start = circle.index(hand) if hand in circle else 0
         return {

@@ -1,0 +1,404 @@
+/*
+ * Early-eviction clock: plain clock, until it is seen to fail; then a part of memory is kept as it is, and pages
+ * are replaced soon after they came.
+ *
+ * In a loop or a scan larger than memory, clock evicts every page just before it is wanted again, or gives up pages
+ * that are used for pages that are not. There the newest page is the better victim. Anywhere else it is not, so clock
+ * goes on in any case, on paper: what it would have in memory now is known at any time, and so is what is gained and
+ * lost against it.
+ *
+ *                          in memory   not in memory
+ *     plain clock has it    common       absent         missed: a loss
+ *     it has evicted it     extra        gone           extra and used: a gain
+ *
+ * There are as many extra pages as absent ones. Each miss makes clock evict a page on paper: a common one becomes
+ * extra, an absent one is gone. The real victim is, as long as the evidence is for evicting early
+ * (mm/policy/evidence.c), the page that came longest ago of those still young, if it has not been used again: it
+ * becomes absent. Else an extra page goes. Without absent pages the extra one is the page that clock has just
+ * evicted: this is clock then, victim for victim.
+ *
+ * Young are the pages that came last. Old ones stand in clock's order, which is a queue with a second chance here;
+ * the extra pages are at its front, in the order in which clock evicted them, since that is the order in which a loop
+ * comes back to them. A page missed while absent has shown that it is used again: it does not become young.
+ *
+ * The accesses that bring a page in often come in a group. They are discounted: only a use after some more
+ * pages have come counts as another one (correlated references: Robinson and Devarakonda, "Data cache management using
+ * frequency-based replacement", SIGMETRICS 1990).
+ *
+ * Source: EELRU (Smaragdakis, Kaplan and Wilson, "EELRU: simple and effective adaptive page replacement", SIGMETRICS
+ * 1999), which evicts early where the hits beyond memory's size would be more than those just within it. Different
+ * from the paper: clock takes the place of LRU, so that reference bits suffice, and the order of misses tells loops.
+ */
+#include "lib/errno.h"
+#include "mm/counters.h"
+#include "mm/heap.h"
+#include "mm/policy/evidence.h"
+#include "mm/policy/ghosts.h"
+#include "mm/policy/order.h"
+
+/* frame->policy and ghost->word: the time when clock's hand last passed the page, in the upper bits, and */
+#define IS_EXTRA  1u  /* plain clock has evicted it; a ghost without it is absent */
+#define IS_NEW    2u  /* in set->frames: the hand has not passed it; the others are in set->hot */
+#define IS_YOUNG  4u  /* among the last that came */
+#define IS_FRESH  8u  /* just come: its uses are not counted yet */
+#define IS_USED   16u /* clock's reference bit, from when it was fresh */
+#define IS_REUSED 32u /* used again since */
+#define PLACE     (IS_EXTRA | IS_NEW | IS_YOUNG | IS_FRESH)
+#define STAMP     64u
+#define STAMPS    (1u << 26)
+
+#define GHOST_SHARE 4u  /* ghosts to a frame: loops up to about this many times memory are seen */
+#define YOUNG_SHARE 64u /* of memory: the pages that are fresh, and as many that are young besides */
+
+struct history {
+    uint32_t now;          /* stamps given */
+    pfn_t capacity;        /* frames in the set when one was last taken from it */
+    pfn_t extra;           /* frames at the front of set->hot; set->hand is the first behind them */
+    pfn_t young, fresh;    /* frames at the end of set->frames; the fresh ones are young, too */
+    pfn_t absent;          /* ghosts */
+    uint32_t first_absent; /* no ghost with a lower number is absent */
+    struct frame *ripens;  /* the first young one, or NULL */
+    struct frame *settles; /* the first fresh one, or NULL */
+    struct frame *probed;  /* the extra one whose bit is looked at next, or NULL: the first */
+    struct frame *leaving; /* the last victim: if it is removed next, it has been evicted */
+    struct evidence evidence;
+    struct ghosts *ghosts;
+};
+
+/* --- time --- */
+
+static void stamp(struct history *history, struct frame *frame) {
+    frame->policy = (frame->policy & (STAMP - 1)) | ++history->now % STAMPS * STAMP;
+}
+
+static uint32_t age(const struct history *history, uint32_t word) {
+    return (history->now - word / STAMP) % STAMPS;
+}
+
+/* --- lists --- */
+
+/* The frame after this one in the list, or NULL. */
+static struct frame *after(const struct list *list, const struct frame *frame) {
+    return frame->link.next == list ? NULL : list_entry(frame->link.next, struct frame, link);
+}
+
+static struct frame *first_of(struct list *list) {
+    return list_empty(list) ? NULL : list_first(list, struct frame, link);
+}
+
+/* Takes the frame out of its list and its place there; stamp, IS_USED and IS_REUSED stay. */
+static void take_out(struct set *set, struct frame *frame) {
+    struct history *history = set->history;
+
+    if (history->ripens == frame)
+        history->ripens = after(&set->frames, frame);
+    if (history->settles == frame)
+        history->settles = after(&set->frames, frame);
+    if (history->probed == frame)
+        history->probed = NULL;
+    if (set->hand == frame)
+        set->hand = after(&set->hot, frame);
+    history->young -= (frame->policy & IS_YOUNG) != 0;
+    history->fresh -= (frame->policy & IS_FRESH) != 0;
+    history->extra -= (frame->policy & IS_EXTRA) != 0;
+    set->hot_count -= (frame->policy & IS_NEW) == 0;
+    frame->policy &= ~PLACE;
+    list_remove(&frame->link);
+}
+
+/* As if clock's hand had just passed it. */
+static void put_old(struct set *set, struct frame *frame) {
+    stamp(set->history, frame);
+    list_add_tail(&set->hot, &frame->link);
+    set->hot_count++;
+    if (set->hand == NULL)
+        set->hand = frame;
+}
+
+static void put_extra(struct set *set, struct frame *frame) {
+    struct history *history = set->history;
+
+    list_insert_before(set->hand == NULL ? &set->hot : &set->hand->link, &frame->link);
+    frame->policy |= IS_EXTRA;
+    set->hot_count++;
+    history->extra++;
+}
+
+/* Its uses count from now on; those so far are one. */
+static void settle(struct set *set, struct frame *frame) {
+    struct history *history = set->history;
+
+    frame->policy &= ~IS_FRESH;
+    if (frame_test_referenced(frame))
+        frame->policy |= IS_USED;
+    history->fresh--;
+    history->settles = after(&set->frames, frame);
+}
+
+static pfn_t share_of_young(const struct history *history) {
+    return MAX(history->capacity / YOUNG_SHARE, 1u);
+}
+
+static void put_new(struct set *set, struct frame *frame) {
+    struct history *history = set->history;
+
+    stamp(history, frame);
+    frame->policy |= IS_NEW | IS_YOUNG | IS_FRESH;
+    list_add_tail(&set->frames, &frame->link);
+    if (history->ripens == NULL)
+        history->ripens = frame;
+    if (history->settles == NULL)
+        history->settles = frame;
+    history->young++;
+    history->fresh++;
+    while (history->fresh > share_of_young(history))
+        settle(set, history->settles);
+}
+
+/* --- ghosts --- */
+
+static bool is_absent(const struct ghost *ghost) {
+    return !(ghost->word & IS_EXTRA);
+}
+
+/* The absent page that left first, or NULL. */
+static struct ghost *first_absent(struct history *history) {
+    uint32_t end = ghosts_end(history->ghosts);
+
+    if (history->absent == 0)
+        return NULL;
+    if (end - history->first_absent > end - ghosts_first(history->ghosts))
+        history->first_absent = ghosts_first(history->ghosts);
+    for (; history->first_absent != end; history->first_absent++) {
+        struct ghost *ghost = ghosts_at(history->ghosts, history->first_absent);
+
+        if (ghost != NULL && is_absent(ghost))
+            return ghost;
+    }
+    return NULL;
+}
+
+static void remember(struct history *history, const struct frame *frame) {
+    uint32_t overwritten = ghosts_add(history->ghosts, frame_identity(frame), frame->policy);
+
+    if (overwritten != 0 && !(overwritten & IS_EXTRA))
+        history->absent--;
+    history->absent += !(frame->policy & IS_EXTRA);
+    evidence_left(&history->evidence, frame->policy & IS_REUSED);
+}
+
+static void forget(struct history *history, struct ghost *ghost) {
+    history->absent -= is_absent(ghost);
+    ghosts_drop(history->ghosts, ghost);
+}
+
+static void eeclock_forget(struct set *set, uint64_t page) {
+    struct history *history = set->history;
+    struct ghost *ghost = ghosts_find(history->ghosts, page);
+
+    if (ghost != NULL)
+        forget(history, ghost);
+}
+
+/* --- clock on paper --- */
+
+/* The page is extra and was used: clock would have missed it and brought it in. */
+static void gain(struct set *set, struct frame *frame) {
+    struct history *history = set->history;
+
+    evidence_gain(&history->evidence);
+    take_out(set, frame);
+    frame->policy |= IS_REUSED | IS_USED;
+    put_old(set, frame);
+}
+
+/* Extra pages that were used: all at the front, as in a loop, and a sample of the others. */
+static void look_for_gains(struct set *set) {
+    struct history *history = set->history;
+    struct frame *frame;
+
+    while (history->extra > 0 && frame_test_referenced(frame = first_of(&set->hot)))
+        gain(set, frame);
+    if (history->extra == 0)
+        return;
+    frame = history->probed == NULL ? first_of(&set->hot) : history->probed;
+    history->probed = after(&set->hot, frame);
+    if (history->probed == set->hand)
+        history->probed = NULL;
+    if (frame_test_referenced(frame))
+        gain(set, frame);
+}
+
+/* The frame that clock's hand is at, by the stamps: new or not. NULL: clock has only absent pages. */
+static struct frame *at_hand(struct set *set) {
+    struct frame *newcomer = first_of(&set->frames), *old = set->hand;
+
+    if (newcomer == NULL || old == NULL)
+        return newcomer == NULL ? old : newcomer;
+    return age(set->history, newcomer->policy) > age(set->history, old->policy) ? newcomer : old;
+}
+
+/* Clock's second chance for the common page at the hand. False: it had none, and is extra now. */
+static bool spare(struct set *set, struct frame *frame) {
+    struct history *history = set->history;
+    bool fresh = frame->policy & IS_FRESH, referenced = frame_test_referenced(frame);
+    bool used = referenced || (frame->policy & IS_USED);
+
+    count(COUNT_PGSCAN);
+    if (referenced && !fresh) {
+        frame->policy |= IS_REUSED;
+        evidence_hit(&history->evidence);
+    }
+    take_out(set, frame);
+    frame->policy &= ~IS_USED;
+    if (used)
+        put_old(set, frame);
+    else
+        put_extra(set, frame);
+    return used;
+}
+
+/* Clock evicts a page, on paper. False: it has none. */
+static bool evict_on_paper(struct set *set) {
+    struct history *history = set->history;
+
+    for (;;) {
+        struct ghost *ghost = first_absent(history);
+        struct frame *frame = at_hand(set);
+
+        if (ghost != NULL && (frame == NULL || age(history, ghost->word) > age(history, frame->policy))) {
+            ghost->word |= IS_EXTRA;
+            history->absent--;
+            return true;
+        }
+        if (frame == NULL)
+            return false;
+        if (!spare(set, frame))
+            return true;
+    }
+}
+
+/* --- the policy's functions --- */
+
+/* A page was missed. What is known of it goes into its word and the evidence. */
+static void recall(struct history *history, struct frame *frame) {
+    struct ghost *ghost = ghosts_find(history->ghosts, frame_identity(frame));
+
+    if (ghost == NULL)
+        return;
+    if (is_absent(ghost)) {
+        frame->policy |= IS_REUSED;
+        evidence_loss(&history->evidence);
+    } else {
+        evidence_back(&history->evidence, ghosts_number(history->ghosts, ghost), ghost->word & IS_REUSED);
+    }
+    forget(history, ghost);
+}
+
+/* A frame that comes back goes where it was; the word may be another policy's, if that has changed meanwhile. */
+static void eeclock_add(struct set *set, struct frame *frame) {
+    uint32_t word = frame->policy;
+
+    set->count++;
+    if (word == 0) {
+        recall(set->history, frame);
+        word = frame->policy & IS_REUSED ? 0 : IS_NEW;
+    }
+    look_for_gains(set);
+    frame->policy &= ~PLACE;
+    if (word & IS_NEW)
+        put_new(set, frame);
+    else if (word & IS_EXTRA)
+        put_extra(set, frame);
+    else
+        put_old(set, frame);
+}
+
+static void eeclock_remove(struct set *set, struct frame *frame) {
+    struct history *history = set->history;
+    uint32_t word = frame->policy;
+
+    if (history->leaving == frame) {
+        remember(history, frame);
+        history->leaving = NULL;
+    }
+    take_out(set, frame);
+    set->count--;
+    frame->policy = word; /* should it come back */
+}
+
+/*
+ * The last page that is young no longer, if it was not used again and should go early. NULL: there is none, or clock
+ * is to decide.
+ */
+static struct frame *early_victim(struct set *set) {
+    struct history *history = set->history;
+    bool early = history->evidence.early && history->absent + 2 * share_of_young(history) < history->capacity;
+
+    while (history->young > 2 * share_of_young(history)) {
+        struct frame *frame = history->ripens;
+
+        if (!early) {
+            frame->policy &= ~IS_YOUNG;
+            history->young--;
+            history->ripens = after(&set->frames, frame);
+        } else if (frame_test_referenced(frame) || (frame->policy & IS_REUSED)) {
+            take_out(set, frame);
+            frame->policy = (frame->policy | IS_REUSED) & ~IS_USED;
+            put_old(set, frame);
+        } else {
+            return frame;
+        }
+    }
+    return NULL;
+}
+
+static struct frame *eeclock_victim(struct set *set) {
+    struct history *history = set->history;
+    struct frame *victim;
+
+    if (set->count == 0)
+        return NULL;
+    history->capacity = set->count;
+    evidence_set_frames(&history->evidence, set->count);
+    look_for_gains(set);
+    while (history->absent >= history->extra && evict_on_paper(set))
+        ;
+    victim = early_victim(set);
+    if (victim == NULL)
+        victim = first_of(set->hot_count > 0 ? &set->hot : &set->frames);
+    return history->leaving = victim;
+}
+
+static int eeclock_start(struct set *set) {
+    pfn_t most = set->quota != 0 ? set->quota : frames_pageable();
+    struct history *history = kmalloc_try(sizeof(*history));
+
+    if (history == NULL)
+        return -ENOMEM;
+    history->ghosts = ghosts_make(GHOST_SHARE * most);
+    if (history->ghosts == NULL) {
+        kfree(history);
+        return -ENOMEM;
+    }
+    set->history = history;
+    return 0;
+}
+
+static void eeclock_stop(struct set *set) {
+    struct history *history = set->history;
+
+    ghosts_free(history->ghosts);
+    kfree(history);
+    set->history = NULL;
+}
+
+const struct policy policy_eeclock = {
+    .name = "eeclock",
+    .start = eeclock_start,
+    .stop = eeclock_stop,
+    .add = eeclock_add,
+    .remove = eeclock_remove,
+    .victim = eeclock_victim,
+    .forget = eeclock_forget,
+};
