@@ -224,8 +224,8 @@ static bool is_anonymous(const struct area *area, pgoff_t index) {
 void readahead_follow(struct area *area, pgoff_t index) {
     struct readahead_stream *stream = stream_due(area, index);
 
-    if (stream == NULL || area->advice == ADVICE_RANDOM)
-        return;
+    if (stream == NULL || area->advice == ADVICE_RANDOM || stream->edge >= area->pages)
+        return; /* the area may have become smaller */
     unsigned window = grown(stream);
     pgoff_t edge = stream->edge;
     struct readahead_plan plan = {MIN(window + 1, pages_behind(area, edge, stream->step)), stream->step};

@@ -166,7 +166,7 @@ def make(tree: pathlib.Path, *goals: str) -> None:
 
 def apply(tree: pathlib.Path, name: str) -> None:
     """Patches the copy."""
-    patch = ["patch", "-p1", "--batch", "-F1", "--no-backup-if-mismatch", "-i", str(HERE / f"{name}.patch")]
+    patch = ["patch", "-p1", "--batch", "--forward", "-F1", "--no-backup-if-mismatch", "-i", str(HERE / f"{name}.patch")]
     done = run_in(tree, patch, 60)
     if done.returncode != 0:
         raise Stale(f"tests/mutants/{name}.patch does not apply any more; make it anew:\n{done.stdout.strip()}")
