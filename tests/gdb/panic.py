@@ -1,0 +1,46 @@
+"""Backwards from a panic: a page has come back from swap changed; who had dirtied it, before it was written there?"""
+
+import json
+import pathlib
+import re
+import sys
+
+import gdb
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from harness import check, finish, go, memory, text, vm  # noqa: E402
+
+
+def count() -> int:
+    return int(re.search(r"= (\d+)", text("monitor info replay")).group(1))
+
+
+def to_the_panic() -> int:
+    """The swap slot that the panic names."""
+    gdb.execute("break panic")
+    go()
+    stack = memory.register("esp")
+    said = gdb.parse_and_eval(f"*(char **){stack + 4}").string()
+    check(memory.register("eip") == memory.address_of("panic"), "the recording ends in a panic")
+    check(said.startswith("swap: the page read from slot %u"), f"of a page that swap has changed: {said}")
+    return int(gdb.parse_and_eval(f"*(unsigned *){stack + 8}"))
+
+
+def main() -> None:
+    slot = to_the_panic()
+    end, held = count(), vm(f"swap {slot}")
+    check(held["in_use"] and len(held["named_by"]) == 1, f"one page has the slot: {held['named_by']}")
+    address, pid = held["named_by"][0]["address"], held["named_by"][0]["pid"]
+    process = next(p for p in vm("processes")["processes"] if p["pid"] == pid)
+    found = json.loads(text(f"who-dirtied -json {address} {pid}"))
+    check(found["address"] == address and found["owner"] == pid, "the page that the slot was for")
+    check(found["mapped_at"] <= found["instruction"] < end, "it was dirtied before the panic")
+    check(found["name"] == process["name"] and found["pid"] == pid, f"by its process: {found['name']}")
+    check(memory.register("eip") == found["pc"] and count() == found["instruction"], "the replay stands there")
+    check(found["mapped_for_store"] or not vm(f"pte {address} {pid}")["pte"]["dirty"], "just before: the page is clean")
+    gdb.execute("stepi")
+    memory.forget()
+    check(vm(f"pte {address} {pid}")["pte"]["dirty"], "just behind: it is dirty")
+
+
+finish(main)
