@@ -162,8 +162,7 @@ static void __attribute__((format(printf, 2, 3))) add_format(struct arguments *a
 
 /* Options that the runner cannot record with. */
 static bool recordable(const struct guest *guest) {
-    static const char *const others[] = {"--iops", "--disk-slow", "--disk-fault", "--trace",
-                                         "--ram",  "--when",      "--record",     "--interactive"};
+    static const char *const others[] = {"--ram", "--when", "--record", "--interactive", "--disk-log"};
     for (unsigned i = 0; i < LENGTH(guest->options) && guest->options[i] != NULL; i++)
         for (unsigned j = 0; j < LENGTH(others); j++)
             if (strncmp(guest->options[i], others[j], strlen(others[j])) == 0)

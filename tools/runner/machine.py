@@ -139,7 +139,7 @@ class Machine:
         self.root, self.options, self.image, self.log, self.work = root, options, image, log, work
         self.errors, self.resets = work / "qemu.err", work / "resets"
         self.memory: SharedMemory | None = None
-        if options.trace or options.ram:
+        if options.trace or options.ram or options.shared:
             link = pathlib.Path(options.ram).absolute() if options.ram else None
             self.memory = SharedMemory(size_in_bytes(options.mem), link)
         self.recording: Recording | None = options.recording
@@ -161,7 +161,9 @@ class Machine:
         accelerator = "tcg" if self.recording else accelerator
         display = options.display or (choose_display() if options.interactive else "none")
         file = comma(self.image)
-        if options.disk_fault:
+        if options.disk_fault and self.recording:
+            self.recording.set_faults(fault_rules(options.disk_fault, self.image))
+        elif options.disk_fault:
             rules = self.work / "faults.cfg"
             rules.write_text(fault_rules(options.disk_fault, self.image), encoding="utf-8")
             # Without these two QEMU would stop the machine instead of telling it.
@@ -178,7 +180,7 @@ class Machine:
         command += self.memory.arguments() if self.memory else []
         command += ["-m", options.mem, "-display", display, "-nic", "none", "-no-reboot"]
         command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
-        command += self.recording.arguments() if self.recording else ["-drive", drive]
+        command += self.recording.arguments(options.iops) if self.recording else ["-drive", drive]
         command += ["-qmp", f"unix:{comma(self.work / 'qmp')},server=on,wait=off"]
         if options.interactive:
             command += ["-serial", "mon:stdio"]
@@ -208,7 +210,8 @@ class Machine:
             for path in files:
                 inside = path.relative_to(host).as_posix() if host.is_dir() else ""
                 programs["/".join(filter(None, (guest.rstrip("/"), inside)))] = str(path.absolute())
-        about = {"kernel": str(self.kernel), "log": str(self.log), "disk": str(self.image), "programs": programs}
+        about = {"kernel": str(self.kernel), "log": str(self.log), "disk": str(self.image), "programs": programs,
+                 "backwards": bool(self.recording and self.recording.backwards())}
         pathlib.Path(f"{stub}.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
         return f"unix:{comma(stub)},server=on,wait=off"
 

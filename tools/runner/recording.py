@@ -20,8 +20,9 @@ import subprocess
 from .outcome import Trouble
 
 EVENTS, OVERLAY, DISK, KERNEL, ABOUT = "events", "overlay.qcow2", "disk.img", "faultline.elf", "recording.json"
-PARTS = (EVENTS, OVERLAY, DISK, KERNEL, ABOUT)
-KEPT = ("mem", "frames", "append", "cpu", "command", "stdin")  # options that must be the same
+FAULTS = "faults.cfg"  # of --disk-fault, if any
+PARTS = (EVENTS, OVERLAY, DISK, KERNEL, ABOUT, FAULTS)
+KEPT = ("mem", "frames", "append", "cpu", "command", "stdin", "shared")  # options that must be the same
 
 
 class Recording:
@@ -92,15 +93,38 @@ class Recording:
         if self.replay:
             (self.place / self.overlay).unlink(missing_ok=True)
 
-    def arguments(self) -> list[str]:
-        """QEMU's options for the processor's clock and the disk."""
+    def set_faults(self, rules: str) -> None:
+        """Record: the disk fails by these rules of blkdebug, in the replay too."""
+        (self.place / FAULTS).write_text(rules, encoding="utf-8")
+
+    def backwards(self) -> bool:
+        """Can gdb go backwards in the replay?"""
+        return self.replay and not (self.place / FAULTS).exists()
+
+    def arguments(self, iops: int | None = None) -> list[str]:
+        """QEMU's options for the processor's clock and the disk, of so many requests a second.
+
+        What makes the disk slow or fail lies below blkreplay, which notes when each request is done: a replay
+        need not wait, but a request that failed must fail again. QEMU 7.2 cannot load a snapshot through blkdebug (it
+        crashes), so a recording of a failing disk has none, and gdb goes forwards alone.
+        """
         mode = "replay" if self.replay else "record"
+        snapshot = ",rrsnapshot=init"
+        options, below = ["-drive", f"file={self.overlay},if=none,id=overlay"], "overlay"
+        if iops and not self.replay:
+            slow = json.dumps({"driver": "throttle", "throttle-group": "slow", "file": below}).replace(",", ",,")
+            options += ["-object", f"throttle-group,id=slow,x-iops-total={iops}",
+                        "-drive", f"file=json:{slow},if=none,id=slowed"]
+            below = "slowed"
+        if (self.place / FAULTS).exists():
+            options += ["-drive", f"driver=blkdebug,if=none,config={FAULTS},image={below},id=failing"]
+            below, snapshot = "failing", ""
         return [
-            "-icount", f"shift=auto,rr={mode},rrfile={EVENTS},rrsnapshot=init",
+            "-icount", f"shift=auto,rr={mode},rrfile={EVENTS}{snapshot}",
             "-global", "apic.vapic=off",
-            "-drive", f"file={self.overlay},if=none,id=overlay",
-            "-drive", "driver=blkreplay,if=none,image=overlay,id=disk",
-            "-device", "ide-hd,drive=disk,bus=ide.0,unit=0",
+            *options,
+            "-drive", f"driver=blkreplay,if=none,image={below},id=disk",
+            "-device", "ide-hd,drive=disk,bus=ide.0,unit=0,werror=report,rerror=report",
         ]
 
     def programs(self) -> dict[str, str]:

@@ -18,6 +18,7 @@ import gdb
 from . import kernel, memory
 from .command import number, space_for
 from .memory import DIRECT_MAP, PAGE_SIZE, Absent
+from .session import description
 from .threads import Stack, inlined_into, place as place_of, stack_lines
 
 MOST_STEPS = 30
@@ -179,6 +180,8 @@ class Backwards(gdb.Command):
         words = words[1:] if as_json else words
         if not 1 <= len(words) <= self.most:
             raise gdb.GdbError((self.__doc__ or "").splitlines()[0])
+        if description().get("backwards") is False:
+            raise gdb.GdbError(f"{self.name}: only in the replay of a recording, and not of a failing disk")
         memory.forget()
         try:
             self.answer(as_json, words)
