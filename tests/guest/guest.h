@@ -103,6 +103,7 @@ void add_loadcontrol_cases(Suite *suite);
 void add_eat_cases(Suite *suite);
 void add_fault_cases(Suite *suite);
 void add_shared_cases(Suite *suite);
+void add_swap_cases(Suite *suite);
 void add_parallel_cases(Suite *suite);
 void add_terminal_cases(Suite *suite);
 void add_fuzz_cases(Suite *suite);

@@ -28,6 +28,7 @@ int main(int argc, char **argv) {
     add_eat_cases(suite);
     add_fault_cases(suite);
     add_shared_cases(suite);
+    add_swap_cases(suite);
     add_parallel_cases(suite);
     add_terminal_cases(suite);
     add_fuzz_cases(suite);
