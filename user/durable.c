@@ -9,9 +9,10 @@
  *     A A V     its directory has been fsynced: V or a later version has to be there
  *     P I G V   page G of file p<I>, version V, overwritten in place, is on the disk
  *     L N       the first N records of file l are on the disk
- *     T I V N   file t<I>, N pages of version V, new, is on the disk
+ *     T I V N   the first N pages of file t<I>, which is new and grows, version V, are on the disk
  *     C I N     (about to) cut t<I> to N pages, not fsynced; said before it is done
  *     U A       (about to) unlink a<A>; said before it is done
+ *     D I       (about to) unlink t<I>; said before it is done
  *     M N       directory d<N> with its file x is on the disk
  *
  * In between, files that are never fsynced come and go, so that blocks and inodes change owners, and memory is
@@ -44,8 +45,17 @@ static void say(const char *format, ...) {
     write_all(1, line, (size_t)length);
 }
 
-/* What is announced must have arrived before it is done. */
-#define ANNOUNCE(...) (say(__VA_ARGS__), (void)tcdrain(1))
+static bool asking;
+
+/* What is announced must have arrived before it is done; whoever listens may want to answer, with a byte. */
+static void await_answer(void) {
+    char answer;
+    tcdrain(1);
+    if (asking && read(0, &answer, 1) != 1)
+        fail_errno("no answer");
+}
+
+#define ANNOUNCE(...) (say(__VA_ARGS__), await_answer())
 
 static const uint32_t *page_of(uint32_t file, uint32_t page, uint32_t of_version) {
     static uint32_t words[PAGE / sizeof(uint32_t)];
@@ -78,9 +88,13 @@ static const char *name_of(char letter, unsigned number) {
     return name;
 }
 
-static void write_pages(int file, uint32_t id, unsigned pages, uint32_t of_version) {
-    for (unsigned page = 0; page < pages; page++)
+static void write_pages_from(int file, uint32_t id, unsigned page, unsigned end, uint32_t of_version) {
+    for (; page < end; page++)
         write_all(file, page_of(id, page, of_version), PAGE);
+}
+
+static void write_pages(int file, uint32_t id, unsigned pages, uint32_t of_version) {
+    write_pages_from(file, id, 0, pages, of_version);
 }
 
 /* --- the ways of writing -------------------------------------------------------------------------- */
@@ -149,19 +163,26 @@ static void append(void) {
     close(file);
 }
 
-/* A file with indirect blocks, durable, that is cut short later. Its number is never used again. */
+/*
+ * A file that is durable before it gets its indirect block, and after it, and is cut short later. Its number is never
+ * used again.
+ */
 static unsigned cut_made, cut_pages[CUT];
 
 static void make_to_cut(void) {
     uint32_t v = ++version;
     unsigned slot = cut_made % CUT, pages = 14 + generator_below(&chance, 40);
-    if (cut_made >= CUT)
+    if (cut_made >= CUT) {
+        ANNOUNCE("D %u\n", cut_made - CUT);
         unlink(name_of('t', cut_made - CUT));
+    }
     int file = open_file(name_of('t', cut_made), O_WRONLY | O_CREAT | O_EXCL);
-    write_pages(file, 't' << 8 | cut_made, pages, v);
-    sync_file(file, "t");
+    for (unsigned done = 0, end = 1 + generator_below(&chance, 12); done < pages; done = end, end = pages) {
+        write_pages_from(file, 't' << 8 | cut_made, done, end, v);
+        sync_file(file, "t");
+        say("T %u %u %u\n", cut_made, v, end);
+    }
     close(file);
-    say("T %u %u %u\n", cut_made, v, pages);
     cut_pages[slot] = pages;
     cut_made++;
 }
@@ -236,11 +257,12 @@ int main(int argc, char **argv) {
     static void (*const ways[])(void) = {
         replace, replace, overwrite,  overwrite_mapped, append,  make_to_cut, cut,          noise,
         noise,   noise,   unlink_one, make_directory,   replace, append,      sweep_ballast};
-    program_start(argc, argv, "durable", "durable DIRECTORY SEED STEPS\n");
+    program_start(argc, argv, "durable", "durable DIRECTORY SEED STEPS [ask]\n");
     unsigned seed = number_argument(argc, argv, 2, "SEED", 1, 0, UINT32_MAX);
     unsigned steps = number_argument(argc, argv, 3, "STEPS", 1000, 1, UINT32_MAX);
     if (argc < 2)
         usage_error("a directory is wanted");
+    asking = argc > 4 && strcmp(argv[4], "ask") == 0;
     chance = generator_start(seed);
     prepare(argv[1]);
     say("ready\n");
