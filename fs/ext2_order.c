@@ -201,6 +201,8 @@ void ext2_limit_doomed(struct ext2_fs *fs) {
 
 int ext2_block_zero_on_disk(struct ext2_fs *fs, uint32_t block) {
     static uint8_t zeros[PAGE_SIZE]; /* never written to */
-    return block_transfer(fs->device, block << (fs->block_shift - 9), fs->block_size / SECTOR_SIZE, zeros,
-                          true);
+    int error =
+        block_transfer(fs->device, block << (fs->block_shift - 9), fs->block_size / SECTOR_SIZE, zeros, true);
+    return error ? error
+                 : block_flush(fs->device); /* or the drive's cache may lose them, and keep the pointer */
 }
