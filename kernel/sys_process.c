@@ -95,6 +95,8 @@ long sys_wait4(int pid, vaddr_t user_status, unsigned options, vaddr_t user_usag
     struct child_usage usage = {0};
     if (options & ~(unsigned)(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WALL | __WCLONE))
         return -EINVAL;
+    if (pid == INT32_MIN) /* no group: it has no opposite */
+        return -ESRCH;
     int found = process_wait(pid, options, &status, &usage);
     if (found <= 0)
         return found;

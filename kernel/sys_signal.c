@@ -294,6 +294,8 @@ long sys_kill(int pid, int signal) {
     bool found = false;
     if (signal < 0 || signal > SIGNALS)
         return -EINVAL;
+    if (pid == INT32_MIN) /* no group: it has no opposite */
+        return -ESRCH;
     list_for_each (process, &processes, struct process, all) {
         if (!kill_matches(process, pid))
             continue;

@@ -87,6 +87,8 @@ static void defaults(void) {
 
 static void sending(void) {
     fact_call("kill of no process", kill(0x3ffffff, SIGUSR1));
+    fact_call("kill of the group that no number has", kill(INT32_MIN, SIGUSR1));
+    fact_call("wait for one of that group", waitpid(INT32_MIN, NULL, WNOHANG));
     fact_call("kill with signal 65", kill(getpid(), 65));
     fact_call("kill with signal 0", kill(getpid(), 0));
     install(SIGUSR1, note, 0);
