@@ -55,6 +55,7 @@ void crash_registers(void (*emit)(const char *name, uintptr_t value)) {
     } else {
         emit("eip", (uintptr_t)__builtin_return_address(0));
         emit("ebp", (uintptr_t)__builtin_frame_address(0));
+        emit("esp", (uintptr_t)__builtin_frame_address(0) + 2 * sizeof(uintptr_t)); /* panic()'s */
     }
     emit("cr0", cpu_cr0());
     emit("cr2", cpu_cr2());

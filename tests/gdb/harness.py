@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import sys
 import traceback
 
@@ -47,6 +48,26 @@ def refuses(command: str) -> bool:
 def go() -> str:
     """Continues to the next stop; returns what was said meanwhile."""
     return gdb.execute("continue", False, True)
+
+
+def screen() -> list[str]:
+    """The rows of the VGA text screen, as they are in the card's memory."""
+    cells = memory.read(memory.DIRECT_MAP + 0xB8000, 80 * 25 * 2)
+    return [cells[row * 160:(row + 1) * 160:2].decode("cp437").rstrip() for row in range(25)]
+
+
+def panic_on_screen(what: str) -> None:
+    """At the end of a panic: the screen has cause, registers, functions and the last faults."""
+    gdb.execute("tbreak machine_exit")
+    go()
+    rows = screen()
+    whole = "\n".join(rows)
+    check(rows[0] == "Faultline has stopped:" and what in whole.replace("\n", ""), f"the cause: {rows[:3]}")
+    for register in ("eip", "ebp", "esp", "cr0", "cr2", "cr3", "cr4"):
+        check(re.search(rf"\b{register} [0-9a-f]{{8}}\b", whole), f"register {register}: {whole}")
+    check("called from, innermost first:" in rows, "a heading")
+    check(re.search(r"\b[a-z_]+\+0x[0-9a-f]+", whole), f"functions by name: {whole}")
+    check(re.search(r"last events:\n.*fault-end .*address 0x", whole), f"the last faults: {whole}")
 
 
 def alive() -> bool:

@@ -8,7 +8,7 @@ import sys
 import gdb
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from harness import check, finish, go, memory, text, vm  # noqa: E402
+from harness import check, finish, go, memory, panic_on_screen, text, vm  # noqa: E402
 
 
 def count() -> int:
@@ -28,6 +28,7 @@ def to_the_panic() -> int:
 
 def main() -> None:
     slot = to_the_panic()
+    panic_on_screen(f"swap: the page read from slot {slot} is not the one that was written")
     end, held = count(), vm(f"swap {slot}")
     check(held["in_use"] and len(held["named_by"]) == 1, f"one page has the slot: {held['named_by']}")
     address, pid = held["named_by"][0]["address"], held["named_by"][0]["pid"]
