@@ -1,5 +1,6 @@
 /*
- * The frame table: states, their lists, taking and releasing. The picture of the states is in mm/frame.h.
+ * The frame table: states, their lists, taking and releasing. The picture of the states is in mm/frame.h. Frames that
+ * are held in place by a transfer, a pin or a lock are mm/frame_io.c's, those who sleep for a frame mm/frame_wait.c's.
  *
  * Every state but ACTIVE has its list here; the lists of ACTIVE frames are the replacement policies'. The
  * CLEAN list is in the order in which frames entered the pool, and frames are stolen from its head, so that a
@@ -16,11 +17,11 @@
 
 #include "arch/x86/machine.h"
 #include "arch/x86/memory.h"
-#include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "mm/anon.h"
 #include "mm/counters.h"
+#include "mm/frame_states.h"
 #include "mm/object.h"
 #include "mm/pageout.h"
 #include "mm/policy.h"
@@ -29,8 +30,7 @@
 #include "mm/trace.h"
 #include "mm/vm.h"
 
-#define RESERVE_PAGEOUT 4u
-#define RESERVE_KERNEL  8u
+#define RESERVE_KERNEL 8u
 
 struct frame *frame_table;
 pfn_t frame_total;
@@ -39,13 +39,8 @@ static struct list state_lists[FRAME_STATES];
 static struct list kernel_share;      /* FREE frames that are not pageable */
 static pfn_t counts[FRAME_STATES][2]; /* [1]: the pageable ones */
 static pfn_t pageable_total;
-static struct waitq frame_waiters; /* asleep in frames_wait() */
-static unsigned programs_waiting;  /* of them, for USE_USER */
-static pfn_t hint_below;           /* when fewer are available the daemon is told of each that is taken */
-static pfn_t demand;               /* the most frames that somebody in frames_wait_many() waits for */
-static struct list demands = LIST_INITIALIZER(demands); /* what each there waits for */
-static uint32_t gained;                                 /* frames that have become available */
-static pfn_t laundering;                                /* BUSY frames on their way from DIRTY to CLEAN */
+static pfn_t hint_below; /* when fewer are available the daemon is told of each that is taken */
+static uint32_t gained;  /* frames that have become available */
 
 pfn_t frame_count(enum frame_state state) {
     return counts[state][0] + counts[state][1];
@@ -65,6 +60,10 @@ pfn_t frames_of_kernel(void) {
 
 pfn_t frames_reserved(void) {
     return RESERVE_KERNEL + RESERVE_PAGEOUT;
+}
+
+uint32_t frames_gained(void) {
+    return gained;
 }
 
 struct list *frame_list(enum frame_state state) {
@@ -125,7 +124,7 @@ static ALWAYS_INLINE void state_change_from(struct frame *frame, enum frame_stat
         trace_state(frame, from);
 }
 
-static void state_change(struct frame *frame, enum frame_state state) {
+void frame_change_state(struct frame *frame, enum frame_state state) {
     state_change_from(frame, frame->state, state);
 }
 
@@ -193,6 +192,10 @@ static struct frame *frame_pick(enum frame_use use, bool zeroed) {
     if (use == USE_AHEAD)
         pass_over_guesses();
     return list_first(&state_lists[FRAME_CLEAN], struct frame, link);
+}
+
+bool frames_enough(enum frame_use use) {
+    return frame_pick(use, false) != NULL;
 }
 
 /* A frame that is zeroed keeps the mark: the caller's to forget. */
@@ -271,101 +274,11 @@ void frame_take_this(struct frame *frame) {
     if (!frame->zeroed)
         redzone_check_frame(frame);
     frame->zeroed = false;
-    state_change(frame, FRAME_KERNEL);
-}
-
-static bool frames_enough(enum frame_use use) {
-    return frame_pick(use, false) != NULL;
-}
-
-int frames_wait(enum frame_use use) {
-    unsigned failures = pageout_failures();
-
-    may_sleep();
-    if (frames_enough(use))
-        return 0;
-    count(COUNT_PGALLOC_WAIT);
-    programs_waiting += use == USE_USER;
-    pageout_wake();
-    int interrupted = 0;
-    if (use == USE_PAGEOUT)
-        wait_on(&frame_waiters);
-    else
-        interrupted = wait_killable(&frame_waiters);
-    programs_waiting -= use == USE_USER;
-    if (interrupted != 0)
-        return -EINTR;
-    if (use == USE_KERNEL && !frames_enough(use) && pageout_failures() != failures)
-        return -ENOMEM;
-    return 0;
-}
-
-/* One sleeper's; on its stack. */
-struct demand {
-    struct list link;
-    pfn_t frames;
-};
-
-/* Sleeps once, with the daemon told to make so many frames available. 0 or -EINTR. */
-static int sleep_for(pfn_t frames) {
-    struct demand own = {.frames = frames};
-
-    list_add_tail(&demands, &own.link);
-    demand = MAX(demand, frames);
-    pageout_wake();
-    int interrupted = wait_killable(&frame_waiters);
-    list_remove(&own.link);
-    demand = 0;
-    list_for_each (other, &demands, struct demand, link)
-        demand = MAX(demand, other->frames);
-    return interrupted;
-}
-
-int frames_wait_many(pfn_t wanted) {
-    pfn_t enough = RESERVE_PAGEOUT + wanted;
-
-    may_sleep();
-    while (frames_available() < enough) {
-        unsigned failures = pageout_failures();
-
-        if (enough > pageable_total)
-            return -ENOMEM;
-        count(COUNT_PGALLOC_WAIT);
-        if (sleep_for(enough) != 0)
-            return -EINTR;
-        if (frames_available() < enough && pageout_failures() != failures)
-            return -ENOMEM;
-    }
-    return 0;
+    frame_change_state(frame, FRAME_KERNEL);
 }
 
 void frames_hint_below(pfn_t available) {
     hint_below = available;
-}
-
-pfn_t frames_demand(void) {
-    return demand;
-}
-
-void frames_wake_waiters(void) {
-    wake_all(&frame_waiters);
-}
-
-bool frames_wanted_by_program(void) {
-    return programs_waiting > 0 && frames_available() < frames_reserved() + FRAMES_PER_INSTRUCTION;
-}
-
-uint32_t frames_gained(void) {
-    return gained;
-}
-
-/* Who wants many at one go may sleep while there are some. */
-bool frames_waited_for_in_vain(void) {
-    return frame_waiters.first != NULL && demand == 0 && frames_available() > frames_reserved();
-}
-
-pfn_t frames_being_laundered(void) {
-    return laundering;
 }
 
 /* Its page leaves memory: if nobody has used it since it came in with its unit, nobody will. */
@@ -426,7 +339,7 @@ void frame_activate_ahead(struct frame *frame, struct set *set) {
     ASSERT(frame->state == FRAME_CLEAN && !frame->referenced);
     frame->set = set;
     frame->policy = 0;
-    state_change(frame, FRAME_ACTIVE);
+    frame_change_state(frame, FRAME_ACTIVE);
 }
 
 STOP_POINT void frame_to_pool(struct frame *frame) {
@@ -436,68 +349,9 @@ STOP_POINT void frame_to_pool(struct frame *frame) {
         count(COUNT_PREPAGE_MISS);
     frame->prepaged = false;
     left_with_unit(frame);
-    state_change(frame, frame->modified ? FRAME_DIRTY : FRAME_CLEAN);
+    frame_change_state(frame, frame->modified ? FRAME_DIRTY : FRAME_CLEAN);
     if (!frame->modified)
         frames_became_available();
-}
-
-void frame_start_io(struct frame *frame, bool write) {
-    ASSERT(frame->state == FRAME_ACTIVE || frame->state == FRAME_DIRTY || frame->state == FRAME_CLEAN);
-    ASSERT(!frame_mapped(frame)); /* else the page could change while it is written out */
-    frame->resume = frame->state == FRAME_ACTIVE;
-    laundering += write && !frame->resume;
-    frame->io_write = write;
-    state_change(frame, FRAME_BUSY);
-}
-
-/* PINNED from the first pin or lock … */
-static void hold(struct frame *frame) {
-    ASSERT(frame->state != FRAME_BUSY && frame->state != FRAME_KERNEL && frame->state != FRAME_FREE);
-    if (frame->state == FRAME_PINNED)
-        return;
-    frame_was_useful(frame);
-    frame_used(frame);
-    state_change(frame, FRAME_PINNED);
-}
-
-/* … to the last. */
-static void let_go(struct frame *frame) {
-    if (frame->pins == 0 && frame->locks == 0)
-        state_change(frame, FRAME_ACTIVE);
-}
-
-void frame_pin(struct frame *frame) {
-    if (frame->state == FRAME_DIRTY || frame->state == FRAME_CLEAN)
-        count(COUNT_PGRECLAIM_KERNEL);
-    hold(frame);
-    frame->referenced = true;
-    frame->pins++;
-    trace(TRACE_PIN, 0, trace_entry(frame), 0, frame->pins, frame->locks);
-}
-
-void frame_unpin(struct frame *frame) {
-    ASSERT(frame->state == FRAME_PINNED && frame->pins > 0);
-    frame->pins--;
-    trace(TRACE_UNPIN, 0, trace_entry(frame), 0, frame->pins, frame->locks);
-    if (frame->pins > 0)
-        return;
-    let_go(frame);
-    wake_all(&frame->waiters);
-    if (frame->owner == OWNER_ANON && frame->anon->refs == 0)
-        anon_destroy(frame->anon); /* unmapped by everybody while it was pinned */
-}
-
-void frame_lock(struct frame *frame) {
-    hold(frame);
-    frame->locks++;
-    trace(TRACE_PIN, 0, trace_entry(frame), 0, frame->pins, frame->locks);
-}
-
-void frame_unlock(struct frame *frame) {
-    ASSERT(frame->state == FRAME_PINNED && frame->locks > 0);
-    frame->locks--;
-    trace(TRACE_UNPIN, 0, trace_entry(frame), 0, frame->pins, frame->locks);
-    let_go(frame);
 }
 
 void frame_change_set(struct frame *frame, struct set *set) {
@@ -513,71 +367,6 @@ void frames_change_set(struct set *from, struct set *to) {
     for (pfn_t n = 0; n < frame_total; n++)
         if (frame_table[n].set == from && frame_table[n].state != FRAME_KERNEL)
             frame_change_set(&frame_table[n], to);
-}
-
-void frame_wait(struct frame *frame) {
-    may_sleep();
-    ASSERT(frame->state == FRAME_BUSY || frame->state == FRAME_PINNED);
-    wait_on(&frame->waiters);
-}
-
-/* --- the end of I/O (steps 9 and 10 of the fault) --- */
-
-static void frame_filled(struct frame *frame, int error) {
-    if (error != 0) {
-        count(COUNT_READ_ERRORS);
-        if (frame->owner == OWNER_ANON)
-            anon_read_failed(frame->anon);
-        else
-            object_read_failed(frame);
-        frame_release(frame);
-        return;
-    }
-    frame->modified = false;
-    if (frame->owner == OWNER_OBJECT)
-        object_page_arrived(frame);
-    if (frame->prefetched)
-        frame_to_pool(frame);
-    else
-        frame_activate(frame, frame->set);
-}
-
-/*
- * A page whose write failed stays in memory, modified, and goes back among the active ones: it is tried
- * again (an anonymous page elsewhere) when the policy comes round to it, instead of at once and for ever.
- */
-static void frame_written(struct frame *frame, int error) {
-    frame->io_write = false;
-    laundering -= !frame->resume;
-    if (error == 0) {
-        frame->modified = false;
-        frame->sectors = 0;
-    } else if (frame->owner == OWNER_ANON) {
-        anon_write_failed(frame->anon);
-    } else {
-        object_write_failed(frame->object, error);
-    }
-    if (frame->resume || error != 0)
-        frame_activate(frame, frame->set);
-    else
-        frame_to_pool(frame);
-    frame->resume = false;
-}
-
-void frame_done(struct frame *frame, int error) {
-    struct anon *orphan = NULL;
-
-    ASSERT(frame->state == FRAME_BUSY);
-    if (frame->owner == OWNER_ANON && frame->anon->refs == 0)
-        orphan = frame->anon; /* everybody unmapped it during the transfer */
-    if (frame->io_write)
-        frame_written(frame, error);
-    else
-        frame_filled(frame, error);
-    wake_all(&frame->waiters);
-    if (orphan != NULL)
-        anon_destroy(orphan);
-    pageout_progress();
 }
 
 /* --- start --- */
