@@ -78,6 +78,20 @@ START_TEST(swap_figures_are_right_to_the_page) {
 }
 END_TEST
 
+/* In memory, in the pool, being written and on swap: each counted by the program itself. */
+START_TEST(fork_copies_nothing_until_written) {
+    static const char *const more[] = {"clean=off", "swap=static readahead=0", "scope=local ata=pio"};
+    struct guest machine = {.frames = 1200, .check = 25, .append = more[_i]};
+    if (_i == 0)
+        machine.options[0] = "--iops=40";
+    struct run run = guest_run(&machine, COMMAND("forkstates", "256", "6M", _i == 0 ? "slow" : NULL));
+    ck_assert_msg(run.status == 0, "forkstates: %s", run.output);
+    ck_assert_int_ge(counter(&run, "pswpin"), PAGE_INS);
+    ck_assert_int_ge(counter(&run, "fault_reclaim"), PAGE_INS);
+    check_all_given_back(&run);
+}
+END_TEST
+
 /* Modified pages of files reach the disk when their last user goes, and not before. */
 START_TEST(pages_are_written_for_the_last_user) {
     static const struct guest disks[] = {{.check = 10}, {.pio = true, .options = {"--block-size=1024"}}};
@@ -209,8 +223,9 @@ void add_shared_cases(Suite *suite) {
     tcase_add_test(promises, hungry_programs_of_a_small_machine);
     tcase_add_test(promises, a_stack_that_may_not_grow);
     tcase_add_loop_test(facts, direct_facts, 0, 3);
-    TCase *pressure = guest_case(suite, "shared-pressure", 40);
+    TCase *pressure = guest_case(suite, "shared-pressure", 45);
     tcase_add_loop_test(pressure, shared_pages_are_paged, 0, (int)LENGTH(words));
+    tcase_add_loop_test(pressure, fork_copies_nothing_until_written, 0, 3);
     TCase *direct = guest_case(suite, "direct", 50);
     tcase_add_loop_test(direct, direct_under_pressure, 0, (int)LENGTH(words));
     tcase_add_loop_test(direct, direct_and_processes, 0, 2);

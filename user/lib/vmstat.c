@@ -3,15 +3,24 @@
 
 #include "user/lib/vmstat.h"
 
+#include <fcntl.h>
+
+/* All of it by one read: what is read later has been written later, and would not agree. */
 bool vmstat_read(struct vmstat *vmstat) {
-    FILE *file = fopen("/proc/vmstat", "r");
-    if (file == NULL)
-        return false;
+    static char text[16 << 10];
+    int file = open("/proc/vmstat", O_RDONLY);
+    ssize_t length = file < 0 ? -1 : read(file, text, sizeof(text) - 1);
+    if (file >= 0)
+        close(file);
+    text[length < 0 ? 0 : length] = '\0';
     vmstat->count = 0;
-    while (vmstat->count < VMSTAT_LINES && fscanf(file, "%39s %llu", vmstat->line[vmstat->count].name,
-                                                  &vmstat->line[vmstat->count].value) == 2)
+    for (char *line = text, *next; vmstat->count < VMSTAT_LINES; line = next + 1) {
+        next = strchr(line, '\n');
+        if (next == NULL || sscanf(line, "%39s %llu", vmstat->line[vmstat->count].name,
+                                   &vmstat->line[vmstat->count].value) != 2)
+            break;
         vmstat->count++;
-    fclose(file);
+    }
     return vmstat->count > 0;
 }
 
