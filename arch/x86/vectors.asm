@@ -14,8 +14,10 @@
 %include "arch/x86/asm.inc"
 
 VECTOR_SYSTEM_CALL equ 0x80             ; as in arch/x86/traps.h
+VECTOR_PROTECTION  equ 13
 FRAME_EIP   equ 14 * 4                  ; offsets in struct trap_frame
 FRAME_CS    equ 15 * 4
+IRET_SS     equ 4 * 4                   ; in what iret pops: eip, cs, eflags, esp, ss
 
 extern trap_dispatch, kernel_syscall, kernel_return_to_user
 global trap_vectors, trap_system_call, trap_save, trap_restore, user_thread_start
@@ -90,7 +92,16 @@ trap_restore:
         pop     ds
         popa
         add     esp, 8                  ; vector and error code
+.iret:
         iret
+
+; The stack segment has become invalid: a program may load ss from a TLS entry of its own and then take the entry
+; away. It gets the protection fault as if its next instruction had made it, with a stack segment that is good.
+.bad_iret:
+        mov     dword [esp + IRET_SS], USER_DS
+        push    byte 0
+        push    byte VECTOR_PROTECTION
+        jmp     trap_save
 
 .bad_gs:
         mov     dword [esp], 0
@@ -115,6 +126,7 @@ trap_save.to_kernel:
         MAY_FAULT trap_restore.load_fs, trap_restore.bad_fs
         MAY_FAULT trap_restore.load_es, trap_restore.bad_es
         MAY_FAULT trap_restore.load_ds, trap_restore.bad_ds
+        MAY_FAULT trap_restore.iret, trap_restore.bad_iret
 
 ; "Returned" to by the first switch to a user thread (arch/x86/context.c), whose trap frame lies at esp: the way
 ; out for a thread that has never come in.
