@@ -58,7 +58,7 @@ static bool must_follow(const struct bio *later, const struct bio *earlier) {
     return bio_start(earlier) < bio_end(later) && bio_start(later) < bio_end(earlier);
 }
 
-static bool must_follow_any(const struct bio *later, const struct list *bios) {
+static ALWAYS_INLINE bool must_follow_any(const struct bio *later, const struct list *bios) {
     list_for_each (earlier, bios, struct bio, link) {
         if (must_follow(later, earlier))
             return true;

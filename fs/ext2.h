@@ -155,6 +155,14 @@ struct ext2_fs {
     unsigned unused_count;
 };
 
+/*
+ * Blocks [first, first + count) of a file, as the block map has them: side by side on the disk from @block on, or,
+ * with 0 there, holes. A count of 0: nothing.
+ */
+struct ext2_run {
+    uint32_t first, count, block;
+};
+
 struct ext2_inode {
     struct vnode vnode; /* vnode.object.size is the size */
     struct ext2_fs *fs;
@@ -165,6 +173,7 @@ struct ext2_inode {
     uint32_t parent;                 /* directory where it was found last; a hint for path_of() */
     uint32_t last_index, last_block; /* the block allocated last: sequential writes go on behind it */
     uint32_t allocated_end;          /* block after the highest that the write under way has allocated */
+    struct ext2_run run;             /* what the map was asked for last; forgotten when the map changes */
 };
 
 static inline struct ext2_inode *ext2_inode_of(struct vnode *vnode) {
@@ -181,6 +190,8 @@ int ext2_writable(struct ext2_fs *fs);
 int ext2_store_super(struct ext2_fs *fs);
 /* True when @block can belong to a file: it exists and is no bitmap, inode table or superblock. */
 bool ext2_block_valid(struct ext2_fs *fs, uint32_t block);
+/* How many of the @most blocks from @block on can: at least that many, 0 if @block itself cannot. */
+unsigned ext2_blocks_valid(struct ext2_fs *fs, uint32_t block, unsigned most);
 uint32_t ext2_now(void); /* seconds since 1970 */
 
 /* A block of metadata, pinned in its page. */
@@ -195,11 +206,15 @@ int ext2_block_get(struct ext2_fs *fs, uint32_t block, struct ext2_block *buffer
 void ext2_block_put(struct ext2_block *buffer);
 /* Puts it after a change of any of its bytes. */
 void ext2_block_put_modified(struct ext2_fs *fs, struct ext2_block *buffer);
+/* How many of the words continue the first: numbers that rise by one, or, after a 0, more of them. At most @most. */
+unsigned ext2_run_length(const uint32_t *words, unsigned most);
 /*
- * For the pager: word @slot of the block. 0; 1 when that would mean to sleep. @read: it slept and read it,
- * holding nothing; ask again. -EIO.
+ * For the pager: word @slot of the block, and in *@count how many words from there on are a run, of the at most
+ * *@count that are looked at. 0; 1 when that would mean to sleep. @read: it slept and read it, holding nothing; ask
+ * again. -EIO.
  */
-int ext2_block_peek(struct ext2_fs *fs, uint32_t block, unsigned slot, bool read, uint32_t *word);
+int ext2_block_peek(struct ext2_fs *fs, uint32_t block, unsigned slot, bool read, uint32_t *word,
+                    unsigned *count);
 
 /* --- ext2_alloc.c; all locked --- */
 
@@ -263,6 +278,8 @@ int ext2_block_zero_on_disk(struct ext2_fs *fs, uint32_t block);
  * -EIO.
  */
 int ext2_map_peek(struct ext2_inode *inode, uint32_t index, bool read, uint32_t *block);
+/* The same for all blocks from @index on of which that is known at once: run->first is @index, run->count not 0. */
+int ext2_map_peek_run(struct ext2_inode *inode, uint32_t index, bool read, struct ext2_run *run);
 /* The same for those who may sleep: 0 or -EIO. */
 int ext2_map(struct ext2_inode *inode, uint32_t index, uint32_t *block);
 /*

@@ -72,10 +72,10 @@ void wait_on(struct waitq *queue UNUSED) {
     deferred_run();
 }
 
-void wake_one(struct waitq *queue UNUSED) {
+void waitq_wake_one(struct waitq *queue UNUSED) {
 }
 
-void wake_all(struct waitq *queue UNUSED) {
+void waitq_wake_all(struct waitq *queue UNUSED) {
 }
 
 void mutex_lock(struct mutex *mutex UNUSED) {

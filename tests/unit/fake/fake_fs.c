@@ -560,10 +560,10 @@ int wait_interruptible(struct waitq *queue) {
     return 0;
 }
 
-void wake_one(struct waitq *queue UNUSED) {
+void waitq_wake_one(struct waitq *queue UNUSED) {
 }
 
-void wake_all(struct waitq *queue UNUSED) {
+void waitq_wake_all(struct waitq *queue UNUSED) {
 }
 
 bool wait_killed(void) {
