@@ -8,7 +8,8 @@
  *   ext2_alloc.c   bitmaps: free blocks and inodes
  *   ext2_order.c   sync of metadata; what must be on the disk before what
  *   ext2_dir.c     directories: the records in them
- *   ext2_names.c   names: create, link, unlink, rename, …
+ *   ext2_names.c   names: create, link, unlink, …
+ *   ext2_rename.c  rename
  *   ext2_pager.c   pages: between the frames of a file and its blocks
  *
  * Where things live. A regular file's data is in the pages of its vnode's object. All else (superblock,
@@ -33,6 +34,7 @@
 #ifndef FS_EXT2_H
 #define FS_EXT2_H
 
+#include "fs/mode.h"
 #include "fs/vnode.h"
 #include "lib/list.h"
 #include "lib/types.h"
@@ -47,6 +49,7 @@ struct block_device;
 #define EXT2_MAGIC        0xef53u
 #define EXT2_ROOT_INODE   2u
 #define EXT2_NAME_MAX     255u
+#define EXT2_LINKS_MAX    32000u
 
 struct ext2_super {
     uint32_t inodes, blocks, reserved_blocks, free_blocks, free_inodes, first_data_block;
@@ -178,6 +181,10 @@ struct ext2_inode {
 
 static inline struct ext2_inode *ext2_inode_of(struct vnode *vnode) {
     return container_of(vnode, struct ext2_inode, vnode);
+}
+
+static inline bool ext2_is_directory(const struct ext2_inode *inode) {
+    return S_ISDIR(inode->vnode.mode);
 }
 
 /* --- ext2_super.c --- */
@@ -347,6 +354,24 @@ int ext2_dir_block(struct ext2_inode *directory, uint32_t index, struct ext2_blo
 int ext2_dir_empty(struct ext2_inode *directory);
 /* Checks a record that begins at byte @at of a block before it is looked at. */
 bool ext2_record_valid(struct ext2_fs *fs, const struct ext2_record *record, unsigned at);
+
+/* --- ext2_names.c, for ext2_rename.c; all but the first locked --- */
+
+/* Locks, and checks that @directory may be changed and has not been removed. 0, -EROFS, -ENOENT: not locked. May sleep. */
+int ext2_begin_change(struct ext2_inode *directory);
+/* The inode a name leads to, with a reference. 0, -ENAMETOOLONG, -ENOENT, -EIO, -ENOMEM. */
+int ext2_get_named(struct ext2_inode *directory, const char *name, size_t length, struct ext2_inode **found);
+/* Whether @victim may lose its name: 0, -ENOTDIR, -EISDIR, -EBUSY, -ENOTEMPTY, -EIO. */
+int ext2_check_removable(struct ext2_inode *victim, bool want_directory);
+/* The name of @victim in @directory is gone: link counts. @directory is not stored. 0 or -EIO. */
+int ext2_drop_link(struct ext2_inode *directory, struct ext2_inode *victim);
+/* Stores both, whatever becomes of the first. 0 or -EIO. */
+int ext2_store_two(struct ext2_inode *a, struct ext2_inode *b);
+
+/* --- ext2_rename.c --- */
+
+int ext2_rename(struct vnode *from, const char *old_name, size_t old_length, struct vnode *to,
+                const char *new_name, size_t new_length);
 
 /* --- ext2_names.c, ext2_pager.c --- */
 
