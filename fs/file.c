@@ -255,7 +255,8 @@ static long append(struct file *file, vaddr_t buffer, size_t bytes) {
 
 /* O_SYNC and O_DSYNC: what has been written is on the medium before the call returns. */
 static long written_through(struct file *file, long written) {
-    int error = written > 0 && file->flags & O_DSYNC && file->vnode->has_pages ? file_sync(file) : 0;
+    bool lasting = file->vnode->has_pages || S_ISBLK(file->vnode->mode);
+    int error = written > 0 && file->flags & O_DSYNC && lasting ? file_sync(file) : 0;
     return error ? error : written;
 }
 
