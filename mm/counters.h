@@ -52,6 +52,9 @@
     X(PGSTEAL, "pgsteal")                   /* CLEAN frames given to a new owner */                          \
     X(PGSCAN, "pgscan")                     /* frames the policy looked at */                                \
     X(PGEVICT, "pgevict")                   /* victims: ACTIVE to the pool */                                \
+    X(PGEVICT_PINNED, "pgevict_pinned")     /* of these: while others were held in place for DMA */          \
+    X(DMA_PIN, "dma_pin")                   /* pages of programs held in place for DMA … */                \
+    X(DMA_UNPIN, "dma_unpin")               /* … and let go */                                             \
     X(PGCLEANED_EARLY, "pgcleaned_early")   /* written while the machine was idle */                         \
     X(PGRECLAIM_KERNEL, "pgreclaim_kernel") /* taken back from the pool by system calls */                   \
     X(PGALLOC_WAIT, "allocstall")           /* times somebody slept for a frame */                           \

@@ -135,6 +135,7 @@ STOP_POINT void pageout_evict(struct frame *frame) {
     refault_note(frame);
     frame_to_pool(frame);
     count(COUNT_PGEVICT);
+    count_add(COUNT_PGEVICT_PINNED, counters[COUNT_DMA_PIN] != counters[COUNT_DMA_UNPIN]);
 }
 
 unsigned pageout_evict_from(struct set *set) {
