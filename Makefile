@@ -25,7 +25,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 parts := $(sort $(wildcard tests/*/*.mk tools/*/*.mk))
 
 help: ## List the targets
-	@awk -F ':[^#]*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile $(parts)
+	@awk -F ':[^#]*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile $(parts)
 
 setup: ## Install what is needed from Debian's or Ubuntu's packages
 	@tools/setup
@@ -379,7 +379,7 @@ own_c_code = $(sort $(wildcard $(rooms:=/*.[ch]) user/*.[ch] user/*/*.[ch] tests
 	tests/real/programs/*.[ch] tests/bench/programs/*.[ch] \
 	tests/unit/fake/*.[ch]))
 
-lint: lint-format lint-tidy lint-cppcheck ## clang-format, clang-tidy and cppcheck (their packages: setup-lint)
+lint: lint-format lint-tidy lint-cppcheck ## clang-format, clang-tidy, cppcheck, who includes whom (packages: setup-lint)
 
 lint-format:
 	@clang-format --dry-run -Werror $(own_c_code)
