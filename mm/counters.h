@@ -74,6 +74,8 @@
     X(BLK_TIMEOUTS, "blk_timeouts") /* commands that did not end in time */                                  \
     X(BLK_RESETS, "blk_resets")     /* resets of a channel */                                                \
     X(BLK_INTERRUPTS, "blk_interrupts")                                                                      \
+    X(BLK_BUSY_US, "blk_busy_us")       /* microseconds in which a disk had a command */                     \
+    X(BLK_HELD_US, "blk_held_us")       /* … in which it had none, and bios waited behind a plug */        \
     X(BLK_FILE_IN, "blk_file_pages_in") /* bios by cause and direction */                                    \
     X(BLK_FILE_OUT, "blk_file_pages_out")                                                                    \
     X(BLK_SWAP_IN, "blk_swap_pages_in")                                                                      \

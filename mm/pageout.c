@@ -116,8 +116,8 @@ void pageout_hint(void) {
 }
 
 void pageout_progress(void) {
-    if (pageout.thread != NULL && frames_available() < high_mark())
-        wake_all(&pageout.queue);
+    if (pageout.queue.first != NULL && frames_available() < high_mark())
+        wake_all(&pageout.queue); /* asked first: when several pages arrive, the first has woken it */
 }
 
 /* --- evict --- */

@@ -28,6 +28,12 @@ uint64_t time_counter(void) {
     panic("an event of a group that is off");
 }
 
+uint64_t fake_nanoseconds = 1;
+
+uint64_t time_nanoseconds(void) {
+    return fake_nanoseconds;
+}
+
 static unsigned no_sleep;
 
 unsigned irq_save(void) {
