@@ -23,7 +23,7 @@ enum { STATUS_SIGNAL = 128, STATUS_PANIC = 250, STATUS_HANG = 251, STATUS_TROUBL
 #define COMMAND(...)     ((const char *const[]){__VA_ARGS__, NULL})
 #define NO_COMMAND       ((const char *const[]){NULL})
 #define SHELL(script)    COMMAND("sh", "-c", script)
-#define TEST_SECONDS     400  /* of one test: generous, for busy machines */
+#define TEST_SECONDS     1600 /* of one test; each of its guests has the runner's own limit */
 #define RECORDED_SECONDS 3000 /* of one whose guests are recorded: the disk is as slow as the timer */
 #define LENGTH(array)    (sizeof(array) / sizeof((array)[0]))
 

@@ -19,6 +19,7 @@ import time
 from . import places
 from .disk import tool_environment
 from .outcome import Outcome, Trouble, QEMU_KERNEL_DONE, QEMU_KERNEL_PANIC
+from .patience import Patience, slowness
 from .recording import KERNEL, Recording, link_or_copy
 from .trace import Drain, SharedMemory, size_in_bytes
 from .words import boot_words, kernel_line
@@ -253,7 +254,7 @@ class Machine:
         try:
             with subprocess.Popen(command, cwd=self._directory()) as qemu:
                 try:
-                    status = qemu.wait(self.options.timeout or None)
+                    status = qemu.wait(self.options.timeout * slowness() or None)
                 except subprocess.TimeoutExpired:
                     outcome = self._look_inside()
                     qemu.kill()
@@ -329,11 +330,11 @@ class Machine:
 
     def _pass_output(self, qemu: subprocess.Popen) -> bool:
         """Copies the console to stdout. False: the time was over before the machine ended."""
-        deadline = time.monotonic() + self.options.timeout if self.options.timeout else None
+        patience = Patience(self.options.timeout, qemu.pid)
         with selectors.DefaultSelector() as selector:
             selector.register(qemu.stdout, selectors.EVENT_READ)
             while True:
-                left = None if deadline is None else deadline - time.monotonic()
+                left = patience.left()
                 if left is not None and left <= 0:
                     return False
                 if selector.select(left):
@@ -369,7 +370,7 @@ class Machine:
 
     def _look_inside(self) -> Outcome:
         """The time is over: registers and a backtrace of what runs, and of every thread if gdb is here."""
-        outcome = Outcome("hang", text=f"nothing ended within {self.options.timeout:g} s")
+        outcome = Outcome("hang", text=f"nothing ended within {self.options.timeout * slowness():g} s")
         try:
             monitor = self._qmp()
             monitor.monitor("stop")

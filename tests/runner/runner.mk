@@ -1,0 +1,2 @@
+# The runner's own tests, run like unit tests.
+unit_tests += tests/runner/patience
