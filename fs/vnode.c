@@ -4,6 +4,7 @@
  */
 #include "fs/vnode.h"
 
+#include "fs/ext2.h"
 #include "fs/mode.h"
 #include "lib/errno.h"
 #include "lib/log.h"

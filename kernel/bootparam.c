@@ -266,7 +266,7 @@ static bool word_status(const char *value) {
 static const struct boot_word boot_words[] = {
     {"frames", "N, default 0: all", "page frames that programs and files may use; fewer show paging",
      word_frames},
-    {"policy", "NAME, default clock", "page replacement policy: " POLICY_NAMES, word_policy},
+    {"policy", "NAME, default " POLICY_DEFAULT, "page replacement policy: " POLICY_NAMES, word_policy},
     {"scope", "global|local, default global",
      "who replaces whose pages: all everybody's, or each process its own", word_scope},
     {"quota", "equal|proportional|pff|N, default equal",

@@ -106,10 +106,15 @@ static void end_process(struct process *process) {
     become_zombie(process, wait_status);
 }
 
+/* True when @thread is the only one of its process. */
+static bool alone(const struct thread *thread) {
+    return thread->process->threads.next == thread->process->threads.prev;
+}
+
 /* The word that set_tid_address named: pthread_join sleeps on it. */
 static void clear_tid(struct thread *self) {
     uint32_t zero = 0;
-    bool shared = !thread_alone(self) || self->process->space->refs > 1;
+    bool shared = !alone(self) || self->process->space->refs > 1;
     if (shared && self->clear_tid && !user_write(self->clear_tid, &zero, sizeof zero))
         futex_wake(self->clear_tid, 1);
 }
@@ -150,12 +155,12 @@ NORETURN void process_exit(int wait_status) {
 void process_end_other_threads(void) {
     struct thread *self = thread_current;
     struct process *process = self->process;
-    if (thread_alone(self))
+    if (alone(self))
         return;
     process->survivor = self;
     signal_attend(process);
     signal_wake_doomed(process);
-    while (!thread_alone(self))
+    while (!alone(self))
         wait_on(&process->child_event);
     process->survivor = NULL;
     self->id = process->pid;

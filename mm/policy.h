@@ -83,8 +83,9 @@ extern const struct policy policy_random;
 extern const struct policy policy_second;
 extern const struct policy policy_wsclock;
 
-/* What may be asked for at boot. */
-#define POLICY_NAMES "eeclock, clock, clockpro, fifo, second, nru, aging, lru, wsclock, mru, random"
+/* What may be asked for at boot, and what is taken if nothing is. */
+#define POLICY_DEFAULT "eeclock"
+#define POLICY_NAMES   "eeclock, clock, clockpro, fifo, second, nru, aging, lru, wsclock, mru, random"
 
 /* The policy of that name, or NULL. */
 const struct policy *policy_find(const char *name);

@@ -145,12 +145,23 @@ void scope_divide(void) {
 
 /* --- sets of their own --- */
 
+/* About the frames that a new process will have. What its policy remembers of pages that are gone is sized by it. */
+static pfn_t expected_quota(void) {
+    unsigned total = 1;
+
+    if (vm_options.quota == QUOTA_FIXED)
+        return MAX(vm_options.quota_fixed, QUOTA_LEAST);
+    list_for_each (space, &spaces, struct space, link)
+        total++;
+    return MAX(frames_to_share() / total, QUOTA_LEAST);
+}
+
 static int give_own_set(struct space *space, const struct policy *policy) {
     struct set *set = kmalloc_try(sizeof(*set));
 
     if (set == NULL)
         return -ENOMEM;
-    if (set_start(set, policy, 0) != 0) {
+    if (set_start(set, policy, expected_quota()) != 0) {
         kfree(set);
         return -ENOMEM;
     }
@@ -224,14 +235,6 @@ void scope_make_room(struct space *space) {
     for (unsigned i = 0; i < 4 && set->count + unit > set->quota; i++)
         if (!pageout_evict_from(set))
             return;
-}
-
-pfn_t scope_room(const struct space *space) {
-    const struct set *set = space->set;
-
-    if (!has_own_set(space) || set->quota == 0)
-        return frames_pageable();
-    return set->quota - MIN(set->count, set->quota);
 }
 
 /* The set has more frames than its quota, and a limit of its own. */

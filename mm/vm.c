@@ -13,7 +13,7 @@
 #include "mm/trace.h"
 
 struct vm_options vm_options = {
-    .policy = "clock",
+    .policy = POLICY_DEFAULT,
     .cluster = 32,
     .unit = 1,
     .around = 16,
@@ -26,8 +26,9 @@ void vm_init(void) {
     const struct policy *policy = policy_find(vm_options.policy);
 
     if (policy == NULL || policy->needs_future) {
-        klog("mm: no policy is called '%s' (there are: %s); using clock", vm_options.policy, POLICY_NAMES);
-        policy = &policy_clock;
+        klog("mm: no policy is called '%s' (there are: %s); using %s", vm_options.policy, POLICY_NAMES,
+             POLICY_DEFAULT);
+        policy = policy_find(POLICY_DEFAULT);
     }
     heap_init();
     trace_init(vm_options.trace, vm_options.trace_events);

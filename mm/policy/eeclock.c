@@ -17,7 +17,7 @@
  * becomes absent. Else an extra page goes. Without absent pages the extra one is the page that clock has just
  * evicted: this is clock then, victim for victim.
  *
- * Young are the pages that came last. Old ones stand in clock's order, which is a queue with a second chance here;
+ * Fresh and then young are the pages that came last. Old ones stand in clock's order, which is a queue with a second chance here;
  * the extra pages are at its front, in the order in which clock evicted them, since that is the order in which a loop
  * comes back to them. A page missed while absent has shown that it is used again: it does not become young.
  *
@@ -39,7 +39,7 @@
 /* frame->policy and ghost->word: the time when clock's hand last passed the page, in the upper bits, and */
 #define IS_EXTRA  1u  /* plain clock has evicted it; a ghost without it is absent */
 #define IS_NEW    2u  /* in set->frames: the hand has not passed it; the others are in set->hot */
-#define IS_YOUNG  4u  /* among the last that came */
+#define IS_YOUNG  4u  /* no longer fresh, and among the last of those */
 #define IS_FRESH  8u  /* just come: its uses are not counted yet */
 #define IS_USED   16u /* clock's reference bit, from when it was fresh */
 #define IS_REUSED 32u /* used again since */
@@ -48,13 +48,15 @@
 #define STAMPS    (1u << 26)
 
 #define GHOST_SHARE 4u  /* ghosts to a frame: loops up to about this many times memory are seen */
-#define YOUNG_SHARE 64u /* of memory: the pages that are fresh, and as many that are young besides */
+#define IDLE_SHARE  8u  /* of memory: while fewer frames are in use, the policy only queues them */
+#define YOUNG_SHARE 64u /* of memory: the pages that are fresh, and as many that are young */
 
 struct history {
     uint32_t now;          /* stamps given */
+    pfn_t most;            /* frames that the set may have, as far as was known at its start */
     pfn_t capacity;        /* frames in the set when one was last taken from it */
     pfn_t extra;           /* frames at the front of set->hot; set->hand is the first behind them */
-    pfn_t young, fresh;    /* frames at the end of set->frames; the fresh ones are young, too */
+    pfn_t young, fresh;    /* frames at the end of set->frames, the fresh ones last */
     pfn_t absent;          /* ghosts */
     uint32_t first_absent; /* no ghost with a lower number is absent */
     struct frame *ripens;  /* the first young one, or NULL */
@@ -62,13 +64,14 @@ struct history {
     struct frame *probed;  /* the extra one whose bit is looked at next, or NULL: the first */
     struct frame *leaving; /* the last victim: if it is removed next, it has been evicted */
     struct evidence evidence;
+    bool remembers; /* a page has left; else there are no ghosts */
     struct ghosts *ghosts;
 };
 
 /* --- time --- */
 
 static void stamp(struct history *history, struct frame *frame) {
-    frame->policy = (frame->policy & (STAMP - 1)) | ++history->now % STAMPS * STAMP;
+    frame->policy = (frame->policy & (STAMP - 1)) | ++history->now * STAMP;
 }
 
 static uint32_t age(const struct history *history, uint32_t word) {
@@ -86,12 +89,19 @@ static struct frame *first_of(struct list *list) {
     return list_empty(list) ? NULL : list_first(list, struct frame, link);
 }
 
+/* The young one after this one, or NULL. */
+static struct frame *next_young(struct set *set, const struct frame *frame) {
+    struct frame *next = after(&set->frames, frame);
+
+    return next != NULL && (next->policy & IS_YOUNG) ? next : NULL;
+}
+
 /* Takes the frame out of its list and its place there; stamp, IS_USED and IS_REUSED stay. */
 static void take_out(struct set *set, struct frame *frame) {
     struct history *history = set->history;
 
     if (history->ripens == frame)
-        history->ripens = after(&set->frames, frame);
+        history->ripens = next_young(set, frame);
     if (history->settles == frame)
         history->settles = after(&set->frames, frame);
     if (history->probed == frame)
@@ -128,9 +138,12 @@ static void put_extra(struct set *set, struct frame *frame) {
 static void settle(struct set *set, struct frame *frame) {
     struct history *history = set->history;
 
-    frame->policy &= ~IS_FRESH;
+    frame->policy = (frame->policy & ~IS_FRESH) | IS_YOUNG;
     if (frame_test_referenced(frame))
         frame->policy |= IS_USED;
+    if (history->ripens == NULL)
+        history->ripens = frame;
+    history->young++;
     history->fresh--;
     history->settles = after(&set->frames, frame);
 }
@@ -139,20 +152,23 @@ static pfn_t share_of_young(const struct history *history) {
     return MAX(history->capacity / YOUNG_SHARE, 1u);
 }
 
-static void put_new(struct set *set, struct frame *frame) {
+/* Not when a page comes: that is the fault's way, and should be short. */
+static void settle_all_but_last(struct set *set) {
+    struct history *history = set->history;
+
+    while (history->fresh > share_of_young(history))
+        settle(set, history->settles);
+}
+
+static ALWAYS_INLINE void put_new(struct set *set, struct frame *frame) {
     struct history *history = set->history;
 
     stamp(history, frame);
-    frame->policy |= IS_NEW | IS_YOUNG | IS_FRESH;
+    frame->policy |= IS_NEW | IS_FRESH;
     list_add_tail(&set->frames, &frame->link);
-    if (history->ripens == NULL)
-        history->ripens = frame;
     if (history->settles == NULL)
         history->settles = frame;
-    history->young++;
     history->fresh++;
-    while (history->fresh > share_of_young(history))
-        settle(set, history->settles);
 }
 
 /* --- ghosts --- */
@@ -184,6 +200,7 @@ static void remember(struct history *history, const struct frame *frame) {
     if (overwritten != 0 && !(overwritten & IS_EXTRA))
         history->absent--;
     history->absent += !(frame->policy & IS_EXTRA);
+    history->remembers = true;
     evidence_left(&history->evidence, frame->policy & IS_REUSED);
 }
 
@@ -283,28 +300,29 @@ static bool evict_on_paper(struct set *set) {
 /* A page was missed. What is known of it goes into its word and the evidence. */
 static void recall(struct history *history, struct frame *frame) {
     struct ghost *ghost = ghosts_find(history->ghosts, frame_identity(frame));
+    uint32_t number;
 
     if (ghost == NULL)
         return;
+    number = ghosts_number(history->ghosts, ghost);
     if (is_absent(ghost)) {
         frame->policy |= IS_REUSED;
         evidence_loss(&history->evidence);
     } else {
-        evidence_back(&history->evidence, ghosts_number(history->ghosts, ghost), ghost->word & IS_REUSED);
+        evidence_back(&history->evidence, number, ghosts_end(history->ghosts) - number,
+                      ghost->word & IS_REUSED);
     }
     forget(history, ghost);
 }
 
 /* A frame that comes back goes where it was; the word may be another policy's, if that has changed meanwhile. */
-static void eeclock_add(struct set *set, struct frame *frame) {
+static __attribute__((noinline)) void put_back(struct set *set, struct frame *frame) {
     uint32_t word = frame->policy;
 
-    set->count++;
     if (word == 0) {
         recall(set->history, frame);
         word = frame->policy & IS_REUSED ? 0 : IS_NEW;
     }
-    look_for_gains(set);
     frame->policy &= ~PLACE;
     if (word & IS_NEW)
         put_new(set, frame);
@@ -312,6 +330,16 @@ static void eeclock_add(struct set *set, struct frame *frame) {
         put_extra(set, frame);
     else
         put_old(set, frame);
+}
+
+static void eeclock_add(struct set *set, struct frame *frame) {
+    const struct history *history = set->history;
+
+    set->count++;
+    if (frame->policy == 0 && !history->remembers)
+        put_new(set, frame); /* the fault's way while memory is enough: short */
+    else
+        put_back(set, frame);
 }
 
 static void eeclock_remove(struct set *set, struct frame *frame) {
@@ -335,13 +363,13 @@ static struct frame *early_victim(struct set *set) {
     struct history *history = set->history;
     bool early = history->evidence.early && history->absent + 2 * share_of_young(history) < history->capacity;
 
-    while (history->young > 2 * share_of_young(history)) {
+    while (history->young >= share_of_young(history)) {
         struct frame *frame = history->ripens;
 
         if (!early) {
             frame->policy &= ~IS_YOUNG;
             history->young--;
-            history->ripens = after(&set->frames, frame);
+            history->ripens = next_young(set, frame);
         } else if (frame_test_referenced(frame) || (frame->policy & IS_REUSED)) {
             take_out(set, frame);
             frame->policy = (frame->policy | IS_REUSED) & ~IS_USED;
@@ -360,6 +388,7 @@ static struct frame *eeclock_victim(struct set *set) {
     if (set->count == 0)
         return NULL;
     history->capacity = set->count;
+    settle_all_but_last(set);
     evidence_set_frames(&history->evidence, set->count);
     look_for_gains(set);
     while (history->absent >= history->extra && evict_on_paper(set))
@@ -368,6 +397,16 @@ static struct frame *eeclock_victim(struct set *set) {
     if (victim == NULL)
         victim = first_of(set->hot_count > 0 ? &set->hot : &set->frames);
     return history->leaving = victim;
+}
+
+/* While memory fills, nobody asks for victims; but what is in it is watched, once it is a part worth watching. */
+static void eeclock_tick(struct set *set) {
+    struct history *history = set->history;
+
+    if (set->count < history->most / IDLE_SHARE)
+        return;
+    history->capacity = MAX(history->capacity, set->count);
+    settle_all_but_last(set);
 }
 
 static int eeclock_start(struct set *set) {
@@ -381,6 +420,7 @@ static int eeclock_start(struct set *set) {
         kfree(history);
         return -ENOMEM;
     }
+    history->most = most;
     set->history = history;
     return 0;
 }
@@ -400,5 +440,6 @@ const struct policy policy_eeclock = {
     .add = eeclock_add,
     .remove = eeclock_remove,
     .victim = eeclock_victim,
+    .tick = eeclock_tick,
     .forget = eeclock_forget,
 };

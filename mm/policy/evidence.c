@@ -3,8 +3,9 @@
  *
  * A loop larger than memory misses its pages in the order in which they left. Random use does not, a stack that
  * goes up and down has them back in the reverse order, and a program that turns to other pages misses none of the
- * old. So a sixteenth of memory coming back in order is a loop. Against it speaks each page found used again by
- * clock's hand: the pages that stay are worth having then.
+ * old. So a sixteenth of memory coming back in order is a loop. Pages that left only lately count more: the loop is
+ * little longer than memory then, and early eviction would save most of its misses. Against it speaks each page found
+ * used again by clock's hand: the pages that stay are worth having then.
  *
  * A scan is seen by its leavings: most pages that left had been used only once and few of them come back, while
  * of those that had been used again a larger part does.
@@ -20,6 +21,8 @@
 
 #define SLACK         8u /* pages that a stream may skip */
 #define STREAM_LEAST  3u /* pages in order that chance does not make */
+#define NEAR_SHARE    6  /* of memory: a page is missed lately if no more have left since … */
+#define NEAR_WEIGHT   6  /* … and counts so much */
 #define LOOP_SHARE    16 /* of memory in order: a loop; … */
 #define LOOP_LEAST    8  /* … but at least so many pages */
 #define LOOP_CREDIT   8  /* share of memory */
@@ -66,13 +69,16 @@ static struct stream *stream_of(struct evidence *evidence, uint32_t number) {
     return rested;
 }
 
-static void judge_order(struct evidence *evidence, uint32_t number) {
+static void judge_order(struct evidence *evidence, uint32_t number, pfn_t since) {
     struct stream *stream = stream_of(evidence, number);
+    bool near = (int)since <= evidence->frames / NEAR_SHARE;
     int enough = MAX(evidence->frames / LOOP_SHARE, LOOP_LEAST);
 
     stream->last = number;
     stream->turn = ++evidence->judged;
-    if (++stream->length >= STREAM_LEAST)
+    if (++stream->length > STREAM_LEAST)
+        evidence->order += near ? NEAR_WEIGHT : 1;
+    else if (stream->length == STREAM_LEAST)
         evidence->order++;
     else
         against_loop(evidence);
@@ -114,10 +120,10 @@ static void judge_leavings(struct evidence *evidence) {
     forget_leavings(evidence);
 }
 
-void evidence_back(struct evidence *evidence, uint32_t number, bool reused) {
+void evidence_back(struct evidence *evidence, uint32_t number, pfn_t since, bool reused) {
     evidence->back[reused]++;
     judge_leavings(evidence);
-    judge_order(evidence, number);
+    judge_order(evidence, number, since);
 }
 
 /* --- gains and losses --- */

@@ -33,8 +33,9 @@ void evidence_set_frames(struct evidence *evidence, pfn_t frames);
 
 /* A page has left; @reused: it had been used again after it came. */
 void evidence_left(struct evidence *evidence, bool reused);
-/* A page that plain clock would have missed as well came back; its leaving had that number. */
-void evidence_back(struct evidence *evidence, uint32_t number, bool reused);
+/* A page that plain clock would have missed as well came back; its leaving had that number, and @since pages have left
+ * from then on. */
+void evidence_back(struct evidence *evidence, uint32_t number, pfn_t since, bool reused);
 /* Clock's hand has found a page used again. */
 void evidence_hit(struct evidence *evidence);
 

@@ -107,7 +107,7 @@ def frames_and_pool() -> None:
         check(one["owner"] != "none" and not one["mappings"], "a frame of the pool has an owner and no entry")
     policy = vm("policy")["sets"]
     check(sum(s["frames"] for s in policy) == sums["active"], "the sets hold the ACTIVE frames")
-    check(all(len(s["order"]) == s["frames"] and s["policy"] == "clock" for s in policy), "in clock's order")
+    check(all(len(s["order"]) == s["frames"] and s["policy"] == "eeclock" for s in policy), "in the policy's order")
 
 
 def stacks(function: str) -> None:

@@ -25,6 +25,7 @@ static struct fake_disk *disk;
 
 static void setup(void) {
     vm_options.check = 1;
+    vm_options.policy = "clock"; /* needs no memory of its own: frames are counted here */
     fake_boot(FRAMES, 0);
     disk = fake_disk_create("hda2", DISK_SLOTS * SECTORS_PER_PAGE);
 }
