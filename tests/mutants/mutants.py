@@ -62,7 +62,7 @@ class Load:
 
 
 LOADS = [
-    Load("sweep", "seqsweep 2M 2; quicksort 1M", proof={"pswpin": 500, "pswpout": 500}),
+    Load("sweep", "seqsweep 2M 2; quicksort 1M", words="check=2 policy=clock", proof={"pswpin": 500, "pswpout": 500}),
     Load("copies", "cowtest 1M 2; forkload 4 512K 2", proof={"pswpin": 500, "fault_copy": 300}),
     Load("text", "sparsetext all 1", proof={"pgfilein": 1000, "readahead_file": 100}),
     Load("shared", "shmtest paging 2M 2", proof={"pswpin": 500}),
