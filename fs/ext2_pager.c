@@ -264,6 +264,10 @@ static int ext2_sync_object(struct object *object) {
     return ext2_sync_inode(vnode_of_object(object));
 }
 
+static void ext2_write_failed(struct object *object, int error) {
+    mount_write_failed(&ext2_inode_of(vnode_of_object(object))->fs->mount, error);
+}
+
 const struct pager ext2_pager = {
     .name = "ext2",
     .of_files = true,
@@ -274,4 +278,5 @@ const struct pager ext2_pager = {
     .unused = ext2_unused,
     .release = ext2_release,
     .sync = ext2_sync_object,
+    .write_failed = ext2_write_failed,
 };

@@ -171,6 +171,7 @@ int file_open_vnode(struct vnode *vnode, unsigned flags, struct file **made) {
     file->refs = 1;
     file->vnode = vnode;
     file->errors = NULL;
+    file->system_errors_told = vnode->mount ? mount_errors_seen(vnode->mount) : 0;
     if (vnode->has_pages && !(file->errors = error_cursor_create(&vnode->object))) {
         kfree(file);
         return -ENOMEM;
@@ -209,6 +210,18 @@ int file_sync(struct file *file) {
     int error = vnode_fsync(vnode);
     int untold = object_tell_errors(&vnode->object, file->errors);
     return error ? error : untold;
+}
+
+int file_sync_system(struct file *file) {
+    struct mount *mount = file->vnode->mount;
+    if (!mount || !mount->sync)
+        return 0;
+    int error = mount->sync(mount);
+    if (file->system_errors_told == mount->write_errors)
+        return error;
+    file->system_errors_told = mount->write_errors;
+    mount->write_error_told = true;
+    return error ? error : mount->write_error;
 }
 
 /* --- transfers --- */

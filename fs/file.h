@@ -11,6 +11,7 @@ struct file {
     uint64_t position;
     uint64_t directory_position;
     struct error_cursor *errors; /* which failed writes it has been told of; NULL where there are no pages */
+    uint32_t system_errors_told; /* the same of its file system's, by syncfs */
 };
 
 /* open(2): handles O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_DIRECTORY, O_NOFOLLOW. refs 1. */
@@ -28,6 +29,11 @@ long file_write(struct file *file, vaddr_t buffer, size_t bytes, const uint64_t 
  * this open file was last told; -EINVAL. May sleep.
  */
 int file_sync(struct file *file);
+/*
+ * syncfs(2): all of the file's file system on the medium. 0, or the error of a write in it that has failed since this
+ * open file was last told, as with fsync. May sleep.
+ */
+int file_sync_system(struct file *file);
 long long file_seek(struct file *file, long long offset, int whence);
 
 #endif

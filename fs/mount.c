@@ -58,6 +58,17 @@ void mount_for_each(void (*visit)(struct mount *mount, void *data), void *data) 
     }
 }
 
+void mount_write_failed(struct mount *mount, int error) {
+    mount->write_error = error;
+    mount->write_errors++;
+    mount->write_error_told = false;
+}
+
+uint32_t mount_errors_seen(const struct mount *mount) {
+    bool untold = mount->write_errors != 0 && !mount->write_error_told;
+    return mount->write_errors - untold;
+}
+
 int mounts_sync(void) {
     int error = 0;
     list_for_each (mount, &mounts, struct mount, link) {

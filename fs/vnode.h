@@ -149,6 +149,9 @@ struct mount {
                   uint64_t *files, uint64_t *files_free);
     void *data;
     struct list link;
+    int write_error;       /* of the last page of a file that could not be written, … */
+    uint32_t write_errors; /* … how many there have been, … */
+    bool write_error_told; /* … and whether a syncfs has told of the last */
 };
 
 static inline struct vnode *vnode_of_object(struct object *object) {
@@ -178,6 +181,10 @@ int mount_root(struct mount *mount);
 int mount_at(const char *path, struct mount *mount);
 void mount_for_each(void (*visit)(struct mount *mount, void *data), void *data);
 int mounts_sync(void);
+/* A page of one of its files could not be written. Does not sleep. */
+void mount_write_failed(struct mount *mount, int error);
+/* Which of the failures a file that is being opened has not to be told of by file_sync_system(). */
+uint32_t mount_errors_seen(const struct mount *mount);
 void mounts_unmount_all(void); /* orderly shutdown: everything written, file systems marked clean */
 
 /* --- paths: walked from @start (NULL: the root) unless absolute; symbolic links followed, 8 deep --- */

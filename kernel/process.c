@@ -123,30 +123,37 @@ int vm_current_pid(void) {
     return process ? process->pid : 0;
 }
 
+/* What ends with a process and gives memory back: pages in memory and on swap, and the tables that show them. */
+static pgoff_t pages_held(const struct process *process, struct space_usage *usage) {
+    space_usage(process->space, usage);
+    return usage->resident + usage->swapped + process->space->pmap.tables;
+}
+
 /*
  * Kills the largest process, so that memory comes back. One that is dying already counts as success: to
- * wait for it is all that can be done. Pid 1 only dies when it is the last.
+ * wait for it is all that can be done. Pid 1 only dies when it is the last. The sum is that of Linux's
+ * oom_badness().
  */
 bool vm_kill_largest(void) {
     struct process *largest = NULL;
-    struct space_usage most = {0};
+    struct space_usage usage;
+    pgoff_t most = 0;
     list_for_each (process, &processes, struct process, all) {
         if (!process->space)
             continue;
         if (process->dying || process->exiting)
             return true;
-        struct space_usage usage;
-        space_usage(process->space, &usage);
-        bool larger = usage.resident + usage.swapped > most.resident + most.swapped;
-        if (!largest || largest == process_init || (larger && process != process_init)) {
+        pgoff_t held = pages_held(process, &usage);
+        if (!largest || largest == process_init || (held > most && process != process_init)) {
             largest = process;
-            most = usage;
+            most = held;
         }
     }
     if (!largest)
         return false;
-    klog("oom: killed %s[%d]: %u pages resident, %u swapped", largest->name, largest->pid, most.resident,
-         most.swapped);
+    pages_held(largest, &usage);
+    klog("oom: killed %s[%d]: %u pages resident, %u swapped, %u of page tables", largest->name, largest->pid,
+         usage.resident, usage.swapped, largest->space->pmap.tables);
     count(COUNT_OOM_KILL);
     signal_send_process(largest, 9 /* SIGKILL */);
     return true;

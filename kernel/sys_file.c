@@ -192,7 +192,7 @@ long sys_sync(void) {
 
 long sys_syncfs(int fd) {
     struct file *file = descriptor_file(fd);
-    return file ? mounts_sync() : -EBADF;
+    return file ? file_sync_system(file) : -EBADF;
 }
 
 /* --- descriptors --- */

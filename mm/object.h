@@ -72,6 +72,9 @@ struct pager {
      * medium. 0 or -EIO. May sleep. NULL: nothing leads to them.
      */
     int (*sync)(struct object *object);
+
+    /* A write of one of its pages has failed with -EIO or -ENOSPC; the page stays modified. Does not sleep. NULL. */
+    void (*write_failed)(struct object *object, int error);
 };
 
 struct object {

@@ -27,6 +27,8 @@ void object_write_failed(struct object *object, int error) {
     object->write_error = error;
     object->write_errors++;
     object->write_error_told = false;
+    if (object->pager->write_failed != NULL)
+        object->pager->write_failed(object, error);
 }
 
 struct error_cursor *error_cursor_create(const struct object *object) {

@@ -13,7 +13,16 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-enum { BY_FSYNC = 3, BY_MSYNC = 5, BY_CLOSE = 7, BY_DSYNC = 9, FOREVER = 11, BESIDE = 12, BY_CHILD = 14 };
+enum {
+    BY_FSYNC = 3,
+    BY_MSYNC = 5,
+    BY_CLOSE = 7,
+    BY_DSYNC = 9,
+    FOREVER = 11,
+    BESIDE = 12,
+    BY_SYNCFS = 13,
+    BY_CHILD = 14
+};
 enum { PAGES = 16 };
 
 static const char *file_name;
@@ -134,6 +143,26 @@ static void parent_and_child_are_told_together(void) {
     close(a);
 }
 
+/* What sync has met is told by syncfs, once to each open file, whatever file it is: not by fsync of another file. */
+static void syncfs_tells_of_all_files(void) {
+    int root = open("/", O_RDONLY);
+    say("syncfs, of all before", syncfs(root));
+    int a = open_file(0), other = open("/other", O_RDWR | O_CREAT, 0600);
+    say("write", write_page(a, BY_SYNCFS, 's'));
+    sync();
+    say("fsync of another file", fsync(other));
+    say("syncfs by another file", syncfs(other));
+    say("syncfs again", syncfs(other));
+    say("syncfs by a directory", syncfs(root));
+    say("fsync of the file", fsync(a));
+    say("fsync again", fsync(a));
+    on_disk(BY_SYNCFS, 's');
+    close(a), close(root), close(other);
+    root = open("/", O_RDONLY);
+    say("syncfs of who opens later", syncfs(root));
+    close(root);
+}
+
 int main(int argc, char **argv) {
     program_start(argc, argv, "syncfail", "syncfail FILE\n");
     if (argc != 2)
@@ -145,6 +174,7 @@ int main(int argc, char **argv) {
     close_tells_nothing_and_loses_nothing();
     a_synchronous_write_fails_itself();
     parent_and_child_are_told_together();
+    syncfs_tells_of_all_files();
     what_fails_for_good_is_told_each_time();
     return 0;
 }

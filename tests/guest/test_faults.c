@@ -115,6 +115,15 @@ static const char told[] = "write: 0\n"
                            "write: 0\n"
                            "fsync of the child: EIO\n"
                            "fsync of the parent: 0\n"
+                           "syncfs, of all before: EIO\n"
+                           "write: 0\n"
+                           "fsync of another file: 0\n"
+                           "syncfs by another file: EIO\n"
+                           "syncfs again: 0\n"
+                           "syncfs by a directory: EIO\n"
+                           "fsync of the file: EIO\n"
+                           "fsync again: 0\n"
+                           "syncfs of who opens later: 0\n"
                            "write: 0\n"
                            "write beside it: 0\n"
                            "fsync: EIO\n"
@@ -129,7 +138,8 @@ START_TEST(a_failed_write_is_told_by_fsync_and_msync) {
     machine.options[3] = "--disk-fault=write:/victim@7:x3";
     machine.options[4] = "--disk-fault=write:/victim@9:x3";
     machine.options[5] = "--disk-fault=write:/victim@14:x3";
-    machine.options[6] = "--disk-fault=write:/victim@11";
+    machine.options[6] = "--disk-fault=write:/victim@13:x3";
+    machine.options[7] = "--disk-fault=write:/victim@11";
     run = guest_run(&machine, COMMAND("syncfail", "/victim"));
     check_same(&run, &(struct run){.output = (char *)told, .length = strlen(told)});
 }

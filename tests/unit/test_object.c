@@ -500,6 +500,24 @@ START_TEST(readahead_ends_with_the_object) {
 }
 END_TEST
 
+/* What nobody has asked for and could not be read is not there; who asks for it is told, and the neighbours are good. */
+START_TEST(a_page_whose_readahead_fails_is_not_there) {
+    struct frame *frame;
+
+    failing = (8 + 5) * SECTORS_PER_PAGE;
+    fake_disk_fails = page_fails;
+    object_readahead(&file.object, 3, 5);
+    fake_settle();
+    ck_assert_ptr_null(object_lookup(&file.object, 5));
+    ck_assert_uint_eq(frame_count(FRAME_CLEAN), 4);
+    ck_assert_int_eq(page_get(&file.object, 5, PAGE_READ, &frame), -EIO);
+    ck_assert_int_eq(memcmp(frame_data(bring_in(6)), on_disk(6), PAGE_SIZE), 0);
+    fake_disk_fails = NULL;
+    ck_assert_int_eq(memcmp(frame_data(bring_in(5)), on_disk(5), PAGE_SIZE), 0);
+    vm_check();
+}
+END_TEST
+
 START_TEST(readahead_does_not_sleep) {
     fake_seed(1);
     file.sleeps = 100; /* no map is ever at hand */
@@ -641,6 +659,7 @@ static Suite *object_suite(void) {
     tcase_add_test(tests, a_write_error_that_nobody_knows_of_is_told_to_whoever_opens_next);
     tcase_add_test(tests, readahead_reads_what_is_absent_in_one_request);
     tcase_add_test(tests, readahead_ends_with_the_object);
+    tcase_add_test(tests, a_page_whose_readahead_fails_is_not_there);
     tcase_add_test(tests, readahead_does_not_sleep);
     tcase_add_test(tests, an_unused_object_lives_as_long_as_its_pages);
     tcase_add_test(tests, an_object_without_pages_goes_at_once);
