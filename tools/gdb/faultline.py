@@ -2,7 +2,7 @@
 
     vm areas|pte|walk|where|anon|amap      a process's pages          (house/pages.py)
     vm frames|frame|pool|object|swap|policy|blk|counters|processes    (house/machine.py)
-    vm threads                             stacks, down into programs (house/threads.py)
+    vm threads, or threads                 stacks, down into programs (house/threads.py)
     vm check                               all of memory recounted    (house/check.py)
     vm log|console|type, add-user          the session                (house/session.py)
     break-fault, break-evict, break-user, watch-page                  (house/stops.py)
@@ -29,3 +29,4 @@ for _module in (pages, machine, threads, check, session, stops, tour, backwards)
         if isinstance(_made, type) and issubclass(_made, gdb.Command) and _made.__module__ == _module.__name__:
             if getattr(_made, "name", "-"):
                 _made()
+gdb.execute("alias threads = vm threads")

@@ -13,7 +13,7 @@ import gdb
 from gdb.unwinder import Unwinder, register_unwinder
 
 from . import elf, kernel, memory
-from .command import VmCommand
+from .command import VmCommand, number, pids
 from .memory import Absent, View
 from .session import program_of
 
@@ -202,9 +202,17 @@ class Threads(VmCommand):
     name = "threads"
     arguments = (0, 1)
 
+    def complete(self, text: str, word: str):
+        return pids(word)
+
     def collect(self, words: list[str]) -> dict:
-        records = [Stack(thread).record() for thread in kernel.threads()]
-        return {"threads": [r for r in records if not words or str(r["pid"]) == words[0]]}
+        chosen = kernel.threads()
+        if words:
+            pid = number(words[0])
+            chosen = [thread for thread in chosen if thread["process"] and thread.follow("process")["pid"] == pid]
+            if not chosen:
+                raise gdb.GdbError(f"no thread of a process {words[0]} (vm processes)")
+        return {"threads": [Stack(thread).record() for thread in chosen]}
 
     def show(self, data: dict) -> None:
         for record in data["threads"]:
