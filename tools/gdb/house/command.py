@@ -76,9 +76,9 @@ class VmCommand(gdb.Command):
         raise NotImplementedError
 
 
-def matching(words: list[str], text: str) -> list[str]:
-    """Those of @words that a completion of @text may be."""
-    return [word for word in words if word.startswith(text)]
+def matching(words: list[str], text: str | None) -> list[str]:
+    """Those of @words that a completion of @text may be: None where gdb only asks how words are broken."""
+    return [word for word in words if text is not None and word.startswith(text)]
 
 
 def number(word: str) -> int:

@@ -11,7 +11,7 @@ import pathlib
 import gdb
 
 from . import kernel
-from .command import VmCommand, number
+from .command import VmCommand, matching, number
 from .elf import Program, load
 from .memory import View
 
@@ -123,13 +123,18 @@ The program of the running process is known anyway. This is for breakpoints in o
         super().__init__("add-user", gdb.COMMAND_FILES)
 
     def complete(self, text: str, word: str):
-        return [path.name for path in (ROOT / "build/user").glob(word + "*") if path.is_file()]
+        return program_names(word)
 
     def invoke(self, argument: str, from_tty: bool):
         path = find_program(argument.strip())
         FOLLOWER.drop()
         FOLLOWER.kept.add(path)
         gdb.execute(f'add-symbol-file "{path}"', from_tty, not from_tty)
+
+
+def program_names(word: str | None) -> list[str]:
+    """Completion: the programs that were built."""
+    return matching(sorted(path.name for path in (ROOT / "build/user").iterdir() if path.is_file()), word)
 
 
 def find_program(name: str) -> pathlib.Path:

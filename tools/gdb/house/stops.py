@@ -15,7 +15,7 @@ from .elf import load
 from .kernel import Page
 from .memory import PAGE_SIZE, Absent, View, address_of
 from .pages import page_json, page_lines
-from .session import FOLLOWER, find_program, program_of
+from .session import FOLLOWER, find_program, program_names, program_of
 
 KINDS = ("zero", "file", "swap", "reclaim", "copy", "upgrade", "resident", "spurious", "bad")
 AREA_GROWSDOWN = 16
@@ -236,7 +236,7 @@ The program need not run yet, nor the page be in memory."""
                 return []
             names = [program.data[n:program.data.index(b"\0", n)].decode() for _, _, n in program.symbols]
             return sorted(set(matching(names, word)))
-        return [path.name for path in pathlib.Path("build/user").glob(word + "*") if path.is_file()]
+        return program_names(word)
 
     def invoke(self, argument: str, from_tty: bool):
         words = gdb.string_to_argv(argument)

@@ -15,6 +15,7 @@ import sys
 import gdb
 
 from . import elf, kernel, memory
+from .command import matching
 from .kernel import Page
 from .memory import Absent, View
 from .pages import page_json, page_lines, place_text
@@ -344,7 +345,7 @@ Enter goes on to the next stop; a gdb command is carried out; q leaves the tour,
         super().__init__("tour", gdb.COMMAND_RUNNING)
 
     def complete(self, text: str, word: str):
-        return [kind for kind in self.KINDS if kind.startswith(word)]
+        return matching(list(self.KINDS), word)
 
     def invoke(self, argument_: str, from_tty: bool):
         kind = argument_.strip()
