@@ -139,9 +139,14 @@ int page_get_new(struct object *object, pgoff_t index, struct frame **frame);
 
 /*
  * Starts reads of the absent ones among pages [first, first + count), as far as that needs no sleep and no
- * frame beyond the reserve.
+ * frame beyond the reserve. The page where it ended.
  */
-void object_readahead(struct object *object, pgoff_t first, unsigned count);
+pgoff_t object_readahead(struct object *object, pgoff_t first, unsigned count);
+/*
+ * Read-ahead has ended at page @index: if it was because the pager does not know where the page lies, this is found
+ * out. True: it was, and going on is worth while. The caller has a reference. May sleep for a read, not for frames.
+ */
+bool object_find_place(struct object *object, pgoff_t index);
 
 /* Ends page_get's pin. page_put_modified also marks bytes [from, to) of the page as modified. */
 void page_put(struct frame *frame);

@@ -204,13 +204,25 @@ static bool readahead_page(struct object *object, pgoff_t index) {
     return true;
 }
 
-void object_readahead(struct object *object, pgoff_t first, unsigned pages) {
+pgoff_t object_readahead(struct object *object, pgoff_t first, unsigned pages) {
     pgoff_t end = MIN((uint64_t)first + pages, object_page_count(object));
 
     if (object->amap != NULL)
-        return; /* its pages come from swap, if at all */
+        return first; /* its pages come from swap, if at all */
     block_plug();
     while (first < end && readahead_page(object, first))
         first++;
     block_unplug();
+    return first;
+}
+
+bool object_find_place(struct object *object, pgoff_t index) {
+    const struct pager *pager = object->pager;
+    int result = 1;
+
+    if (pager->ready == NULL || index >= object_page_count(object) || pager->ready(object, index))
+        return false;
+    while (result == 1 && frames_available() > frames_reserved() + 1)
+        result = pager->prepare(object, index, PAGE_READ);
+    return result == 0;
 }

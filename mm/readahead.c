@@ -22,6 +22,13 @@ static unsigned longest_window(void) {
     return MIN(vm_options.readahead, MAX(WINDOW_SMALL, frames_pageable() / WINDOW_SHARE));
 }
 
+/* Frames that can be had without waiting: a window that is cut short is not a window that was read. */
+static unsigned frames_for_guesses(void) {
+    pfn_t available = frames_available(), reserved = frames_reserved();
+
+    return available > reserved ? available - reserved - 1 : 0;
+}
+
 /* How far page @index lies before (below 0) or behind @other, in the stream's direction. */
 static int64_t beyond(const struct readahead_stream *stream, pgoff_t index, pgoff_t other) {
     return stream->step * ((int64_t)index - (int64_t)other);
@@ -54,6 +61,25 @@ static struct readahead_stream *to_front(struct readahead_stream *streams, unsig
     return &streams[0];
 }
 
+/*
+ * Streams that have come to read the same pages are one: else each would take turns with the other in reading what
+ * the other has left of its window, and requests would be short for ever. It is the first of @streams that stays.
+ */
+static void join(struct readahead_stream *streams) {
+    struct readahead_stream *own = &streams[0];
+
+    for (unsigned i = 1; i < READAHEAD_STREAMS; i++) {
+        struct readahead_stream *other = &streams[i];
+
+        if (own->step == 0 || other->step != own->step ||
+            (!in_window(own, other->edge) && !in_window(other, own->edge)))
+            continue;
+        if (beyond(own, other->edge, own->edge) > 0)
+            own->edge = other->edge;
+        *other = (struct readahead_stream){.used = false};
+    }
+}
+
 /* --- windows --- */
 
 /* Pages of the area that lie behind @index in direction @step. */
@@ -69,11 +95,13 @@ static unsigned grown(const struct readahead_stream *stream) {
     return MIN(stream->window == 0 ? WINDOW_FIRST : 2u * stream->window + 1, longest_window());
 }
 
-/* The window of a fault on @index, with which the stream goes on in direction @step. */
+/* The window of a fault on @index, with which the stream, the area's first, goes on in direction @step. */
 static struct readahead_plan window_at(struct readahead_stream *stream, const struct area *area,
                                        pgoff_t index, int step) {
+    join(stream);
     bool lost = stream->step != 0 && in_window(stream, index);
     unsigned window = lost ? stream->window / 2 : grown(stream);
+    pgoff_t before = stream->edge; /* what lies behind a lost page may still be there */
 
     if (area->advice == ADVICE_SEQUENTIAL)
         window = longest_window();
@@ -82,6 +110,8 @@ static struct readahead_plan window_at(struct readahead_stream *stream, const st
     stream->mark = moved(index, step, 1);
     window = MIN(window, pages_behind(area, index, step));
     stream->edge = moved(index, step, window);
+    if (lost && beyond(stream, before, stream->edge) > 0)
+        stream->edge = before;
     return (struct readahead_plan){window, step};
 }
 
@@ -184,8 +214,11 @@ static struct readahead_stream *stream_due(struct area *area, pgoff_t index) {
         struct readahead_stream *stream = &area->streams[i];
 
         if (stream->step != 0 && beyond(stream, mapped_with(stream, index), stream->mark) >= 0 &&
-            beyond(stream, index, stream->edge) <= 0)
-            return to_front(area->streams, i);
+            beyond(stream, index, stream->edge) <= 0) {
+            to_front(area->streams, i);
+            join(area->streams);
+            return &area->streams[0];
+        }
     }
     return NULL;
 }
@@ -209,10 +242,14 @@ static void swap_ahead(struct area *area, struct readahead_stream *stream, struc
 static void file_ahead(struct area *area, struct readahead_stream *stream, struct readahead_plan plan) {
     pgoff_t first = moved(stream->edge, plan.step, 1), last = moved(stream->edge, plan.step, plan.pages);
     struct object *object = area->object;
+    pgoff_t from = area->object_offset + MIN(first, last), end = from + plan.pages;
 
     stream->edge = last;
     object_ref(object); /* another thread may unmap it while a bio is waited for */
-    object_readahead(object, area->object_offset + MIN(first, last), plan.pages);
+    from = object_readahead(object, from, plan.pages);
+    if (from < end &&
+        object_find_place(object, from)) /* else the next fault would begin with small windows */
+        object_readahead(object, from, end - from);
     object_unref(object);
 }
 
@@ -226,7 +263,7 @@ void readahead_follow(struct area *area, pgoff_t index) {
 
     if (stream == NULL || area->advice == ADVICE_RANDOM || stream->edge >= area->pages)
         return; /* the area may have become smaller */
-    unsigned window = grown(stream);
+    unsigned window = MIN(grown(stream), frames_for_guesses());
     pgoff_t edge = stream->edge;
     struct readahead_plan plan = {MIN(window + 1, pages_behind(area, edge, stream->step)), stream->step};
 

@@ -55,7 +55,7 @@ struct readahead_plan readahead_plan(struct area *area, pgoff_t index);
 
 /*
  * Page @index of @area was in memory because it had been read ahead: starts the stream's next window, if this one
- * is marked. May sleep for a bio; the caller does not look at @area after that.
+ * is marked. May sleep for a bio or a piece of a file's block map; the caller does not look at @area after that.
  */
 void readahead_follow(struct area *area, pgoff_t index);
 

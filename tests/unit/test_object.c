@@ -528,6 +528,19 @@ START_TEST(readahead_does_not_sleep) {
 }
 END_TEST
 
+START_TEST(readahead_finds_out_where_pages_lie) {
+    file.map_reads = 2; /* the map is in two pieces that must be read */
+    ck_assert_uint_eq(object_readahead(&file.object, 4, 6), 4);
+    ck_assert(object_find_place(&file.object, 4));
+    ck_assert_uint_eq(file.map_reads, 0);
+    ck_assert(!object_find_place(&file.object, 4));           /* it is known: that was not why it ended */
+    ck_assert(!object_find_place(&file.object, PAGES + 100)); /* there is none */
+    ck_assert_uint_eq(object_readahead(&file.object, 4, 6), 10);
+    fake_settle();
+    ck_assert_uint_eq(file.gets, 6);
+}
+END_TEST
+
 /* --- the end of an object --- */
 
 START_TEST(an_unused_object_lives_as_long_as_its_pages) {
@@ -661,6 +674,7 @@ static Suite *object_suite(void) {
     tcase_add_test(tests, readahead_ends_with_the_object);
     tcase_add_test(tests, a_page_whose_readahead_fails_is_not_there);
     tcase_add_test(tests, readahead_does_not_sleep);
+    tcase_add_test(tests, readahead_finds_out_where_pages_lie);
     tcase_add_test(tests, an_unused_object_lives_as_long_as_its_pages);
     tcase_add_test(tests, an_object_without_pages_goes_at_once);
     tcase_add_test(tests, stealing_the_last_page_releases);

@@ -459,10 +459,11 @@ void object_drop_pages(struct object *object, unsigned keep) {
     release_if_unused(object);
 }
 
-void object_readahead(struct object *object, pgoff_t first, unsigned count) {
+pgoff_t object_readahead(struct object *object, pgoff_t first, unsigned count) {
     pgoff_t end = (pgoff_t)(PAGE_UP(object->size) >> PAGE_SHIFT);
     ASSERT(locks == 0);
-    for (pgoff_t i = first; i < end && i - first < count; i++) {
+    pgoff_t i;
+    for (i = first; i < end && i - first < count; i++) {
         if (object_lookup(object, i))
             continue;
         in_get = true;
@@ -473,8 +474,9 @@ void object_readahead(struct object *object, pgoff_t first, unsigned count) {
         }
         in_get = false;
         if (!ready)
-            return;
+            break;
     }
+    return i;
 }
 
 /* --- the device's own pages --- */

@@ -112,8 +112,9 @@ struct fake_file {
     struct object object;
     struct fake_disk *disk;
     sector_t sector;
-    unsigned sleeps;   /* percent of prepare() calls that sleep */
-    int prepare_error; /* what prepare() returns for PAGE_WRITE, if not 0 */
+    unsigned sleeps;    /* percent of prepare() calls that sleep */
+    unsigned map_reads; /* … and so many more that must, before anything is known */
+    int prepare_error;  /* what prepare() returns for PAGE_WRITE, if not 0 */
     unsigned gets, puts, put_pages, unused, released;
 };
 

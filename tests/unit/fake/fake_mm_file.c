@@ -21,14 +21,15 @@ static int file_prepare(struct object *object, pgoff_t index UNUSED, enum page_a
     may_sleep();
     if (access == PAGE_WRITE && file->prepare_error != 0)
         return file->prepare_error;
-    if (!fake_chance(file->sleeps))
+    if (file->map_reads == 0 && !fake_chance(file->sleeps))
         return 0;
+    file->map_reads -= file->map_reads > 0;
     fake_yield();
     return 1;
 }
 
 static bool file_ready(struct object *object, pgoff_t index UNUSED) {
-    return !fake_chance(file_of(object)->sleeps);
+    return file_of(object)->map_reads == 0 && !fake_chance(file_of(object)->sleeps);
 }
 
 static void transfer(struct fake_file *file, struct frame *frame) {
