@@ -25,7 +25,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 parts := $(sort $(wildcard tests/*/*.mk tools/*/*.mk))
 
 help: ## List the targets
-	@awk -F ':[^#]*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile $(parts)
+	@awk -F ':[^#]*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile $(parts)
 
 setup: ## Install what is needed from Debian's or Ubuntu's packages
 	@tools/setup
@@ -116,7 +116,7 @@ pieces      := $(patsubst %.c,build/obj/%.o,$(sort $(wildcard $(many_files:%=use
 programs    := $(addprefix build/user/,$(user_c) $(user_asm))
 # Programs for nobody but tests are built, and put on the disk, for a goal that may be a test, or where they have
 # been built or are named in CMD=: a first `make` does without.
-of_tests    := $(addprefix build/user/,bomb durable elffuzz flow forkstates fuzz lastuser mm_tail mm_told pie secrets sigtest swapfigures syncfail usetree)
+of_tests    := $(addprefix build/user/,bomb crashme durable elffuzz flow forkstates fuzz lastuser mm_tail mm_told pie pintest secrets sigtest swapfigures syncfail usetree)
 everyday    := all kernel user image run exec exec-run gdb tour watch record replay pagesim trace lint format
 ifeq ($(filter-out $(everyday),$(or $(MAKECMDGOALS),all)),)
 programs    := $(filter-out $(of_tests),$(programs)) \
@@ -379,21 +379,25 @@ own_c_code = $(sort $(wildcard $(rooms:=/*.[ch]) user/*.[ch] user/*/*.[ch] tests
 	tests/real/programs/*.[ch] tests/bench/programs/*.[ch] \
 	tests/unit/fake/*.[ch]))
 
-lint: lint-format lint-tidy lint-cppcheck ## clang-format, clang-tidy and cppcheck (their packages: setup-lint)
+lint: lint-format lint-tidy lint-cppcheck ## clang-format, clang-tidy, cppcheck, who includes whom (packages: setup-lint)
 
 lint-format:
 	@clang-format --dry-run -Werror $(own_c_code)
 
-# clang wants its own way to say "no FPU".
-lint-tidy: tidy_flags = $(filter-out -mgeneral-regs-only,$(KERNEL_CFLAGS)) -mno-sse -mno-mmx -mno-80387
+# With what DEBUG=1 adds as well. clang wants its own way to say "no FPU", and does not know all of gcc's warnings.
+lint-tidy: tidy_flags = $(filter-out -mgeneral-regs-only -Wno-dangling-pointer,$(KERNEL_CFLAGS)) -mno-sse -mno-mmx -mno-80387
+lint-tidy: debug_c = $(shell grep -lE 'FAULTLINE_DEBUG|"(kernel/debug|mm/redzone)\.h"' $(kernel_c))
 lint-tidy:
 	@printf '%s\n' $(kernel_c) | xargs -P $$(nproc) -n 3 sh -c \
 		'clang-tidy --quiet "$$@" -- $(tidy_flags) 2>/dev/null' -
+	@clang-tidy --quiet $(debug_c) -- $(tidy_flags) -DFAULTLINE_DEBUG 2>/dev/null
 
 lint-cppcheck:
-	@cppcheck -q -j $$(nproc) --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
-		--suppress=missingIncludeSystem --suppress=unknownMacro --suppress=comparePointers \
-		--platform=unix32 --std=c11 -I . $(kernel_c)
+	@for debug in -U -D; do \
+		cppcheck -q -j $$(nproc) --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
+			--suppress=missingIncludeSystem --suppress=unknownMacro --suppress=comparePointers \
+			--platform=unix32 --std=c11 -I . $${debug}FAULTLINE_DEBUG $(kernel_c) || exit 1; \
+	done
 
 format: ## Lay out the C files as .clang-format says
 	@clang-format -i $(own_c_code)

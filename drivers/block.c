@@ -24,6 +24,7 @@
 
 #include "arch/x86/irq.h"
 #include "arch/x86/memory.h"
+#include "arch/x86/time.h"
 #include "drivers/block_queue.h"
 #include "drivers/partition.h"
 #include "lib/deferred.h"
@@ -68,34 +69,42 @@ static uint32_t bio_frame(const struct bio *bio) {
     return bio->address >> PAGE_SHIFT;
 }
 
+/* The time since @since, for a counter of microseconds. */
+static void count_time(enum counter counter, uint64_t since) {
+    count_add(counter, ((uint32_t)(time_nanoseconds() - since) + 500) / 1000);
+}
+
+/* What the disk does from here on is for the work that was queued. */
+static void note_start(struct block_queue *queue) {
+    queue->busy = true;
+    if (queue->held_since != 0)
+        count_time(COUNT_BLK_HELD_US, queue->held_since);
+    queue->held_since = 0;
+    queue->busy_since = time_nanoseconds();
+}
+
 /* Gives the disk its next request, unless it has one or there is none. */
 static void start_next(struct block_device *disk) {
     struct block_queue *queue = disk->queue;
     struct block_request *request = &queue->current;
-    unsigned merges = 0;
 
     if (queue->busy ||
         !block_queue_take(queue, disk->driver->max_sectors, disk->driver->max_segments, request))
         return;
-    queue->busy = true;
+    note_start(queue);
     if (!request->flush)
         count(request->write ? COUNT_BLK_WRITES : COUNT_BLK_READS);
-    for (struct list *l = request->bios.next->next; l != &request->bios; l = l->next, merges++)
-        count(COUNT_BLK_MERGES);
+    count_add(COUNT_BLK_MERGES, request->segments - 1);
     trace(TRACE_COMMAND_START, request->write | request->flush << 1, 0, request->sector, request->sectors,
-          merges + 1);
+          request->segments);
     disk->driver->start(disk, request);
 }
 
+/* A bio that belongs to no list. */
 static void finish_bio(struct bio *bio, int error) {
     bio->error = error;
     list_add_tail(&finished, &bio->link);
     deferred_queue(&finished_work);
-}
-
-/* @list has more than one item. */
-static bool several(const struct list *list) {
-    return list->next != list->prev;
 }
 
 void block_complete(struct block_device *disk, struct block_request *request, int error) {
@@ -105,20 +114,19 @@ void block_complete(struct block_device *disk, struct block_request *request, in
     ASSERT(queue->busy && request == &queue->current);
     trace(TRACE_COMMAND_DONE, request->write | request->flush << 1, 0, request->sector, request->sectors,
           (uint32_t)-error);
-    if (error != 0 && several(&request->bios)) {
+    if (error != 0 && request->segments > 1) {
         count(COUNT_BLK_SPLITS);
         block_queue_put_back(queue, request);
     } else {
         if (error != 0)
             count(COUNT_BLK_ERRORS);
-        while (!list_empty(&request->bios)) {
-            struct bio *bio = list_first(&request->bios, struct bio, link);
-
-            list_remove(&bio->link);
-            finish_bio(bio, error);
-        }
+        list_first(&request->bios, struct bio, link)->error = error; /* those of several are 0 */
+        list_move_all(&finished, &request->bios);
+        list_init(&request->bios);
+        deferred_queue(&finished_work);
     }
     queue->busy = false;
+    count_time(COUNT_BLK_BUSY_US, queue->busy_since);
     start_next(disk);
 }
 
@@ -184,7 +192,7 @@ static bool in_range(const struct bio *bio) {
     return bio->sector < bio->device->sectors && bio->sectors <= bio->device->sectors - bio->sector;
 }
 
-static void submit(struct bio *bio) {
+static ALWAYS_INLINE void submit(struct bio *bio) {
     struct block_device *disk = bio->device->disk;
     unsigned state = irq_save();
 
@@ -192,6 +200,8 @@ static void submit(struct bio *bio) {
     trace(TRACE_BIO_QUEUED, bio->write | bio->cause << 1, bio_frame(bio), bio_start(bio), bio->sectors, 0);
     if (plug_depth == 0)
         start_next(disk);
+    else if (!disk->queue->busy && disk->queue->held_since == 0)
+        disk->queue->held_since = time_nanoseconds();
     irq_restore(state);
 }
 
@@ -230,16 +240,15 @@ static void count_transfer(const struct bio *bio) {
     count_add(sectors, bio->sectors);
 }
 
-static struct bio *take_finished(void) {
-    struct bio *bio = NULL;
+/* Moves what is finished to @taken. False: nothing is. */
+static bool take_finished(struct list *taken) {
     unsigned state = irq_save();
 
-    if (!list_empty(&finished)) {
-        bio = list_first(&finished, struct bio, link);
-        list_remove(&bio->link);
-    }
+    list_init(taken);
+    list_move_all(taken, &finished);
+    list_init(&finished);
     irq_restore(state);
-    return bio;
+    return !list_empty(taken);
 }
 
 /*
@@ -247,12 +256,17 @@ static struct bio *take_finished(void) {
  * a plug sleeps has nobody else to start it.
  */
 static void run_done(void) {
-    struct bio *bio;
+    struct list taken;
 
-    while ((bio = take_finished()) != NULL) {
-        if (bio->error == 0 && !bio_is_flush(bio))
-            count_transfer(bio);
-        bio->done(bio, bio->error);
+    while (take_finished(&taken)) {
+        while (!list_empty(&taken)) {
+            struct bio *bio = list_first(&taken, struct bio, link);
+
+            list_remove(&bio->link);
+            if (bio->error == 0 && !bio_is_flush(bio))
+                count_transfer(bio);
+            bio->done(bio, bio->error);
+        }
     }
     block_before_sleep();
 }

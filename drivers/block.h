@@ -94,6 +94,7 @@ struct block_request {
     struct list bios;
     sector_t sector; /* on the disk */
     unsigned sectors;
+    unsigned segments; /* bios */
     bool write;
     bool flush;     /* no data: flush the write cache */
     unsigned tries; /* the driver's; 0 at first */

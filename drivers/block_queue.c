@@ -58,7 +58,7 @@ static bool must_follow(const struct bio *later, const struct bio *earlier) {
     return bio_start(earlier) < bio_end(later) && bio_start(later) < bio_end(earlier);
 }
 
-static bool must_follow_any(const struct bio *later, const struct list *bios) {
+static ALWAYS_INLINE bool must_follow_any(const struct bio *later, const struct list *bios) {
     list_for_each (earlier, bios, struct bio, link) {
         if (must_follow(later, earlier))
             return true;
@@ -101,10 +101,22 @@ static bool must_follow_sorted(const struct bio *later, const struct list *sorte
     return false;
 }
 
+/* A page or more above all the others, as the next of a run is: it overlaps none, and its place is the last. */
+static bool is_above_all(const struct bio *bio, const struct block_queue *queue) {
+    const struct list *last = queue->sorted.prev;
+
+    return !bio_is_flush(bio) && list_empty(&queue->held) &&
+           (last == &queue->sorted ||
+            bio_start(list_entry(last, struct bio, link)) + SECTORS_PER_PAGE <= bio_start(bio));
+}
+
 void block_queue_add(struct block_queue *queue, struct bio *bio) {
     bio->sequence = queue->submitted++;
     queue->length++;
-    if (must_follow_sorted(bio, &queue->sorted) || must_follow_any(bio, &queue->held))
+    if (is_above_all(bio, queue)) {
+        list_add_tail(&queue->sorted, &bio->link);
+        queue->ready[bio->write != 0]++;
+    } else if (must_follow_sorted(bio, &queue->sorted) || must_follow_any(bio, &queue->held))
         list_add_tail(&queue->held, &bio->link);
     else
         make_ready(queue, bio);
@@ -174,6 +186,7 @@ static void move_to_request(struct block_queue *queue, struct bio *bio, struct b
     list_remove(&bio->link);
     list_add_tail(&request->bios, &bio->link);
     request->sectors += bio->sectors;
+    request->segments++;
     queue->length--;
 }
 
@@ -189,21 +202,21 @@ static void request_begin(struct block_request *request, const struct bio *bio) 
 /* Takes @first and the bios after it in the sorted list that continue it. */
 static void gather(struct block_queue *queue, struct bio *first, unsigned max_sectors, unsigned max_segments,
                    struct block_request *request) {
-    struct bio *bio = first;
-    unsigned segments = 0;
+    struct bio *bio = first, *last;
 
     request_begin(request, first);
     do {
-        struct list *next = bio->link.next;
-
-        move_to_request(queue, bio, request);
-        queue->ready[first->write != 0]--;
-        segments++;
-        if (next == &queue->sorted || segments == max_segments)
+        last = bio;
+        request->sectors += bio->sectors;
+        request->segments++;
+        if (bio->link.next == &queue->sorted || request->segments == max_segments)
             break;
-        bio = list_entry(next, struct bio, link);
+        bio = list_next(bio, struct bio, link);
     } while (bio->write == first->write && bio_start(bio) == request->sector + request->sectors &&
              request->sectors + bio->sectors <= max_sectors);
+    list_move_run(&request->bios, &first->link, &last->link);
+    queue->length -= request->segments;
+    queue->ready[first->write != 0] -= request->segments;
     queue->position[first->write != 0] = request->sector + request->sectors;
 }
 

@@ -20,6 +20,8 @@ struct block_queue {
 
     struct block_request current; /* the disk's, while busy */
     bool busy;
+    uint64_t busy_since; /* nanoseconds: when the disk got its command, … */
+    uint64_t held_since; /* … and when the first bio began to wait for an idle disk; 0: none does */
 };
 
 void block_queue_init(struct block_queue *queue);

@@ -37,6 +37,7 @@ struct direct {
     vaddr_t buffer;      /* next byte in user memory, */
     uint64_t position;   /* in the file, */
     size_t bytes;        /* and how many from there */
+    struct extent here;  /* where that byte lies and what follows it; 0 sectors: not known */
     unsigned in_flight;  /* bios */
     int error;           /* the first of them to fail */
     struct waitq waiter; /* asleep until in_flight is 0 */
@@ -68,13 +69,15 @@ static int flush(struct object *object, uint64_t position, size_t bytes) {
     return bytes == 0 ? 0 : object_flush(object, first_page(position), pages_touched(position, bytes));
 }
 
+#define DEVICE_RUN 1024u /* sectors of a device, which all lie side by side */
+
 /* Where byte @position lies on its disk, as fs/vnode.h has it. */
 static int map_blocks(struct vnode *vnode, uint64_t position, struct extent *extent) {
     if (vnode->has_pages)
         return vnode->operations->map_blocks(vnode, position, extent);
     extent->device = vnode->data;
     extent->sector = (sector_t)(position / SECTOR_SIZE);
-    extent->sectors = SECTORS_PER_PAGE;
+    extent->sectors = DEVICE_RUN;
     return 0;
 }
 
@@ -92,13 +95,12 @@ static void piece_done(struct bio *bio, int error) {
         wake_all(&direct->waiter);
 }
 
-/* Sends @sectors sectors on their way, between @extent's first and the pinned frame of the next user byte. */
-static void start_piece(struct direct *direct, const struct extent *extent, struct frame *frame,
-                        unsigned sectors) {
+/* Sends the next @sectors sectors on their way, to or from the pinned frame of the next user byte. */
+static void start_piece(struct direct *direct, struct frame *frame, unsigned sectors) {
     struct bio *bio = bio_alloc();
 
-    bio->device = extent->device;
-    bio->sector = extent->sector;
+    bio->device = direct->here.device;
+    bio->sector = direct->here.sector;
     bio->sectors = (uint16_t)sectors;
     bio->write = direct->write;
     bio->cause = BLOCK_RAW;
@@ -113,11 +115,13 @@ static void advance(struct direct *direct, size_t bytes) {
     direct->buffer += bytes;
     direct->position += bytes;
     direct->bytes -= bytes;
+    direct->here.sector += bytes / SECTOR_SIZE;
+    direct->here.sectors -= bytes / SECTOR_SIZE;
 }
 
 /* A hole: zeros to a reader. 1: a writer must go another way. */
-static int pass_hole(struct direct *direct, const struct extent *hole) {
-    size_t bytes = MIN(direct->bytes, (size_t)hole->sectors * SECTOR_SIZE);
+static int pass_hole(struct direct *direct) {
+    size_t bytes = MIN(direct->bytes, (size_t)direct->here.sectors * SECTOR_SIZE);
 
     if (direct->write)
         return 1;
@@ -128,19 +132,18 @@ static int pass_hole(struct direct *direct, const struct extent *hole) {
 }
 
 static int next_piece(struct direct *direct) {
-    struct extent extent;
     struct frame *frame;
-    int error = map_blocks(direct->vnode, direct->position, &extent);
+    int error = direct->here.sectors ? 0 : map_blocks(direct->vnode, direct->position, &direct->here);
     if (error)
         return error;
-    if (extent.device == NULL)
-        return pass_hole(direct, &extent);
+    if (direct->here.device == NULL)
+        return pass_hole(direct);
     size_t in_page = PAGE_SIZE - (direct->buffer & PAGE_MASK);
-    size_t bytes = MIN(MIN(direct->bytes, in_page), (size_t)extent.sectors * SECTOR_SIZE);
+    size_t bytes = MIN(MIN(direct->bytes, in_page), (size_t)direct->here.sectors * SECTOR_SIZE);
     error = pin_user_page(direct->space, direct->buffer, !direct->write, &frame);
     if (error)
         return error;
-    start_piece(direct, &extent, frame, (unsigned)(bytes / SECTOR_SIZE));
+    start_piece(direct, frame, (unsigned)(bytes / SECTOR_SIZE));
     advance(direct, bytes);
     return 0;
 }
@@ -189,6 +192,8 @@ static int reread(struct direct *direct, pgoff_t index, uint64_t position, uint6
 static int update_cache(struct direct *direct, uint64_t position, uint64_t end) {
     int error = 0;
 
+    if (direct->object->resident == 0)
+        return 0;
     for (pgoff_t i = first_page(position); i < first_page(PAGE_UP(end)) && !error; i++)
         if (object_drop_page(direct->object, i) != 0)
             error = reread(direct, i, position, end);

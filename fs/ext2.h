@@ -8,7 +8,8 @@
  *   ext2_alloc.c   bitmaps: free blocks and inodes
  *   ext2_order.c   sync of metadata; what must be on the disk before what
  *   ext2_dir.c     directories: the records in them
- *   ext2_names.c   names: create, link, unlink, rename, …
+ *   ext2_names.c   names: create, link, unlink, …
+ *   ext2_rename.c  rename
  *   ext2_pager.c   pages: between the frames of a file and its blocks
  *
  * Where things live. A regular file's data is in the pages of its vnode's object. All else (superblock,
@@ -33,6 +34,7 @@
 #ifndef FS_EXT2_H
 #define FS_EXT2_H
 
+#include "fs/mode.h"
 #include "fs/vnode.h"
 #include "lib/list.h"
 #include "lib/types.h"
@@ -47,6 +49,7 @@ struct block_device;
 #define EXT2_MAGIC        0xef53u
 #define EXT2_ROOT_INODE   2u
 #define EXT2_NAME_MAX     255u
+#define EXT2_LINKS_MAX    32000u
 
 struct ext2_super {
     uint32_t inodes, blocks, reserved_blocks, free_blocks, free_inodes, first_data_block;
@@ -155,6 +158,14 @@ struct ext2_fs {
     unsigned unused_count;
 };
 
+/*
+ * Blocks [first, first + count) of a file, as the block map has them: side by side on the disk from @block on, or,
+ * with 0 there, holes. A count of 0: nothing.
+ */
+struct ext2_run {
+    uint32_t first, count, block;
+};
+
 struct ext2_inode {
     struct vnode vnode; /* vnode.object.size is the size */
     struct ext2_fs *fs;
@@ -165,10 +176,15 @@ struct ext2_inode {
     uint32_t parent;                 /* directory where it was found last; a hint for path_of() */
     uint32_t last_index, last_block; /* the block allocated last: sequential writes go on behind it */
     uint32_t allocated_end;          /* block after the highest that the write under way has allocated */
+    struct ext2_run run;             /* what the map was asked for last; forgotten when the map changes */
 };
 
 static inline struct ext2_inode *ext2_inode_of(struct vnode *vnode) {
     return container_of(vnode, struct ext2_inode, vnode);
+}
+
+static inline bool ext2_is_directory(const struct ext2_inode *inode) {
+    return S_ISDIR(inode->vnode.mode);
 }
 
 /* --- ext2_super.c --- */
@@ -181,6 +197,8 @@ int ext2_writable(struct ext2_fs *fs);
 int ext2_store_super(struct ext2_fs *fs);
 /* True when @block can belong to a file: it exists and is no bitmap, inode table or superblock. */
 bool ext2_block_valid(struct ext2_fs *fs, uint32_t block);
+/* How many of the @most blocks from @block on can: at least that many, 0 if @block itself cannot. */
+unsigned ext2_blocks_valid(struct ext2_fs *fs, uint32_t block, unsigned most);
 uint32_t ext2_now(void); /* seconds since 1970 */
 
 /* A block of metadata, pinned in its page. */
@@ -195,11 +213,15 @@ int ext2_block_get(struct ext2_fs *fs, uint32_t block, struct ext2_block *buffer
 void ext2_block_put(struct ext2_block *buffer);
 /* Puts it after a change of any of its bytes. */
 void ext2_block_put_modified(struct ext2_fs *fs, struct ext2_block *buffer);
+/* How many of the words continue the first: numbers that rise by one, or, after a 0, more of them. At most @most. */
+unsigned ext2_run_length(const uint32_t *words, unsigned most);
 /*
- * For the pager: word @slot of the block. 0; 1 when that would mean to sleep. @read: it slept and read it,
- * holding nothing; ask again. -EIO.
+ * For the pager: word @slot of the block, and in *@count how many words from there on are a run, of the at most
+ * *@count that are looked at. 0; 1 when that would mean to sleep. @read: it slept and read it, holding nothing; ask
+ * again. -EIO.
  */
-int ext2_block_peek(struct ext2_fs *fs, uint32_t block, unsigned slot, bool read, uint32_t *word);
+int ext2_block_peek(struct ext2_fs *fs, uint32_t block, unsigned slot, bool read, uint32_t *word,
+                    unsigned *count);
 
 /* --- ext2_alloc.c; all locked --- */
 
@@ -263,6 +285,8 @@ int ext2_block_zero_on_disk(struct ext2_fs *fs, uint32_t block);
  * -EIO.
  */
 int ext2_map_peek(struct ext2_inode *inode, uint32_t index, bool read, uint32_t *block);
+/* The same for all blocks from @index on of which that is known at once: run->first is @index, run->count not 0. */
+int ext2_map_peek_run(struct ext2_inode *inode, uint32_t index, bool read, struct ext2_run *run);
 /* The same for those who may sleep: 0 or -EIO. */
 int ext2_map(struct ext2_inode *inode, uint32_t index, uint32_t *block);
 /*
@@ -330,6 +354,24 @@ int ext2_dir_block(struct ext2_inode *directory, uint32_t index, struct ext2_blo
 int ext2_dir_empty(struct ext2_inode *directory);
 /* Checks a record that begins at byte @at of a block before it is looked at. */
 bool ext2_record_valid(struct ext2_fs *fs, const struct ext2_record *record, unsigned at);
+
+/* --- ext2_names.c, for ext2_rename.c; all but the first locked --- */
+
+/* Locks, and checks that @directory may be changed and has not been removed. 0, -EROFS, -ENOENT: not locked. May sleep. */
+int ext2_begin_change(struct ext2_inode *directory);
+/* The inode a name leads to, with a reference. 0, -ENAMETOOLONG, -ENOENT, -EIO, -ENOMEM. */
+int ext2_get_named(struct ext2_inode *directory, const char *name, size_t length, struct ext2_inode **found);
+/* Whether @victim may lose its name: 0, -ENOTDIR, -EISDIR, -EBUSY, -ENOTEMPTY, -EIO. */
+int ext2_check_removable(struct ext2_inode *victim, bool want_directory);
+/* The name of @victim in @directory is gone: link counts. @directory is not stored. 0 or -EIO. */
+int ext2_drop_link(struct ext2_inode *directory, struct ext2_inode *victim);
+/* Stores both, whatever becomes of the first. 0 or -EIO. */
+int ext2_store_two(struct ext2_inode *a, struct ext2_inode *b);
+
+/* --- ext2_rename.c --- */
+
+int ext2_rename(struct vnode *from, const char *old_name, size_t old_length, struct vnode *to,
+                const char *new_name, size_t new_length);
 
 /* --- ext2_names.c, ext2_pager.c --- */
 

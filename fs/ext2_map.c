@@ -67,23 +67,72 @@ static int bad_pointer(struct ext2_inode *inode, uint32_t block) {
 
 /* --- looking --- */
 
-int ext2_map_peek(struct ext2_inode *inode, uint32_t index, bool read, uint32_t *block) {
+/* Words of the map that are looked at: more where the file is gone over in order. */
+#define RUN_IN_ORDER 128u
+#define RUN_AT_FIRST 8u
+
+/* Walks the path to block @index, at most @run->count words of the map at its end. Returns as ext2_map_peek(). */
+static int walk(struct ext2_inode *inode, uint32_t index, bool read, struct ext2_run *run) {
     struct path path;
-    *block = 0;
+    run->block = 0;
     if (!find_path(inode->fs, index, &path))
         return 0;
+    unsigned slot = path.slot[path.levels - 1];
     uint32_t number = inode->disk.block[path.slot[0]];
+    unsigned most = MIN(run->count, (path.levels == 1 ? EXT2_DIRECT : inode->fs->pointers) - slot);
+    run->count =
+        path.levels == 1 ? ext2_run_length(&inode->disk.block[slot], most) : most; /* if it is a hole */
     for (unsigned level = 1; number && level < path.levels; level++) {
         if (!ext2_block_valid(inode->fs, number))
             return bad_pointer(inode, number);
-        int result = ext2_block_peek(inode->fs, number, path.slot[level], read, &number);
+        run->count = most;
+        int result = ext2_block_peek(inode->fs, number, path.slot[level], read, &number, &run->count);
         if (result)
             return result;
+        if (level + 1 < path.levels)
+            run->count = most;
     }
-    if (number && !ext2_block_valid(inode->fs, number))
+    if (number)
+        run->count = ext2_blocks_valid(inode->fs, number, run->count);
+    if (run->count == 0)
         return bad_pointer(inode, number);
-    *block = number;
+    run->block = number;
     return 0;
+}
+
+/*
+ * What was looked up is kept, since the next question is mostly for the next block. All blocks of a page are in the
+ * same part of the map, which is in memory when one of them had to be looked up: so who has asked for the page's
+ * blocks and has not slept finds them all again, here or there.
+ */
+int ext2_map_peek_run(struct ext2_inode *inode, uint32_t index, bool read, struct ext2_run *run) {
+    struct ext2_run *known = &inode->run;
+    uint32_t at = index - known->first;
+    if (at >= known->count) { /* unsigned: also above @index */
+        struct ext2_run found = {.first = index};
+        found.count = known->count && at == known->count ? RUN_IN_ORDER : RUN_AT_FIRST;
+        int result = walk(inode, index, read, &found);
+        if (result)
+            return result;
+        *known = found;
+        at = 0;
+    }
+    run->first = index;
+    run->count = known->count - at;
+    run->block = known->block ? known->block + at : 0;
+    return 0;
+}
+
+int ext2_map_peek(struct ext2_inode *inode, uint32_t index, bool read, uint32_t *block) {
+    struct ext2_run run = {.block = 0};
+    int result = ext2_map_peek_run(inode, index, read, &run);
+    *block = run.block;
+    return result;
+}
+
+/* The map changes. */
+static void forget_run(struct ext2_inode *inode) {
+    inode->run.count = 0;
 }
 
 int ext2_map(struct ext2_inode *inode, uint32_t index, uint32_t *block) {
@@ -154,6 +203,7 @@ static int fill_slot(struct ext2_inode *inode, struct holder *holder, unsigned s
     }
     holder->words[slot] = claim.number;
     holder->modified = true;
+    forget_run(inode);
     inode->disk.sectors += fs->block_size / SECTOR_SIZE;
     inode->last_block = claim.number;
     inode->last_index = index;
@@ -255,6 +305,7 @@ static int free_tree(struct ext2_inode *inode, uint32_t *word, unsigned depth, u
             return error;
     }
     *word = 0;
+    forget_run(inode);
     account_freed(inode);
     return ext2_block_free(fs, block, depth > 0 || leaf_is_metadata(inode));
 }

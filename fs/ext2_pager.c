@@ -149,15 +149,17 @@ int ext2_map_blocks(struct vnode *vnode, uint64_t position, struct extent *exten
     struct ext2_inode *inode = ext2_inode_of(vnode);
     struct ext2_fs *fs = inode->fs;
     unsigned skip = ((unsigned)position & (fs->block_size - 1)) / SECTOR_SIZE;
-    uint32_t block;
+    struct ext2_run run;
     int error;
     do
-        error = ext2_map_peek(inode, (uint32_t)(position >> fs->block_shift), true, &block);
+        error = ext2_map_peek_run(inode, (uint32_t)(position >> fs->block_shift), true, &run);
     while (error == 1);
-    extent->device = block ? fs->device : NULL;
-    extent->sector = (block << (fs->block_shift - 9)) + skip;
-    extent->sectors = fs->block_size / SECTOR_SIZE - skip;
-    return error;
+    if (error)
+        return error;
+    extent->device = run.block ? fs->device : NULL;
+    extent->sector = (run.block << (fs->block_shift - 9)) + skip;
+    extent->sectors = (run.count << (fs->block_shift - 9)) - skip;
+    return 0;
 }
 
 /* --- transfers --- */

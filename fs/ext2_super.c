@@ -64,17 +64,32 @@ static bool group_has_super(const struct ext2_fs *fs, uint32_t group) {
 }
 
 bool ext2_block_valid(struct ext2_fs *fs, uint32_t block) {
+    return ext2_blocks_valid(fs, block, 1) != 0;
+}
+
+/* Of @most blocks from @block on, those before the @count blocks from @start on. */
+static unsigned blocks_before(uint32_t block, unsigned most, uint32_t start, uint32_t count) {
+    if (block - start < count) /* unsigned: also false below @start */
+        return 0;
+    return start > block ? MIN(most, start - block) : most;
+}
+
+/* Asked within one group: what follows in the next begins with a question of its own. */
+unsigned ext2_blocks_valid(struct ext2_fs *fs, uint32_t block, unsigned most) {
     if (block < fs->super.first_data_block || block >= fs->super.blocks)
-        return false;
+        return 0;
     uint32_t group = (block - fs->super.first_data_block) / fs->super.blocks_per_group;
+    uint32_t start = ext2_group_first_block(fs, group);
     const struct ext2_group *g = &fs->groups[group];
-    if (block == g->block_bitmap || block == g->inode_bitmap)
-        return false;
     uint32_t table_blocks = fs->super.inodes_per_group * fs->inode_size >> fs->block_shift;
-    if (block - g->inode_table < table_blocks) /* unsigned: also false below the table */
-        return false;
-    return !group_has_super(fs, group) ||
-           block - ext2_group_first_block(fs, group) > fs->descriptor_blocks; /* super, then descriptors */
+    most = MIN(most, fs->super.blocks - block);
+    most = MIN(most, start + fs->super.blocks_per_group - block);
+    most = blocks_before(block, most, g->block_bitmap, 1);
+    most = blocks_before(block, most, g->inode_bitmap, 1);
+    most = blocks_before(block, most, g->inode_table, table_blocks);
+    if (group_has_super(fs, group))
+        most = blocks_before(block, most, start, 1 + fs->descriptor_blocks);
+    return most;
 }
 
 /* Not asked of the block: that it is one of a file's, since bitmaps and inode tables come here, too. */
@@ -99,7 +114,15 @@ void ext2_block_put_modified(struct ext2_fs *fs, struct ext2_block *buffer) {
     buffer->frame = NULL;
 }
 
-int ext2_block_peek(struct ext2_fs *fs, uint32_t block, unsigned slot, bool read, uint32_t *word) {
+unsigned ext2_run_length(const uint32_t *words, unsigned most) {
+    unsigned count = 1;
+    while (count < most && words[count] == (words[0] ? words[0] + count : 0))
+        count++;
+    return count;
+}
+
+int ext2_block_peek(struct ext2_fs *fs, uint32_t block, unsigned slot, bool read, uint32_t *word,
+                    unsigned *count) {
     uint64_t byte = ((uint64_t)block << fs->block_shift) + slot * sizeof *word;
     pgoff_t index = (pgoff_t)(byte >> PAGE_SHIFT);
     struct frame *frame = object_lookup(fs->metadata, index);
@@ -112,7 +135,9 @@ int ext2_block_peek(struct ext2_fs *fs, uint32_t block, unsigned slot, bool read
         if (error)
             return error;
     }
-    memcpy(word, (uint8_t *)frame_data(frame) + (byte & PAGE_MASK), sizeof *word);
+    const uint32_t *words = (uint32_t *)((uint8_t *)frame_data(frame) + (byte & PAGE_MASK));
+    *word = words[0];
+    *count = ext2_run_length(words, MIN(*count, fs->pointers - slot));
     if (pin)
         page_put(frame);
     return at_hand ? 0 : 1;

@@ -226,7 +226,7 @@ int file_sync_system(struct file *file) {
 
 /* --- transfers --- */
 
-static long transfer(struct file *file, bool write, vaddr_t buffer, size_t bytes, uint64_t position) {
+static inline long transfer(struct file *file, bool write, vaddr_t buffer, size_t bytes, uint64_t position) {
     struct vnode *vnode = file->vnode;
     bool nonblock = file->flags & O_NONBLOCK;
     if (file->flags & O_DIRECT)
@@ -243,7 +243,7 @@ static long transfer(struct file *file, bool write, vaddr_t buffer, size_t bytes
 }
 
 /* At the file's own position, which the transfer moves. */
-static long transfer_here(struct file *file, bool write, vaddr_t buffer, size_t bytes) {
+static inline long transfer_here(struct file *file, bool write, vaddr_t buffer, size_t bytes) {
     uint64_t position = file->position, claim = bytes;
     if (!write && file->vnode->has_pages) { /* a read takes no more than there is */
         uint64_t size = file->vnode->object.size;
@@ -268,12 +268,13 @@ static long append(struct file *file, vaddr_t buffer, size_t bytes) {
 
 /* O_SYNC and O_DSYNC: what has been written is on the medium before the call returns. */
 static long written_through(struct file *file, long written) {
-    int error = written > 0 && file->flags & O_DSYNC && file->vnode->has_pages ? file_sync(file) : 0;
+    bool lasting = file->vnode->has_pages || S_ISBLK(file->vnode->mode);
+    int error = written > 0 && file->flags & O_DSYNC && lasting ? file_sync(file) : 0;
     return error ? error : written;
 }
 
-static long read_or_write(struct file *file, bool write, vaddr_t buffer, size_t bytes,
-                          const uint64_t *position) {
+static inline long read_or_write(struct file *file, bool write, vaddr_t buffer, size_t bytes,
+                                 const uint64_t *position) {
     if (!(write ? may_write(file->flags) : may_read(file->flags)))
         return -EBADF;
     if (S_ISDIR(file->vnode->mode))

@@ -3,8 +3,8 @@
  * read() copies out of the very frames that mappings show, write() copies into them.
  *
  * Each page is pinned while it is copied, and nothing else is held, because the copy to or from user memory
- * may fault, even on the page being copied. What keeps writers of one file apart is a turn, not a lock: no
- * fault ever waits for it.
+ * may fault, even on the page being copied. Where both are in memory nothing can sleep, and nothing is pinned:
+ * that is tried first. What keeps writers of one file apart is a turn, not a lock: no fault ever waits for it.
  *
  * A write makes room on the disk first, then copies, then moves the end of the file, then says "modified":
  * in this order no page beyond the end is ever laundered (its data would be dropped), and a copy that stops
@@ -34,16 +34,26 @@ static pgoff_t page_of(uint64_t position) {
 
 /* --- reading --- */
 
-/* Starts reading what a sequential reader, now at page @index, will want; it wants @pages for certain. */
-static void read_ahead(struct vnode *vnode, pgoff_t index, unsigned pages) {
-    if (vnode->readahead_next != 0 && index + 1 == vnode->readahead_next)
-        return; /* more of the same page */
+/* Notes that a reader is at page @index: true if it has come from the page before, else a new stream begins. */
+static bool follow_reader(struct vnode *vnode, pgoff_t index) {
     bool sequential = index == vnode->readahead_next;
     vnode->readahead_next = index + 1;
     if (!sequential) {
         vnode->readahead_window = 0;
         vnode->readahead_end = index;
     }
+    return sequential;
+}
+
+static bool is_same_page(const struct vnode *vnode, pgoff_t index) {
+    return index + 1 == vnode->readahead_next;
+}
+
+/* Starts reading what a sequential reader, now at page @index, will want; it wants @pages for certain. */
+static void read_ahead(struct vnode *vnode, pgoff_t index, unsigned pages) {
+    if (is_same_page(vnode, index))
+        return;
+    bool sequential = follow_reader(vnode, index);
     unsigned ahead = vnode->readahead_end > index ? vnode->readahead_end - index : 0;
     if (ahead > vnode->readahead_window / 2 || vm_options.readahead == 0 || (!sequential && pages == 1))
         return;
@@ -54,6 +64,21 @@ static void read_ahead(struct vnode *vnode, pgoff_t index, unsigned pages) {
     if (last > first)
         object_readahead(&vnode->object, first, last - first);
     vnode->readahead_end = MAX(last, first);
+}
+
+/*
+ * The common case: the page is in memory, and so is what it is copied to. Nothing here sleeps, so that the page
+ * stays where it is without being pinned. False: it has to go the long way, read_page().
+ */
+static bool read_resident(struct vnode *vnode, vaddr_t user, size_t bytes, uint64_t position) {
+    pgoff_t index = page_of(position);
+    const struct frame *frame = page_find(&vnode->object, index);
+    if (!frame)
+        return false;
+    if (!is_same_page(vnode, index))
+        follow_reader(vnode, index);
+    return user_copy_out_resident(user, (uint8_t *)frame_data(frame) + ((unsigned)position & PAGE_MASK),
+                                  bytes);
 }
 
 /* Copies out (@from NULL: zeros) to user memory, or to @kernel memory where that is given: bytes not copied.
@@ -70,41 +95,42 @@ static size_t copy_out(void *kernel, vaddr_t user, const void *from, size_t byte
 
 /* The page, pinned; NULL for one that does not exist and need not be made to be read. 0 or errno. */
 static int get_page_or_hole(struct object *object, pgoff_t index, struct frame **frame) {
-    if (memobject_is_hole(object, index)) {
-        *frame = NULL;
+    *frame = NULL;
+    if (memobject_is_hole(object, index))
         return 0;
-    }
     return page_get(object, index, PAGE_READ, frame);
 }
 
-static void put_page_or_hole(struct frame *frame) {
+/* Reads @bytes within one page, whatever that takes. Bytes read, 0 at the end of the file, or errno if none. */
+static long read_page(struct vnode *vnode, void *kernel, vaddr_t user, size_t bytes, uint64_t position) {
+    struct object *object = &vnode->object;
+    struct frame *frame;
+    int error = wait_killed() && !kernel ? -EINTR : get_page_or_hole(object, page_of(position), &frame);
+    if (error)
+        return position < object->size ? error : 0; /* 0: truncated while this slept */
+    size_t n = position < object->size ? (size_t)MIN((uint64_t)bytes, object->size - position) : 0;
+    size_t left = copy_out(kernel, user,
+                           frame ? (uint8_t *)frame_data(frame) + ((unsigned)position & PAGE_MASK) : NULL, n);
     if (frame)
         page_put(frame);
+    return n > 0 && left == n ? -EFAULT : (long)(n - left);
 }
 
 static long read_pages(struct vnode *vnode, void *kernel, vaddr_t user, size_t bytes, uint64_t position) {
-    struct object *object = &vnode->object;
     size_t done = 0;
-    while (done < bytes && position < object->size) {
+    while (done < bytes && position < vnode->object.size) {
         unsigned from = (unsigned)position & PAGE_MASK;
         size_t n = MIN(bytes - done, (size_t)(PAGE_SIZE - from));
-        read_ahead(vnode, page_of(position), page_of(from + (bytes - done) + PAGE_MASK));
-        struct frame *frame = NULL;
-        int error = wait_killed() && !kernel ? -EINTR : get_page_or_hole(object, page_of(position), &frame);
-        if (error && position < object->size) /* else: truncated while this slept */
-            return done ? (long)done : error;
-        if (error || position >= object->size) {
-            put_page_or_hole(frame);
-            break;
+        n = (size_t)MIN((uint64_t)n, vnode->object.size - position);
+        long copied = (long)n;
+        if (kernel || !read_resident(vnode, user + done, n, position)) {
+            read_ahead(vnode, page_of(position), page_of(from + (bytes - done) + PAGE_MASK));
+            copied = read_page(vnode, kernel ? (uint8_t *)kernel + done : NULL, user + done, n, position);
         }
-        n = (size_t)MIN((uint64_t)n, object->size - position);
-        size_t left = copy_out(kernel ? (uint8_t *)kernel + done : NULL, user + done,
-                               frame ? (uint8_t *)frame_data(frame) + from : NULL, n);
-        put_page_or_hole(frame);
-        done += n - left;
-        position += n - left;
-        if (left)
-            return done ? (long)done : -EFAULT;
+        if (copied <= 0)
+            return done ? (long)done : copied;
+        done += (size_t)copied;
+        position += (size_t)copied;
     }
     return (long)done;
 }

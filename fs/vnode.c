@@ -4,7 +4,6 @@
  */
 #include "fs/vnode.h"
 
-#include "fs/ext2.h"
 #include "fs/mode.h"
 #include "lib/errno.h"
 #include "lib/log.h"

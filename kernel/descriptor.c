@@ -32,14 +32,18 @@ void descriptor_file_unref(struct file *file) {
     file_unref(file);
 }
 
+static __attribute__((noinline)) void hold(struct thread *self, struct file *file) {
+    ASSERT(self->held_count < HELD_FILES_MAX);
+    file_ref(file);
+    self->held[self->held_count++] = file;
+    self->untidy = true;
+}
+
 struct file *descriptor_file(int fd) {
     struct thread *self = thread_current;
-    struct file *file = descriptor_file_ref(fd);
-    if (file) {
-        ASSERT(self->held_count < HELD_FILES_MAX);
-        self->held[self->held_count++] = file;
-        self->untidy = true;
-    }
+    struct file *file = look_up(fd);
+    if (file && !thread_alone(self))
+        hold(self, file);
     return file;
 }
 

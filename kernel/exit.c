@@ -106,15 +106,10 @@ static void end_process(struct process *process) {
     become_zombie(process, wait_status);
 }
 
-/* True when @thread is the only one of its process. */
-static bool alone(const struct thread *thread) {
-    return thread->process->threads.next == thread->process->threads.prev;
-}
-
 /* The word that set_tid_address named: pthread_join sleeps on it. */
 static void clear_tid(struct thread *self) {
     uint32_t zero = 0;
-    bool shared = !alone(self) || self->process->space->refs > 1;
+    bool shared = !thread_alone(self) || self->process->space->refs > 1;
     if (shared && self->clear_tid && !user_write(self->clear_tid, &zero, sizeof zero))
         futex_wake(self->clear_tid, 1);
 }
@@ -155,12 +150,12 @@ NORETURN void process_exit(int wait_status) {
 void process_end_other_threads(void) {
     struct thread *self = thread_current;
     struct process *process = self->process;
-    if (alone(self))
+    if (thread_alone(self))
         return;
     process->survivor = self;
     signal_attend(process);
     signal_wake_doomed(process);
-    while (!alone(self))
+    while (!thread_alone(self))
         wait_on(&process->child_event);
     process->survivor = NULL;
     self->id = process->pid;

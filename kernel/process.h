@@ -93,6 +93,11 @@ void process_destroy(struct process *process);
 void process_adopt_thread(struct process *process, struct thread *thread);
 void process_set_parent(struct process *process, struct process *parent);
 
+/* Nobody else has a hand in its process's files and memory; another thread would be made by @thread itself. */
+static inline bool thread_alone(const struct thread *thread) {
+    return thread->process->threads.next == thread->process->threads.prev;
+}
+
 /* The space that a thread runs in; NULL: none, as for kernel threads. */
 static inline struct space *thread_space(const struct thread *thread) {
     if (thread->borrowed || !thread->process)

@@ -154,12 +154,13 @@ void signal_send_info(struct process *process, struct thread *thread, int signal
     settle_stop_and_continue(process, signal);
     struct thread *taker = thread ? thread : receiver(process, signal);
     bool blocked = !taker || (taker->signals_blocked & BIT(signal));
-    if (is_ignored(process, signal) && !blocked)
+    bool awaited = taker && (taker->signals_awaited & BIT(signal));
+    if (is_ignored(process, signal) && !blocked && !awaited)
         return;
     make_pending(process, thread, signal, info);
     if (blocked || (process->stopped && signal != SIGKILL))
         return;
-    if (is_fatal(process, signal))
+    if (is_fatal(process, signal) && !awaited)
         process_doom(process, signal);
     else if (taker->interruptible)
         sched_wake(taker, -EINTR);

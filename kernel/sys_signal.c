@@ -172,7 +172,8 @@ static long write_siginfo(vaddr_t to, int signal, const struct signal_info *from
 
 /*
  * The awaited signals are blocked, so that they do not end the sleep by themselves; while it sleeps the
- * thread lets them through its mask. 0: nothing came, *@error says why.
+ * thread lets them through its mask, where they do not do what they do to others: one that would end the process, or
+ * be ignored, is taken here. 0: nothing came, *@error says why.
  */
 static int await_signal(uint64_t set, const struct time_limit *limit, struct signal_info *info, int *error) {
     struct thread *self = thread_current;
@@ -186,9 +187,11 @@ static int await_signal(uint64_t set, const struct time_limit *limit, struct sig
         if (time_limit_passed(limit))
             return 0;
         self->signals_blocked = blocked & ~set;
+        self->signals_awaited = blocked & set;
         *error =
             limit->until ? wait_timeout(&nobody, limit->until - time_ticks()) : wait_interruptible(&nobody);
         self->signals_blocked = blocked;
+        self->signals_awaited = 0;
         if (*error == -EINTR)
             return signal_take(set, info);
     }

@@ -160,7 +160,6 @@ static __attribute__((noinline)) void put_away(struct thread *self) {
 
 /* Called by trap_system_call (vectors.asm). What few calls need is behind one flag each: most do little themselves. */
 void kernel_syscall(struct trap_frame *frame) {
-    struct thread *self = thread_current;
     uint32_t number = abi_syscall_number(frame);
     syscall_function *function = number < ARRAY_SIZE(syscalls) ? syscalls[number].function : NULL;
     count(COUNT_SYSCALLS);
@@ -168,8 +167,8 @@ void kernel_syscall(struct trap_frame *frame) {
         soil_stack();
     long result = function ? function(ABI_SYSCALL_ARGUMENTS(frame)) : refuse(number);
     if (result == -EINTR)
-        cut_short(self, number);
-    if (self->untidy)
-        put_away(self);
+        cut_short(thread_current, number);
+    if (thread_current->untidy)
+        put_away(thread_current);
     abi_set_result(frame, (uint32_t)result);
 }

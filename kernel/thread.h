@@ -56,6 +56,7 @@ struct thread {
     struct trap_frame
         *trap; /* the program's registers, while the thread is in the kernel: always in this place */
     uint64_t signals_blocked;
+    uint64_t signals_awaited; /* by sigtimedwait: let through the mask, but to be taken and not acted upon */
     uint64_t signals_pending; /* sent to this thread alone */
     uint64_t signals_saved;   /* mask to put back after sigsuspend */
     bool restore_mask;

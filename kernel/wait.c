@@ -49,14 +49,14 @@ static bool wake_first(struct waitq *queue) {
 }
 
 /* A waiter whose thread has been woken by a signal cannot use the wake-up: the next in line gets it. */
-void wake_one(struct waitq *queue) {
+void waitq_wake_one(struct waitq *queue) {
     unsigned irq = irq_save();
     while (queue->first && !wake_first(queue))
         continue;
     irq_restore(irq);
 }
 
-void wake_all(struct waitq *queue) {
+void waitq_wake_all(struct waitq *queue) {
     unsigned irq = irq_save();
     while (queue->first)
         wake_first(queue);

@@ -45,6 +45,22 @@ static inline void list_remove(struct list *item) {
     list_init(item);
 }
 
+/* Moves @first to @last, neighbours of one list in this order, to the tail of list @head. */
+static inline void list_move_run(struct list *head, struct list *first, struct list *last) {
+    first->prev->next = last->next;
+    last->next->prev = first->prev;
+    first->prev = head->prev;
+    last->next = head;
+    head->prev->next = first;
+    head->prev = last;
+}
+
+/* Moves all of list @from to the tail of list @head. */
+static inline void list_move_all(struct list *head, struct list *from) {
+    if (!list_empty(from))
+        list_move_run(head, from->next, from->prev);
+}
+
 #define list_entry(link, type, member) container_of(link, type, member)
 #define list_first(head, type, member) list_entry((head)->next, type, member)
 #define list_last(head, type, member)  list_entry((head)->prev, type, member)

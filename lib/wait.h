@@ -36,9 +36,20 @@ int wait_interruptible(struct waitq *queue);
  */
 int wait_timeout(struct waitq *queue, uint64_t ticks);
 
-/* Make the first or all sleepers ready. Any context, interrupts in any state. */
-void wake_one(struct waitq *queue);
-void wake_all(struct waitq *queue);
+/* Make the first or all sleepers ready; there may be none. Any context, interrupts in any state. */
+void waitq_wake_one(struct waitq *queue);
+void waitq_wake_all(struct waitq *queue);
+
+/* The same; that nobody sleeps there, which is the rule, is found out in line. */
+static inline void wake_one(struct waitq *queue) {
+    if (queue->first != NULL)
+        waitq_wake_one(queue);
+}
+
+static inline void wake_all(struct waitq *queue) {
+    if (queue->first != NULL)
+        waitq_wake_all(queue);
+}
 
 /* The running thread, to be compared only. */
 struct thread *wait_self(void);

@@ -15,6 +15,7 @@ static inline unsigned check_number(const struct frame *frame) {
     return (unsigned)frame_number(frame);
 }
 
+void check_anons(void);    /* mm/check_anons.c: anonymous pages, their directories and slots */
 void check_io(void);       /* mm/check_io.c: what is under way, and who waits for it */
 void check_contents(void); /* mm/check_contents.c: unmodified pages equal their backing store */
 

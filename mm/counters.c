@@ -11,6 +11,8 @@
  *                                              + prepage_swap + unit_swap + pgread_kernel
  *   mm and the block layer agree on what was moved
  *       pswpin = blk_swap_pages_in, pswpout = blk_swap_pages_out
+ *   no page is left pinned
+ *       dma_pin = dma_unpin
  *   all bytes are accounted for
  *       pgpgin (KiB) = blk_read_sectors / 2, pgpgout = blk_write_sectors / 2
  *
@@ -69,6 +71,8 @@ const char *counters_check(void) {
         return "pswpin and pswpout are the swap pages the disk moved";
     if (C(PGPGIN) != C(BLK_READ_SECTORS) / 2 || C(PGPGOUT) != C(BLK_WRITE_SECTORS) / 2)
         return "pgpgin and pgpgout are the KiB the disk moved";
+    if (C(DMA_PIN) != C(DMA_UNPIN))
+        return "every page pinned for DMA has been let go";
     if (C(READAHEAD_HIT) + C(READAHEAD_MISS) > C(READAHEAD_FILE) + C(READAHEAD_SWAP))
         return "no more pages were useful or useless than were read ahead";
     if (C(PREPAGE_HIT) + C(PREPAGE_MISS) > C(PREPAGE_SWAP))

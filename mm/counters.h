@@ -9,35 +9,36 @@
 
 /* X(enumerator, name in /proc/vmstat and in the runner's JSON). Events since boot. */
 #define COUNTERS(X)                                                                                          \
-    X(PGFAULT, "pgfault")                   /* faults resolved or refused, all kinds */                      \
-    X(PGMAJFAULT, "pgmajfault")             /* … that had to wait for a read */                            \
-    X(FAULT_ZERO, "fault_zero")             /* zero-filled */                                                \
-    X(FAULT_FILE, "fault_file")             /* read from a file */                                           \
-    X(FAULT_SWAP, "fault_swap")             /* read from swap */                                             \
-    X(FAULT_RECLAIM, "fault_reclaim")       /* found in the pool: no I/O */                                  \
-    X(FAULT_RESIDENT, "fault_resident")     /* found in memory in use: only the PTE was missing */           \
-    X(FAULT_COPY, "fault_copy")             /* copy-on-write: a page copied */                               \
-    X(FAULT_UPGRADE, "fault_upgrade")       /* made writable in place */                                     \
-    X(FAULT_SPURIOUS, "fault_spurious")     /* nothing was missing any more */                               \
-    X(FAULT_BAD, "fault_bad")               /* refused: signal or -EFAULT */                                 \
-    X(FAULT_AROUND, "fault_around")         /* pages mapped beside that of a fault, which was in memory */   \
-    X(FAULT_RESTARTS, "fault_restarts")     /* turns of the restart loop beyond the first */                 \
-    X(FAULT_COPY_READ, "fault_copy_read")   /* of fault_copy: the original had to be read first */           \
-    X(PGPGIN, "pgpgin")                     /* KiB read from disks */                                        \
-    X(PGPGOUT, "pgpgout")                   /* KiB written to disks */                                       \
-    X(PSWPIN, "pswpin")                     /* pages read from swap */                                       \
-    X(PSWPOUT, "pswpout")                   /* pages written to swap */                                      \
-    X(PGFILEIN, "pgfilein")                 /* pages read from files and devices */                          \
-    X(PGFILEOUT, "pgfileout")               /* pages written to files and devices */                         \
-    X(PSWPIN_FAULT, "pswpin_fault")         /* of pswpin: started by a fault */                              \
-    X(PGFILEIN_FAULT, "pgfilein_fault")     /* of pgfilein: started by a fault */                            \
-    X(READAHEAD_FILE, "readahead_file")     /* of pgfilein: by read-ahead */                                 \
-    X(READAHEAD_SWAP, "readahead_swap")     /* of pswpin: by read-ahead */                                   \
-    X(READAHEAD_HIT, "readahead_hit")       /* read ahead and then used */                                   \
-    X(READAHEAD_MISS, "readahead_miss")     /* read ahead and thrown out unused */                           \
+    X(PGFAULT, "pgfault")                 /* faults resolved or refused, all kinds */                        \
+    X(PGMAJFAULT, "pgmajfault")           /* … that had to wait for a read */                              \
+    X(FAULT_ZERO, "fault_zero")           /* zero-filled */                                                  \
+    X(FAULT_FILE, "fault_file")           /* read from a file */                                             \
+    X(FAULT_SWAP, "fault_swap")           /* read from swap */                                               \
+    X(FAULT_RECLAIM, "fault_reclaim")     /* found in the pool: no I/O */                                    \
+    X(FAULT_RESIDENT, "fault_resident")   /* found in memory in use: only the PTE was missing */             \
+    X(FAULT_COPY, "fault_copy")           /* copy-on-write: a page copied */                                 \
+    X(FAULT_UPGRADE, "fault_upgrade")     /* made writable in place */                                       \
+    X(FAULT_SPURIOUS, "fault_spurious")   /* nothing was missing any more */                                 \
+    X(FAULT_BAD, "fault_bad")             /* refused: signal or -EFAULT */                                   \
+    X(FAULT_AROUND, "fault_around")       /* pages mapped beside that of a fault, which was in memory */     \
+    X(FAULT_RESTARTS, "fault_restarts")   /* turns of the restart loop beyond the first */                   \
+    X(FAULT_COPY_READ, "fault_copy_read") /* of fault_copy: the original had to be read first */             \
+    X(PGPGIN, "pgpgin")                   /* KiB read from disks */                                          \
+    X(PGPGOUT, "pgpgout")                 /* KiB written to disks */                                         \
+    X(PSWPIN, "pswpin")                   /* pages read from swap */                                         \
+    X(PSWPOUT, "pswpout")                 /* pages written to swap */                                        \
+    X(PGFILEIN, "pgfilein")               /* pages read from files and devices */                            \
+    X(PGFILEOUT, "pgfileout")             /* pages written to files and devices */                           \
+    X(PSWPIN_FAULT, "pswpin_fault")       /* of pswpin: started by a fault */                                \
+    X(PGFILEIN_FAULT, "pgfilein_fault")   /* of pgfilein: started by a fault */                              \
+    X(READAHEAD_FILE, "readahead_file")   /* of pgfilein: by read-ahead */                                   \
+    X(READAHEAD_SWAP, "readahead_swap")   /* of pswpin: by read-ahead */                                     \
+    X(READAHEAD_HIT, "readahead_hit")     /* read ahead and then used */                                     \
+    X(READAHEAD_MISS,                                                                                        \
+      "readahead_miss") /* read ahead and not used before it was thrown out, or its process ended */         \
     X(PREPAGE_SWAP, "prepage_swap")         /* of pswpin: with a process that is swapped in */               \
     X(PREPAGE_HIT, "prepage_hit")           /* of these: then used */                                        \
-    X(PREPAGE_MISS, "prepage_miss")         /* thrown out unused */                                          \
+    X(PREPAGE_MISS, "prepage_miss")         /* not used before it was thrown out, or its process ended */    \
     X(UNIT_PAGES, "unit_pages")             /* brought in only because their paging unit was (unit=) */      \
     X(UNIT_SWAP, "unit_swap")               /* of these, and of pswpin: read from swap */                    \
     X(UNIT_USED, "unit_used")               /* of unit_pages: then used */                                   \
@@ -51,6 +52,9 @@
     X(PGSTEAL, "pgsteal")                   /* CLEAN frames given to a new owner */                          \
     X(PGSCAN, "pgscan")                     /* frames the policy looked at */                                \
     X(PGEVICT, "pgevict")                   /* victims: ACTIVE to the pool */                                \
+    X(PGEVICT_PINNED, "pgevict_pinned")     /* of these: while others were held in place for DMA */          \
+    X(DMA_PIN, "dma_pin")                   /* pages of programs held in place for DMA … */                \
+    X(DMA_UNPIN, "dma_unpin")               /* … and let go */                                             \
     X(PGCLEANED_EARLY, "pgcleaned_early")   /* written while the machine was idle */                         \
     X(PGRECLAIM_KERNEL, "pgreclaim_kernel") /* taken back from the pool by system calls */                   \
     X(PGALLOC_WAIT, "allocstall")           /* times somebody slept for a frame */                           \
@@ -70,6 +74,8 @@
     X(BLK_TIMEOUTS, "blk_timeouts") /* commands that did not end in time */                                  \
     X(BLK_RESETS, "blk_resets")     /* resets of a channel */                                                \
     X(BLK_INTERRUPTS, "blk_interrupts")                                                                      \
+    X(BLK_BUSY_US, "blk_busy_us")       /* microseconds in which a disk had a command */                     \
+    X(BLK_HELD_US, "blk_held_us")       /* … in which it had none, and bios waited behind a plug */        \
     X(BLK_FILE_IN, "blk_file_pages_in") /* bios by cause and direction */                                    \
     X(BLK_FILE_OUT, "blk_file_pages_out")                                                                    \
     X(BLK_SWAP_IN, "blk_swap_pages_in")                                                                      \

@@ -140,14 +140,14 @@ static STOP_POINT void fault_wait(struct fault *fault, enum step step) {
 
     trace(TRACE_FAULT_WAIT, why, why == WHY_PAGE ? trace_entry(fault->page) : 0, fault->address,
           (uint32_t)fault->space->owner_pid, 0);
-    loadcontrol_wait_begin();
+    uint64_t began = loadcontrol_wait_begin();
     if (step == STEP_WAIT_FRAMES)
         frames_wait(USE_USER); /* its result does not matter: the loop looks again, and sees a kill */
     else if (step == STEP_WAIT_UNIT)
         fault->alone = frames_wait_many(fault->lacking) != 0;
     else if (step == STEP_WAIT_PAGE && fault->page->state == FRAME_BUSY)
         frame_wait(fault->page);
-    loadcontrol_wait_end();
+    loadcontrol_wait_end(fault->space, began);
 }
 
 /* With a paging unit of several pages: what it needs must be at hand, so that all of it comes at once. */

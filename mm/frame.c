@@ -288,6 +288,12 @@ static void left_with_unit(struct frame *frame) {
     frame->with_unit = false;
 }
 
+static void prepaging_was_useless(struct frame *frame) {
+    if (frame->prepaged)
+        count(COUNT_PREPAGE_MISS);
+    frame->prepaged = false;
+}
+
 STOP_POINT void frame_release(struct frame *frame) {
     ASSERT(frame->state == FRAME_BUSY || frame->state == FRAME_KERNEL || frame->state == FRAME_ACTIVE ||
            frame->state == FRAME_DIRTY || frame->state == FRAME_CLEAN);
@@ -297,7 +303,7 @@ STOP_POINT void frame_release(struct frame *frame) {
     frame->modified = false;
     frame->referenced = false;
     readahead_was_useless(frame);
-    frame->prepaged = false;
+    prepaging_was_useless(frame);
     left_with_unit(frame);
     frame->sectors = 0;
     if (frame->waiters.first != NULL)
@@ -345,9 +351,7 @@ void frame_activate_ahead(struct frame *frame, struct set *set) {
 STOP_POINT void frame_to_pool(struct frame *frame) {
     ASSERT(frame->state == FRAME_ACTIVE || frame->state == FRAME_BUSY);
     ASSERT(!frame_mapped(frame) && frame->owner != OWNER_NONE);
-    if (frame->prepaged)
-        count(COUNT_PREPAGE_MISS);
-    frame->prepaged = false;
+    prepaging_was_useless(frame);
     left_with_unit(frame);
     frame_change_state(frame, frame->modified ? FRAME_DIRTY : FRAME_CLEAN);
     if (!frame->modified)

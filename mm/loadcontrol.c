@@ -11,26 +11,35 @@
  *       ^                                                                 |
  *       +----------- prepaged <------------ its turn again ---------------+
  *
- * When. Time is looked at in periods of half a second. It was one of thrashing if for most of it no program
- * could run while some waited for pages, and most pages that were read are refaults (mm/refault.h): pages that
- * had been evicted while their program was active, since the set of active processes was last made smaller.
- * After two such periods in a row the level, the number of processes that may be active, falls below
- * the number that are.
+ * When. Time is looked at in periods of a quarter of a second. It was one of thrashing if somebody waited for pages
+ * during more of it than programs ran, which is Denning's criterion that the mean time L between faults has become
+ * shorter than the mean time S it takes to serve one; and if most pages that were read are refaults (mm/refault.h):
+ * pages that had been evicted while their program was active, since the set of active processes was last made smaller.
+ * Two such periods in a row, and the level, the number of processes that may be active, falls.
+ *
+ * How far. Until the working sets of those that stay fit into memory. A working set is estimated as what the swapper
+ * would record of the process (mm/swapper.c): the pages that it has, and those that were taken from it while it was
+ * active and are still away.
  *
  * Whom. The process that has been active for longest; of several that came at the same time, the one with the
- * most refaults. So nobody is passed over: those who are out come back in the order in which they left.
+ * most refaults. So nobody is passed over: those who are out come back in the order in which they left. Who asks for
+ * little is left alone as long as there are others: an eighth of the time that the busiest runs or waits for pages (an
+ * editor), or a quarter of the pages that one needs on average (a shell).
  *
  * When back. At once when fewer are active than the level allows (one has ended, or sleeps). Otherwise when it
  * has been out for a turn and an active one has had its turn, in exchange. When there have been frames for it
- * for two periods that nobody uses, the level rises by one. So it does, on trial, when the processor has been
- * idle without thrashing for a while; the while doubles each time that this was too many.
+ * for two periods that nobody uses or is about to use, reading its pages back, the level rises by one. So it does, on
+ * trial, when the processor has been idle without thrashing for a while; the while doubles each time that this was too
+ * many.
  *
  * Only processes that run or wait for pages count as active: those that sleep have no use for their frames,
  * and replacement takes them.
  *
- * Sources: Denning, "Thrashing: its causes and prevention" (1968), and "Working sets past and present" (1980)
- * on load control by the working set; Carr, "Virtual memory management" (1984), on whom to deactivate;
- * Silberschatz, "Operating System Concepts", 10.6 (thrashing), 3.2.2 (medium-term scheduling).
+ * Sources: Denning, "Thrashing: its causes and prevention" (1968); Denning, Kahn, Leroudier, Potier and Suri, "Optimal
+ * multiprogramming" (1976), for L = S; Denning, "Working sets past and present" (1980), on load control by the working
+ * set; Little, "A proof for the queuing formula L = λW" (1961); Carr, "Virtual memory management" (1984), on whom to
+ * deactivate, and on letting one load its working set before the next comes; Silberschatz, "Operating System
+ * Concepts", 10.6 (thrashing), 3.2.2 (medium-term scheduling).
  */
 #include "mm/loadcontrol.h"
 
@@ -47,12 +56,12 @@
 #include "mm/swapper.h"
 #include "mm/vm.h"
 
-#define PERIOD       50u               /* ticks */
+#define PERIOD       25u               /* ticks */
 #define ACTIVE_TICKS TICKS_PER_SECOND  /* without running or waiting for a page: then it sleeps */
-#define REFAULTS     8u                /* in a period; fewer are no thrashing */
+#define REFAULTS     4u                /* in a period; fewer are no thrashing */
 #define IDLE_TICKS   (PERIOD * 3 / 10) /* of a period, that programs leave: there might be room for another */
-#define PROBE_FIRST  16u               /* such periods until one more is tried */
-#define PROBE_LAST   128u
+#define PROBE_FIRST  32u               /* such periods until one more is tried */
+#define PROBE_LAST   256u
 #define NO_LIMIT     ~0u
 
 static struct {
@@ -66,7 +75,8 @@ static struct {
     unsigned patience; /* idle ones until one more is tried */
     bool probing;      /* the level was raised on trial */
     /* this period: */
-    unsigned ticks, starved_ticks, idle_ticks; /* starved: nothing ran, and somebody waited for a page */
+    unsigned ticks, run_ticks, page_ticks; /* page_ticks: somebody waited for a page */
+    unsigned reads, returns, refaults;     /* returns: of pages that had left; refaults: while in use */
 } control = {.level = NO_LIMIT, .patience = PROBE_FIRST};
 
 /* --- who is who --- */
@@ -74,6 +84,15 @@ static struct {
 static bool is_active(const struct space *space) {
     return !space->load.out && time_ticks() - space->load.last_active <= ACTIVE_TICKS &&
            space->load.last_active != 0;
+}
+
+/* It runs, or waits for a page. */
+static void note_active(struct load *load) {
+    uint64_t now = time_ticks();
+
+    if (now - load->last_active > ACTIVE_TICKS)
+        load->since = now;
+    load->last_active = now;
 }
 
 static unsigned count_active(void) {
@@ -100,20 +119,58 @@ static bool one_is_leaving(void) {
     return false;
 }
 
+/* What the active processes ask for. */
+struct company {
+    unsigned active;
+    pfn_t needed, lacking; /* pages of their working sets; of these, those that are not in memory */
+    uint32_t demand;       /* of the busiest */
+};
+
+static struct company look_at_active(void) {
+    struct company company = {.active = 0};
+
+    list_for_each (space, &spaces, struct space, link) {
+        if (!is_active(space))
+            continue;
+        space->load.needed = MIN(swapper_working_set(space), frames_pageable());
+        company.active++;
+        company.needed += space->load.needed;
+        company.lacking += space->load.needed - MIN(space->pmap.resident, space->load.needed);
+        company.demand = MAX(company.demand, space->load.demand);
+    }
+    return company;
+}
+
+/* It is one of those that memory is short for. */
+static bool asks_for_much(const struct space *space, const struct company *company) {
+    return 8 * space->load.demand >= company->demand &&
+           4 * company->active * space->load.needed >= company->needed;
+}
+
+/* @a should rather leave than @b. */
+static bool goes_before(const struct space *a, const struct space *b, const struct company *company) {
+    bool a_much = asks_for_much(a, company), b_much = asks_for_much(b, company);
+
+    if (a_much != b_much)
+        return a_much;
+    if (a->load.since != b->load.since)
+        return a->load.since < b->load.since;
+    return a->load.refaults > b->load.refaults;
+}
+
 /* Whose turn to leave it is, or NULL: nobody's. */
-static struct space *longest_active(void) {
-    struct space *longest = NULL;
+static struct space *first_to_leave(const struct company *company) {
+    struct space *first = NULL;
 
     list_for_each (space, &spaces, struct space, link) {
         const struct load *load = &space->load;
 
         if (load->suspended || load->swapping || space->trace != NULL || !is_active(space))
             continue;
-        if (longest == NULL || load->since < longest->load.since ||
-            (load->since == longest->load.since && load->refaults_before > longest->load.refaults_before))
-            longest = space;
+        if (first == NULL || goes_before(space, first, company))
+            first = space;
     }
-    return longest;
+    return first;
 }
 
 static struct space *longest_suspended(void) {
@@ -143,18 +200,29 @@ static void resume(struct space *space) {
 
 /* --- deciding --- */
 
-static void too_many(unsigned active) {
-    struct space *victim = active < 2 ? NULL : longest_active();
+/* As many leave as need what is lacking; one stays. */
+static void too_many(void) {
+    const struct company company = look_at_active();
+    unsigned left = company.active;
+    pfn_t freed = 0;
 
+    while (left > 1 && (left == company.active || freed < company.lacking)) {
+        struct space *victim = first_to_leave(&company);
+
+        if (victim == NULL)
+            break;
+        freed += victim->load.needed;
+        suspend(victim);
+        left--;
+    }
     control.bad = 0;
-    if (victim == NULL)
+    if (left == company.active)
         return;
     if (control.probing)
         control.patience = MIN(2 * control.patience, PROBE_LAST);
     control.probing = false;
-    control.level = active - 1;
+    control.level = left;
     control.epoch = time_ticks();
-    suspend(victim);
 }
 
 static bool had_its_turn(const struct space *space) {
@@ -163,6 +231,7 @@ static bool had_its_turn(const struct space *space) {
 
 /* Somebody is suspended. */
 static void think_of(struct space *next, unsigned active) {
+    struct company company;
     struct space *leaver;
 
     if (control.roomy >= 2 || control.idle >= control.patience) {
@@ -174,7 +243,8 @@ static void think_of(struct space *next, unsigned active) {
         resume(next);
         return;
     }
-    leaver = longest_active();
+    company = look_at_active();
+    leaver = first_to_leave(&company);
     if (leaver != NULL && had_its_turn(next) && had_its_turn(leaver))
         suspend(leaver); /* when it is out there is room below the level */
 }
@@ -187,7 +257,7 @@ static void decide(void) {
     if (control.turn == 0 || one_is_leaving())
         return;
     if (control.bad >= 2) {
-        too_many(active);
+        too_many();
         return;
     }
     next = longest_suspended();
@@ -209,24 +279,26 @@ static bool room_for_next(void) {
            frames_available() >= pageout_high_mark() + swapper_recorded(next);
 }
 
+/* Thrashing begins after this: what is known of refaults is forgotten. */
+static void begin_to_count(void) {
+    list_for_each (space, &spaces, struct space, link)
+        space->load.refaults = 0;
+}
+
 static void end_period(void) {
-    uint32_t reads = 0, refaults = 0;
-    bool thrashing;
+    bool thrashing = control.page_ticks > control.run_ticks && control.refaults >= REFAULTS &&
+                     2 * control.refaults > control.reads;
 
-    list_for_each (space, &spaces, struct space, link) {
-        struct load *load = &space->load;
-
-        reads += load->reads;
-        refaults += load->refaults;
-        load->refaults_before = load->refaults;
-        load->reads = load->refaults = 0;
-    }
-    thrashing = 2 * control.starved_ticks > control.ticks && refaults >= REFAULTS && 2 * refaults > reads;
     control.bad = thrashing ? control.bad + 1 : 0;
-    control.idle = !thrashing && control.idle_ticks > IDLE_TICKS ? control.idle + 1 : 0;
-    control.roomy = room_for_next() ? control.roomy + 1 : 0;
-    control.ticks = control.starved_ticks = control.idle_ticks = 0;
+    control.idle = !thrashing && control.ticks - control.run_ticks > IDLE_TICKS ? control.idle + 1 : 0;
+    control.roomy = control.returns < REFAULTS && room_for_next() ? control.roomy + 1 : 0;
     decide();
+    if (control.bad == 0)
+        begin_to_count();
+    list_for_each (space, &spaces, struct space, link)
+        space->load.demand -= space->load.demand / 4;
+    control.ticks = control.run_ticks = control.page_ticks = 0;
+    control.reads = control.returns = control.refaults = 0;
 }
 
 static struct deferred period_end = {.function = end_period};
@@ -235,12 +307,13 @@ void loadcontrol_tick(struct space *running) {
     if (control.turn == 0)
         return;
     control.ticks++;
-    if (running != NULL)
-        running->load.last_active = time_ticks();
-    else
-        control.idle_ticks++;
-    if (running == NULL && control.waiting > 0)
-        control.starved_ticks++;
+    if (running != NULL) {
+        note_active(&running->load);
+        running->load.demand++;
+        control.run_ticks++;
+    }
+    if (control.waiting > 0)
+        control.page_ticks++;
     if (control.ticks >= PERIOD)
         deferred_queue(&period_end);
 }
@@ -251,27 +324,33 @@ void loadcontrol_read(struct space *space, uint64_t page) {
 
     if (control.turn == 0)
         return;
-    load->last_active = time_ticks();
-    load->reads++;
+    note_active(load);
+    control.reads++;
     if (!refault_known(page, &evicted))
         return;
     count(COUNT_REFAULT);
-    if ((int32_t)(evicted - (uint32_t)MAX(load->since, control.epoch)) >= 0)
-        load->refaults++;
+    control.returns++;
+    if ((int32_t)(evicted - (uint32_t)MAX(load->since, control.epoch)) < 0)
+        return;
+    control.refaults++;
+    load->refaults++;
 }
 
 void loadcontrol_ran(struct space *space) {
     if (control.turn != 0)
-        space->load.last_active = time_ticks();
+        note_active(&space->load);
 }
 
-void loadcontrol_wait_begin(void) {
+uint64_t loadcontrol_wait_begin(void) {
     control.waiting++;
+    return time_ticks();
 }
 
-void loadcontrol_wait_end(void) {
+void loadcontrol_wait_end(struct space *space, uint64_t began) {
     ASSERT(control.waiting > 0);
     control.waiting--;
+    if (control.turn != 0)
+        space->load.demand += (uint32_t)(time_ticks() - began);
 }
 
 /* --- at the return to user mode --- */

@@ -19,12 +19,12 @@ struct load {
     bool suspended;       /* its threads stop on their way to user mode, until woken */
     bool swapping;        /* one of them sees to swapping it out and in */
     bool out;             /* it is swapped out */
-    uint64_t since;       /* tick when it was suspended, or went on */
+    uint64_t since;       /* tick when it was suspended, went on, or began to run after a rest */
     uint64_t entered;     /* tick when it was last swapped in; 0: never out */
     uint64_t last_active; /* tick when it was last seen to run, or to wait for a page */
-    uint32_t reads,
-        refaults; /* faults that read, in this period; of them, of pages evicted while it was active */
-    uint32_t refaults_before; /* in the period before */
+    uint32_t demand;   /* ticks that it ran or waited for pages of late, older ones counting less and less */
+    uint32_t refaults; /* reads of pages that were evicted while it was active, since thrashing began */
+    pfn_t needed;      /* its working set when it was last estimated, pages */
     struct waitq waiters;
 };
 
@@ -36,9 +36,9 @@ unsigned loadcontrol_seconds(void);
 void loadcontrol_read(struct space *space, uint64_t page);
 /* The processor turns to a program of the space. Never sleeps. */
 void loadcontrol_ran(struct space *space);
-/* A thread is about to wait in a fault, or has waited. Never sleeps. */
-void loadcontrol_wait_begin(void);
-void loadcontrol_wait_end(void);
+/* A thread of @space waits in a fault from here to there; the tick @began goes from one to the other. Never sleeps. */
+uint64_t loadcontrol_wait_begin(void);
+void loadcontrol_wait_end(struct space *space, uint64_t began);
 
 /* Every timer tick, in the interrupt. @running: the space of the program that the tick found running, or NULL. */
 void loadcontrol_tick(struct space *running);

@@ -79,6 +79,12 @@ bool memobject_is_hole(const struct object *object, pgoff_t index) {
     return object->amap != NULL && (index >= object->amap->pages || amap_get(object->amap, index) == NULL);
 }
 
+struct frame *memobject_lookup(const struct object *object, pgoff_t index) {
+    const struct anon *anon = index < object->amap->pages ? amap_get(object->amap, index) : NULL;
+
+    return anon == NULL ? NULL : anon->frame;
+}
+
 int memobject_may_make(struct object *object, pgoff_t index) {
     return object->pager->prepare == NULL ? 0 : object->pager->prepare(object, index, PAGE_WRITE);
 }

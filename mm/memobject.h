@@ -24,6 +24,8 @@ int memobject_extend(struct object *object, pgoff_t pages);
 
 /* A page that nobody has written to yet: it reads as zeros without being made. False for other objects. */
 bool memobject_is_hole(const struct object *object, pgoff_t index);
+/* The resident frame of its page, in whatever state, or NULL. Never sleeps. */
+struct frame *memobject_lookup(const struct object *object, pgoff_t index);
 /* Asks the pager whether a page may be made: 0 or errno. Never sleeps. */
 int memobject_may_make(struct object *object, pgoff_t index);
 

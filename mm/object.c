@@ -249,6 +249,18 @@ int page_get_new(struct object *object, pgoff_t index, struct frame **found) {
     return result;
 }
 
+struct frame *page_find(struct object *object, pgoff_t index) {
+    struct frame *frame =
+        object->amap != NULL ? memobject_lookup(object, index) : object_lookup(object, index);
+
+    if (frame == NULL || (frame->state != FRAME_ACTIVE && frame->state != FRAME_PINNED))
+        return NULL;
+    if (frame->prefetched || frame->prepaged || frame->with_unit)
+        return NULL; /* its first use is to be counted */
+    frame->referenced = true;
+    return frame;
+}
+
 void page_put(struct frame *frame) {
     frame_unpin(frame);
 }

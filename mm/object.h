@@ -148,6 +148,12 @@ pgoff_t object_readahead(struct object *object, pgoff_t first, unsigned count);
  */
 bool object_find_place(struct object *object, pgoff_t index);
 
+/*
+ * The same page where page_get() would have nothing to do, not pinned: it stays what it is until the caller sleeps.
+ * It counts as referenced. NULL: ask page_get(). Never sleeps.
+ */
+struct frame *page_find(struct object *object, pgoff_t index);
+
 /* Ends page_get's pin. page_put_modified also marks bytes [from, to) of the page as modified. */
 void page_put(struct frame *frame);
 void page_put_modified(struct frame *frame, unsigned from, unsigned to);

@@ -116,8 +116,8 @@ void pageout_hint(void) {
 }
 
 void pageout_progress(void) {
-    if (pageout.thread != NULL && frames_available() < high_mark())
-        wake_all(&pageout.queue);
+    if (pageout.queue.first != NULL && frames_available() < high_mark())
+        wake_all(&pageout.queue); /* asked first: when several pages arrive, the first has woken it */
 }
 
 /* --- evict --- */
@@ -135,6 +135,7 @@ STOP_POINT void pageout_evict(struct frame *frame) {
     refault_note(frame);
     frame_to_pool(frame);
     count(COUNT_PGEVICT);
+    count_add(COUNT_PGEVICT_PINNED, counters[COUNT_DMA_PIN] != counters[COUNT_DMA_UNPIN]);
 }
 
 unsigned pageout_evict_from(struct set *set) {

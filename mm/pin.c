@@ -24,6 +24,7 @@
 #include "lib/wait.h"
 #include "mm/amap.h"
 #include "mm/anon.h"
+#include "mm/counters.h"
 #include "mm/fault.h"
 #include "mm/frame.h"
 #include "mm/object.h"
@@ -60,6 +61,7 @@ int pin_user_page(struct space *space, vaddr_t address, bool write, struct frame
         } else if (frame != NULL) {
             frame_pin(frame);
             pins++;
+            count(COUNT_DMA_PIN);
             *found = frame;
             return 0;
         } else {
@@ -74,6 +76,7 @@ int pin_user_page(struct space *space, vaddr_t address, bool write, struct frame
 void pin_release(struct frame *frame, bool written) {
     ASSERT(pins > 0);
     pins--;
+    count(COUNT_DMA_UNPIN);
     if (written)
         page_put_modified(frame, 0, PAGE_SIZE);
     else

@@ -237,6 +237,14 @@ void scope_make_room(struct space *space) {
             return;
 }
 
+pfn_t scope_room(const struct space *space) {
+    const struct set *set = space->set;
+
+    if (!has_own_set(space) || set->quota == 0)
+        return frames_pageable();
+    return set->quota - MIN(set->count, set->quota);
+}
+
 /* The set has more frames than its quota, and a limit of its own. */
 static bool is_above(const struct set *set) {
     return set != &set_global && !set->traced && set->quota != 0 && set->count > set->quota;

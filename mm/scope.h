@@ -39,6 +39,9 @@ void scope_divide(void);
 /* Before a fault of the space: makes room in its own set if that is full. Never sleeps. */
 void scope_make_room(struct space *space);
 
+/* Frames that the space may have beyond those it has; the most there could ever be where it has no quota. Never sleeps. */
+pfn_t scope_room(const struct space *space);
+
 /*
  * Quotas shrink, and pages that were being written or pinned come back to sets that are full: the daemon trims sets
  * that are above their quota. False: a page that must leave cannot. Never sleeps.

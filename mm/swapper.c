@@ -80,26 +80,46 @@ static bool was_in_use(const struct space *space, struct anon *anon) {
            (int32_t)(evicted - (uint32_t)space->load.entered) >= 0;
 }
 
-static void record_anon(struct space *space, vaddr_t address, struct anon *anon) {
+static bool record_anon(struct space *space, vaddr_t address, struct anon *anon) {
     struct frame *frame = anon->frame;
 
-    if (was_in_use(space, anon))
+    if (was_in_use(space, anon)) {
         record(space, address);
-    else if (frame != NULL && frame->prepaged && frame->state == FRAME_ACTIVE)
+        return true;
+    }
+    if (frame != NULL && frame->prepaged && frame->state == FRAME_ACTIVE)
         pageout_evict(frame); /* read back the last time, and not used since */
+    return false;
 }
 
-/* A page that is mapped is recorded, and an anonymous one also if it is not mapped but in use. */
-static void record_all(struct space *space) {
-    pmap_walk(&space->pmap, record_mapped, space);
+static bool is_missed(struct space *space, vaddr_t address UNUSED, struct anon *anon) {
+    return was_in_use(space, anon) && (anon->frame == NULL || !frame_mapped(anon->frame));
+}
+
+/* Calls @visit for each anonymous page in the areas' own maps: for how many did it say true? */
+static unsigned visit_anons(struct space *space, bool (*visit)(struct space *, vaddr_t, struct anon *)) {
+    unsigned total = 0;
+
     list_for_each (area, &space->areas, struct area, link) {
         pgoff_t first = area->amap_offset, end = first + area->pages;
 
         if (area->amap == NULL)
             continue;
         for (pgoff_t i = amap_next(area->amap, first, end); i < end; i = amap_next(area->amap, i + 1, end))
-            record_anon(space, area->start + ((vaddr_t)(i - first) << PAGE_SHIFT), amap_get(area->amap, i));
+            total +=
+                visit(space, area->start + ((vaddr_t)(i - first) << PAGE_SHIFT), amap_get(area->amap, i));
     }
+    return total;
+}
+
+/* A page that is mapped is recorded, and an anonymous one also if it is not mapped but in use. */
+static void record_all(struct space *space) {
+    pmap_walk(&space->pmap, record_mapped, space);
+    visit_anons(space, record_anon);
+}
+
+unsigned swapper_working_set(struct space *space) {
+    return space->pmap.resident + visit_anons(space, is_missed);
 }
 
 unsigned swapper_recorded(const struct space *space) {
@@ -234,6 +254,7 @@ void swapper_out(struct space *space) {
 struct batch {
     struct anon *anons[SWAP_CLUSTER_MAX];
     unsigned total;
+    pfn_t room; /* frames that the space may still have: one page does not come at the cost of another */
 };
 
 static void batch_in(struct batch *batch) {
@@ -261,28 +282,31 @@ static bool take_frame(struct space *space, struct anon *anon) {
     return true;
 }
 
-/* The page of the anon is still in the pool: taken back, before its frame is given to another. */
-static void reclaim(struct space *space, struct anon *anon) {
+/* If the page of the anon is still in the pool: taken back, before its frame is given to another. */
+static bool reclaim(struct space *space, struct anon *anon) {
     struct frame *frame = anon->frame;
 
     if (frame->state != FRAME_DIRTY && frame->state != FRAME_CLEAN)
-        return;
+        return false;
     count(COUNT_PGRECLAIM_KERNEL);
     frame_activate(frame, space->set);
+    return true;
 }
 
 /*
  * The page joins the batch if it is on swap. Waiting for a frame lets go of everything, so the page is looked
- * up again. False: the process has been killed.
+ * up again. False: there is no room for more, or the process has been killed.
  */
 static bool page_in(struct space *space, vaddr_t address, struct batch *batch) {
     struct area *area;
     struct anon *anon;
 
+    if (batch->room == 0)
+        return false;
     while (on_swap_only(anon = anon_at(space, address, &area))) {
-        scope_make_room(space);
         if (take_frame(space, anon)) {
             batch->anons[batch->total++] = anon;
+            batch->room--;
             break;
         }
         batch_in(batch);
@@ -290,7 +314,7 @@ static bool page_in(struct space *space, vaddr_t address, struct batch *batch) {
             return false;
     }
     if (anon != NULL && anon->frame != NULL)
-        reclaim(space, anon);
+        batch->room -= reclaim(space, anon);
     if (batch->total == SWAP_CLUSTER_MAX)
         batch_in(batch);
     return !wait_killed();
@@ -329,7 +353,7 @@ static bool wait_until_in(struct space *space, vaddr_t address, struct batch *ba
 }
 
 void swapper_in(struct space *space) {
-    struct batch batch = {.total = 0};
+    struct batch batch = {.room = scope_room(space)};
 
     may_sleep();
     for_each_recorded(space, page_in, &batch);

@@ -27,6 +27,9 @@ void swapper_out(struct space *space);
 /* Reads the recorded pages back and waits for them. May sleep; a killed process stops reading. */
 void swapper_in(struct space *space);
 
+/* Pages of the space that are in use, in memory or taken from it since it was last brought in. Never sleeps. */
+unsigned swapper_working_set(struct space *space);
+
 /* Pages recorded. Never sleeps. */
 unsigned swapper_recorded(const struct space *space);
 

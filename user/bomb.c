@@ -16,19 +16,22 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
-static const char usage[] = "bomb KIND [N]\n"
-                            "  fork     processes that fork without end; N tenths of a second (standard 10)\n"
-                            "  stack    a recursion without end\n"
-                            "  brk      a heap without end\n"
-                            "  map      N mappings side by side (standard 1000)\n"
-                            "  file     descriptors without end, in N processes (standard 8)\n"
-                            "  pipe     full pipes without end, in N processes (standard 8)\n"
-                            "  thread   threads without end\n"
-                            "  shm      shared memory in files, without end\n"
-                            "  totals   prints pages and slots in use";
+static const char usage[] =
+    "bomb KIND [N]\n"
+    "  fork     processes that fork without end; N tenths of a second (standard 10)\n"
+    "  stack    a recursion without end\n"
+    "  brk      a heap without end\n"
+    "  map      N mappings side by side (standard 1000)\n"
+    "  file     descriptors without end, in N processes (standard 8)\n"
+    "  pipe     full pipes without end, in N processes (standard 8)\n"
+    "  thread   threads without end\n"
+    "  shm      shared memory in files, without end\n"
+    "  names    empty files, links and directories, without end; N = 1: and keeps the directories\n"
+    "  totals   prints pages and slots in use";
 
 /* What a bomb may come to: refused and content, or killed for want of memory. */
 static void expect_end(const char *what, int status, int also) {
@@ -188,6 +191,57 @@ static void run_shm(void) {
     }
 }
 
+/* --- names ---------------------------------------------------------------------------------------- */
+
+/* Until there is no room for more names. How many there are. */
+static unsigned make_names(void) {
+    static char target[2000];
+    char name[32];
+    memset(target, 't', sizeof target - 1);
+    for (unsigned made = 0;; made++) {
+        snprintf(name, sizeof name, "%u", made);
+        int file = made % 2 ? symlink(target, name) : open(name, O_CREAT | O_EXCL | O_WRONLY, 0600);
+        if (file < 0)
+            return made;
+        if (made % 2 == 0)
+            close(file);
+    }
+}
+
+/* Directories, each in the one before. How many. */
+static unsigned make_deep(void) {
+    for (unsigned depth = 0; depth < 3000; depth++)
+        if (mkdir("d", 0700) != 0 || chdir("d") != 0)
+            return depth;
+    return 3000;
+}
+
+/*
+ * In memory, names outlive the program, and cannot be paged out: so there is an end to them before memory ends. With
+ * @keep the directories stay, deeper than any stack that might go down into them.
+ */
+static void bomb_names(bool keep) {
+    char name[32];
+    if (mkdir("/dev/shm/names", 0700) != 0 || chdir("/dev/shm/names") != 0)
+        fail_errno("/dev/shm/names");
+    unsigned made = make_names();
+    if (errno != ENOSPC)
+        fail_errno("name %u", made);
+    while (made-- > 0) {
+        snprintf(name, sizeof name, "%u", made);
+        if (unlink(name) != 0)
+            fail_errno("unlink of name %u", made);
+    }
+    unsigned depth = make_deep();
+    if (depth < 300)
+        fail_errno("directory %u", depth);
+    for (; !keep && depth-- > 0;)
+        if (chdir("..") != 0 || rmdir("d") != 0)
+            fail_errno("directory %u, removed", depth);
+    if (!keep && rmdir("/dev/shm/names") != 0)
+        fail_errno("rmdir");
+}
+
 /* --- all of them ---------------------------------------------------------------------------------- */
 
 /* In @count children at a time, which all have what they could get before the first lets go. */
@@ -253,6 +307,8 @@ int main(int argc, char **argv) {
         run_children(kind, run_pipe, number_argument(argc, argv, 2, "N", 8, 1, 64));
     else if (strcmp(kind, "thread") == 0)
         run_children(kind, run_thread, 1);
+    else if (strcmp(kind, "names") == 0)
+        bomb_names(number_argument(argc, argv, 2, "N", 0, 0, 1) != 0);
     else if (strcmp(kind, "shm") == 0)
         run_children(kind, run_shm, 1);
     else

@@ -6,7 +6,7 @@ static const char programs[] =
     "  pagedemo                     watch demand paging happen, with the numbers explained\n"
     "  vmstat top pmap              what the kernel counts, by the second; who faults; where memory is\n"
     "  fault-time PROGRAM           its page faults by kind, and how long they took\n"
-    "  footprint PROGRAM            its memory and page tables, at their most\n"
+    "  footprint PROGRAM            its memory at its most, and its faults\n"
     "  seqsweep randtouch matmul quicksort mergesort deeprec sparse segments listwalk sparsetext\n"
     "                               the classic paging loads; each checks all its data\n"
     "  cowtest forkload manyproc    many processes; copy-on-write\n"

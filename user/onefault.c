@@ -10,13 +10,15 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-static const char usage[] = "onefault zero|file FILE|copy|bad|dirty|pressure [SIZE [TOUCHES]]\n"
-                            "  zero      the first store to a page of no file\n"
-                            "  file      a load from a page of FILE\n"
-                            "  copy      a store to a page that is shared with a child\n"
-                            "  bad       a store where nothing is mapped\n"
-                            "  dirty     a load, and later a store that needs no fault any more\n"
-                            "  pressure  TOUCHES (4000) stores at random to SIZE bytes (standard 1M)";
+static const char usage[] =
+    "onefault zero|file FILE|copy|bad|dirty|pressure [SIZE [TOUCHES]]|spoil DEVICE\n"
+    "  zero      the first store to a page of no file\n"
+    "  file      a load from a page of FILE\n"
+    "  copy      a store to a page that is shared with a child\n"
+    "  bad       a store where nothing is mapped\n"
+    "  dirty     a load, and later a store that needs no fault any more\n"
+    "  pressure  TOUCHES (4000) stores at random to SIZE bytes (standard 1M)\n"
+    "  spoil     writes over a page of its own on swap, which is on DEVICE, and loads it";
 
 /* The access. Not inlined: the tours find it by its name, and its arguments on the stack. */
 __attribute__((noinline)) char one_access(volatile char *address, bool store) {
@@ -97,6 +99,33 @@ static void pressure(size_t size, unsigned touches) {
         one_access(pages + generator_below(&g, size / PAGE) * PAGE, true);
 }
 
+/* The slot of the page on swap, as Documentation/admin-guide/mm/pagemap.rst has it; 0 if it is not there. */
+static unsigned slot_of(const char *page) {
+    int pagemap = open("/proc/self/pagemap", O_RDONLY);
+    uint64_t entry;
+
+    if (pagemap < 0 || pread(pagemap, &entry, sizeof(entry), (uintptr_t)page / PAGE * 8) != sizeof(entry))
+        fail_errno("pagemap");
+    close(pagemap);
+    return (entry >> 62 & 1) != 0 ? (unsigned)(entry >> 5) : 0;
+}
+
+/* The first of many more dirty pages than fit is on swap alone. */
+static void spoil(const char *device) {
+    enum { PAGES = 320 };
+    static const char other[] = "the page of somebody else";
+    char *pages = allocate_pages((size_t)PAGES * PAGE);
+    int descriptor = open(device, O_WRONLY | O_SYNC);
+
+    memset(pages, 1, (size_t)PAGES * PAGE);
+    unsigned slot = slot_of(pages);
+    if (slot == 0)
+        fail("the first page is in memory: too many frames");
+    if (descriptor < 0 || pwrite(descriptor, other, sizeof(other), (off_t)slot * PAGE) != sizeof(other))
+        fail_errno("%s", device);
+    one_access(pages, false);
+}
+
 int main(int argc, char **argv) {
     program_start(argc, argv, "onefault", usage);
     const char *kind = argc > 1 ? argv[1] : "";
@@ -114,6 +143,8 @@ int main(int argc, char **argv) {
     else if (strcmp(kind, "pressure") == 0)
         pressure(size_argument(argc, argv, 2, "SIZE", 1u << 20, PAGE, 1u << 30),
                  number_argument(argc, argv, 3, "TOUCHES", 4000, 1, 1000000));
+    else if (strcmp(kind, "spoil") == 0 && argc > 2)
+        spoil(argv[2]);
     else
         usage_error("which kind?");
     printf("onefault: %s\n", kind);

@@ -93,11 +93,6 @@ void context_load_fpu(struct context *context, const void *image512) {
 
 /* --- TLS --------------------------------------------------------------------------------------------- */
 
-static void load_tls(const struct context *context) {
-    for (unsigned i = 0; i < CONTEXT_TLS_ENTRIES; i++)
-        descriptors_set_tls(i, context->tls[i]);
-}
-
 static bool is_empty(const struct user_desc *desc) {
     return desc->base_addr == 0 && desc->limit == 0 && desc->contents == 0 && desc->read_exec_only == 1 &&
            !desc->seg_32bit && !desc->limit_in_pages && desc->seg_not_present == 1 && !desc->useable;
@@ -143,7 +138,7 @@ int context_set_tls(struct context *context, void *user_desc) {
         return -EINVAL;
     context->tls[entry - GDT_TLS] = empty ? 0 : make_descriptor(desc);
     if (context == running)
-        load_tls(context); /* %gs itself is loaded by the way back to the program */
+        descriptors_set_tls(context->tls);
     return 0;
 }
 
@@ -159,7 +154,7 @@ void context_copy_user_state(struct context *to, struct context *from) {
 void context_reset_user_state(struct context *context) {
     memset(context->tls, 0, sizeof(context->tls));
     if (context == running)
-        load_tls(context);
+        descriptors_set_tls(context->tls);
     context_reset_fpu(context);
 }
 
@@ -202,7 +197,7 @@ void context_switch(struct context *from, struct context *to) {
     if (from->fpu_used)
         fpu_save(from);
     if (to->fpu_used) {
-        load_tls(to);
+        descriptors_set_tls(to->tls);
         if (fpu_owner != to)
             fpu_load(to);
     }

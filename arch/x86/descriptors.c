@@ -9,7 +9,6 @@
  */
 #include "arch/x86/descriptors.h"
 
-#include "arch/x86/context.h"
 #include "arch/x86/paging.h"
 #include "arch/x86/traps.h"
 #include "lib/log.h"
@@ -108,7 +107,20 @@ void descriptors_init(void) {
     load_idt();
 }
 
-void descriptors_set_tls(unsigned entry, uint64_t descriptor) {
-    ASSERT(entry < CONTEXT_TLS_ENTRIES);
-    gdt[GDT_TLS + entry] = descriptor;
+/* fs and gs would go on as they were loaded: null, they are loaded again on the way back to the program. */
+static void forget_segments(void) {
+    asm volatile("mov %0, %%fs\n\t"
+                 "mov %0, %%gs"
+                 :
+                 : "r"(0));
+}
+
+void descriptors_set_tls(const uint64_t tls[CONTEXT_TLS_ENTRIES]) {
+    bool changed = false;
+    for (unsigned i = 0; i < CONTEXT_TLS_ENTRIES; i++) {
+        changed |= gdt[GDT_TLS + i] != tls[i];
+        gdt[GDT_TLS + i] = tls[i];
+    }
+    if (changed)
+        forget_segments();
 }

@@ -7,11 +7,12 @@
 #ifndef ARCH_X86_DESCRIPTORS_H
 #define ARCH_X86_DESCRIPTORS_H
 
+#include "arch/x86/context.h"
 #include "lib/types.h"
 
 enum {
     GDT_TLS = 6,          /* to 8: set_thread_area's */
-    GDT_KERNEL_CODE = 12, /* also in arch/x86/asm.inc, as selectors */
+    GDT_KERNEL_CODE = 12, /* these also in arch/x86/asm.inc, as selectors */
     GDT_KERNEL_DATA = 13,
     GDT_USER_CODE = 14,
     GDT_USER_DATA = 15,
@@ -42,7 +43,7 @@ extern struct task_state task_state;
 /* Loads GDT, TSS and IDT. */
 void descriptors_init(void);
 
-/* Sets a TLS entry (0 to CONTEXT_TLS_ENTRIES - 1) of the GDT. */
-void descriptors_set_tls(unsigned entry, uint64_t descriptor);
+/* Sets the TLS entries of the GDT, for the program that is returned to next. */
+void descriptors_set_tls(const uint64_t tls[CONTEXT_TLS_ENTRIES]);
 
 #endif

@@ -202,17 +202,18 @@ static struct sigcontext save_registers(const struct trap_frame *frame, vaddr_t 
     };
 }
 
-/* A selector of user privilege, or null; one that leads nowhere is made null when it is loaded (vectors.asm). */
+/* A selector of user privilege, or null; what comes of one that leads nowhere, vectors.asm decides when it loads it. */
 static uint32_t user_selector(uint16_t selector) {
     return selector > 3 ? selector | 3u : selector;
 }
 
-/* The code and stack segments stay: a program has no others to choose from. */
+/* The code segment stays: a program has no other to choose. */
 static void load_registers(struct trap_frame *frame, const struct sigcontext *saved) {
     frame->gs = user_selector(saved->gs);
     frame->fs = user_selector(saved->fs);
     frame->es = user_selector(saved->es);
     frame->ds = user_selector(saved->ds);
+    frame->ss = user_selector(saved->ss);
     frame->edi = saved->edi;
     frame->esi = saved->esi;
     frame->ebp = saved->ebp;
@@ -318,7 +319,7 @@ int sigframe_push(struct trap_frame *frame, struct context *context, const struc
     frame->eax = (uint32_t)request->signal; /* for handlers that take arguments in registers */
     frame->edx = rt ? (uint32_t)(at + offsetof(struct rt_frame, info)) : 0;
     frame->ecx = rt ? (uint32_t)(at + offsetof(struct rt_frame, user_context)) : 0;
-    frame->ds = frame->es = USER_DS; /* C code takes it for granted, whatever was interrupted */
+    frame->ds = frame->es = frame->ss = USER_DS; /* C code takes it for granted, whatever was interrupted */
     frame->eflags &= ~(FLAGS_DIRECTION | FLAGS_TRAP | FLAGS_RESUME);
     return 0;
 }

@@ -19,6 +19,7 @@
 #include "arch/x86/paging.h"
 #include "arch/x86/traps.h"
 #include "lib/log.h"
+#include "lib/wait.h"
 #include "mm/vm.h"
 
 #include <asm-generic/siginfo.h>
@@ -83,13 +84,13 @@ static NORETURN void kernel_page_fault_panic(struct trap_frame *frame, vaddr_t a
 
 /* --- page faults ------------------------------------------------------------------------------------- */
 
-/* In the kernel: of a user copy, which may end early, or a bug. */
+/* In the kernel: of a user copy, which may end early (and does where the page could not be waited for), or a bug. */
 static __attribute__((noinline)) void trap_copy_fault(struct trap_frame *frame, vaddr_t address) {
     uintptr_t fixup = find_fixup(frame->eip);
     if (address >= USER_TOP || !fixup || !(frame->eflags & EFLAGS_INTERRUPT))
         kernel_page_fault_panic(frame, address);
     irq_enable();
-    if (!kernel_copy_fault(address, frame->error))
+    if (sleep_forbidden || !kernel_copy_fault(address, frame->error))
         frame->eip = fixup;
 }
 

@@ -37,6 +37,24 @@ size_t user_copy_out(vaddr_t to, const void *from, size_t bytes) {
     return bytes - part + user_move((void *)to, from, part);
 }
 
+/* A fault where sleep is forbidden ends the copy (arch/x86/trap.c). */
+static bool move_resident(void *to, const void *from, vaddr_t user, size_t bytes) {
+    if (user_part(user, bytes) < bytes)
+        return false;
+    no_sleep_begin();
+    size_t left = user_move(to, from, bytes);
+    no_sleep_end();
+    return left == 0;
+}
+
+bool user_copy_in_resident(void *to, vaddr_t from, size_t bytes) {
+    return move_resident(to, (const void *)from, from, bytes);
+}
+
+bool user_copy_out_resident(vaddr_t to, const void *from, size_t bytes) {
+    return move_resident((void *)to, from, to, bytes);
+}
+
 size_t user_clear(vaddr_t to, size_t bytes) {
     may_sleep();
     size_t part = user_part(to, bytes);

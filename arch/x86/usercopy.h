@@ -14,6 +14,13 @@ size_t user_copy_in(void *to, vaddr_t from, size_t bytes);
 size_t user_copy_out(vaddr_t to, const void *from, size_t bytes);
 size_t user_clear(vaddr_t to, size_t bytes);
 
+/*
+ * The same where nothing may sleep: an absent page is not faulted in. False if some byte could not be copied;
+ * others may have been.
+ */
+bool user_copy_in_resident(void *to, vaddr_t from, size_t bytes);
+bool user_copy_out_resident(vaddr_t to, const void *from, size_t bytes);
+
 /* All or -EFAULT. */
 int user_read(void *to, vaddr_t from, size_t bytes);
 int user_write(vaddr_t to, const void *from, size_t bytes);

@@ -13,9 +13,17 @@
 
 %include "arch/x86/asm.inc"
 
-VECTOR_SYSTEM_CALL equ 0x80             ; as in arch/x86/traps.h
-FRAME_EIP   equ 14 * 4                  ; offsets in struct trap_frame
+%define VECTOR_PROTECTION  13           ; as in arch/x86/traps.h
+%define VECTOR_PAGE_FAULT  14
+%define VECTOR_SYSTEM_CALL 128
+FRAME_GS    equ 0 * 4                   ; offsets in struct trap_frame
+FRAME_FS    equ 1 * 4
+FRAME_ES    equ 2 * 4
+FRAME_DS    equ 3 * 4
+FRAME_EDI   equ 4 * 4
+FRAME_EIP   equ 14 * 4
 FRAME_CS    equ 15 * 4
+IRET_SS     equ 4 * 4                   ; in what iret pops: eip, cs, eflags, esp, ss
 
 extern trap_dispatch, kernel_syscall, kernel_return_to_user
 global trap_vectors, trap_system_call, trap_save, trap_restore, user_thread_start
@@ -29,29 +37,37 @@ trap_vector_%1:
         push    byte 0
     %endif
         push    dword %1
-    %if %1 = VECTOR_SYSTEM_CALL
-        jmp     trap_system_call
-    %else
-        jmp     trap_save
-    %endif
 %endmacro
 
 %assign vector 0
 %rep 256
+    %if vector <> VECTOR_PAGE_FAULT && vector <> VECTOR_SYSTEM_CALL ; these two stand before what they go on with
         VECTOR  %[vector]
+        jmp     trap_save
+    %endif
     %assign vector vector + 1
 %endrep
 
-; Completes the struct trap_frame, readies the processor for C, and leaves the frame's address in eax.
+; Completes the struct trap_frame, readies the processor for C, and leaves the frame's address in eax. Loading a
+; segment register is dear: where ds and es are the flat ones of ordinary programs, the kernel uses them as they are.
+; It does not use fs and gs, so that they keep the program's selectors.
 %macro SAVE_REGISTERS 0
         pusha
         push    ds
         push    es
-        push    fs                      ; not used by the kernel, so they keep the user's selectors
+        push    fs
         push    gs
+        mov     ecx, ds
+        mov     edx, es
+        cmp     ecx, edx
+        jne     .not_flat
+        cmp     ecx, USER_DS
+        je      .flat
+    .not_flat:
         mov     ecx, KERNEL_DS
         mov     ds, ecx
         mov     es, ecx
+    .flat:
         cld                             ; C expects it; the user may have left it set
         FORBID_USER_ACCESS              ; the user's, or an interrupted user copy's, AC flag
         push    dword [esp + FRAME_EIP] ; with the next two lines: makes this look like a call from
@@ -61,12 +77,14 @@ trap_vector_%1:
 %endmacro
 
         align 16
+        VECTOR  VECTOR_SYSTEM_CALL
 trap_system_call:
         SAVE_REGISTERS
         call    kernel_syscall
         jmp     trap_save.to_user
 
         align 16
+        VECTOR  VECTOR_PAGE_FAULT
 trap_save:
         SAVE_REGISTERS
         call    trap_dispatch
@@ -77,44 +95,56 @@ trap_save:
         call    kernel_return_to_user   ; and interrupts are disabled
         lea     esp, [ebp + 8]
 
-; A selector that has become invalid since it was saved (set_thread_area, a forged signal frame) faults when it
-; is loaded: it is then made null.
+; Loads a segment register from the frame at esp, if it does not hold that selector already. One that has become
+; invalid since it was saved (set_thread_area, a forged signal frame) faults: it is then made null.
+%macro RESTORE_SEGMENT 2                ; register, its place in struct trap_frame
+        mov     ecx, %1
+        cmp     cx, [esp + %2]
+        je      .has_%1
+    .load_%1:
+        mov     %1, [esp + %2]
+    .has_%1:
+        MAY_FAULT .load_%1, .bad_%1
+%endmacro
+
+%macro NULL_SEGMENT 2
+    .bad_%1:
+        mov     dword [esp + %2], 0
+        jmp     .load_%1
+%endmacro
+
 trap_restore:
-.load_gs:
-        pop     gs
-.load_fs:
-        pop     fs
-.load_es:
-        pop     es
-.load_ds:
-        pop     ds
+        RESTORE_SEGMENT gs, FRAME_GS
+        RESTORE_SEGMENT fs, FRAME_FS
+    .to_kernel:
+        RESTORE_SEGMENT es, FRAME_ES
+        RESTORE_SEGMENT ds, FRAME_DS
+        add     esp, FRAME_EDI
         popa
         add     esp, 8                  ; vector and error code
+.iret:
         iret
 
-.bad_gs:
-        mov     dword [esp], 0
-        jmp     .load_gs
-.bad_fs:
-        mov     dword [esp], 0
-        jmp     .load_fs
-.bad_es:
-        mov     dword [esp], 0
-        jmp     .load_es
-.bad_ds:
-        mov     dword [esp], 0
-        jmp     .load_ds
+        NULL_SEGMENT gs, FRAME_GS
+        NULL_SEGMENT fs, FRAME_FS
+        NULL_SEGMENT es, FRAME_ES
+        NULL_SEGMENT ds, FRAME_DS
+
+; The stack segment has become invalid: a program may load ss from a TLS entry of its own and then take the entry
+; away. It gets the protection fault as if its next instruction had made it, with a stack segment that is good.
+.bad_iret:
+        mov     dword [esp + IRET_SS], USER_DS
+        push    byte 0
+        push    byte VECTOR_PROTECTION
+        jmp     trap_save
+
+        MAY_FAULT .iret, .bad_iret
 
 ; On the way back into the kernel fs and gs are left alone: they may still hold the selectors of a thread
 ; that ran before, whose TLS descriptors are gone, and loading those would fault without end.
 trap_save.to_kernel:
-        lea     esp, [ebp + 8 + 8]
-        jmp     trap_restore.load_es
-
-        MAY_FAULT trap_restore.load_gs, trap_restore.bad_gs
-        MAY_FAULT trap_restore.load_fs, trap_restore.bad_fs
-        MAY_FAULT trap_restore.load_es, trap_restore.bad_es
-        MAY_FAULT trap_restore.load_ds, trap_restore.bad_ds
+        lea     esp, [ebp + 8]
+        jmp     trap_restore.to_kernel
 
 ; "Returned" to by the first switch to a user thread (arch/x86/context.c), whose trap frame lies at esp: the way
 ; out for a thread that has never come in.

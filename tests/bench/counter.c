@@ -6,6 +6,7 @@
  * them). For each region a line of JSON goes to the file named by out=:
  *
  *     wall, vcpu         microseconds of the host: by the clock, and of the virtual processor's thread
+ *     idle               of wall, what the guest's processor was halted: with nothing to do but wait
  *     user, kernel       instructions below and from the address split= (0xC0000000)
  *     string             of the kernel's, repetitions of string instructions: each counts as one, as with -icount
  *     bulk               of the kernel's, others inside the ranges bulk=START-END (clearing and copying of pages)
@@ -29,7 +30,7 @@ static const char *const names[KINDS] = {"user", "kernel", "string", "bulk", "po
 static uint64_t own_counts[KINDS], at_begin[KINDS];
 static struct plugin_counters counts;
 static struct plugin_host qemu;
-static double wall_at_begin, vcpu_at_begin;
+static double wall_at_begin, vcpu_at_begin, idle, idle_at_begin, halted_since;
 static FILE *out, *hot;
 static bool counting = true;
 static uint64_t split = 0xC0000000u;
@@ -53,6 +54,20 @@ static double microseconds(clockid_t clock) {
     return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
+/* --- waiting --- */
+
+static void halted(uint64_t id, unsigned cpu) {
+    (void)id, (void)cpu;
+    halted_since = microseconds(CLOCK_MONOTONIC);
+}
+
+static void resumed(uint64_t id, unsigned cpu) {
+    (void)id, (void)cpu;
+    if (halted_since > 0)
+        idle += microseconds(CLOCK_MONOTONIC) - halted_since;
+    halted_since = 0;
+}
+
 /* --- regions --- */
 
 static void region_begin(unsigned cpu, void *data) {
@@ -60,14 +75,16 @@ static void region_begin(unsigned cpu, void *data) {
     memcpy(at_begin, plugin_counters_of(&counts), sizeof(at_begin));
     for (struct block *block = blocks; block != NULL; block = block->next)
         block->runs_at_begin = *plugin_counters_of(&block->runs);
+    idle_at_begin = idle;
     vcpu_at_begin = microseconds(CLOCK_THREAD_CPUTIME_ID);
     wall_at_begin = microseconds(CLOCK_MONOTONIC);
 }
 
 static void region_end(unsigned cpu, void *data) {
     (void)cpu, (void)data;
-    fprintf(out, "{\"wall\": %.3f, \"vcpu\": %.3f", microseconds(CLOCK_MONOTONIC) - wall_at_begin,
-            microseconds(CLOCK_THREAD_CPUTIME_ID) - vcpu_at_begin);
+    fprintf(out, "{\"wall\": %.3f, \"vcpu\": %.3f, \"idle\": %.3f",
+            microseconds(CLOCK_MONOTONIC) - wall_at_begin,
+            microseconds(CLOCK_THREAD_CPUTIME_ID) - vcpu_at_begin, idle - idle_at_begin);
     for (unsigned kind = 0; counting && kind < KINDS; kind++)
         fprintf(out, ", \"%s\": %" PRIu64, names[kind], plugin_counters_of(&counts)[kind] - at_begin[kind]);
     fprintf(out, "}\n");
@@ -226,5 +243,7 @@ int qemu_plugin_install(uint64_t id, const struct plugin_host *host, int argc, c
         out = stderr;
     counts = plugin_counters_new(own_counts, KINDS);
     qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+    qemu_plugin_register_vcpu_idle_cb(id, halted);
+    qemu_plugin_register_vcpu_resume_cb(id, resumed);
     return 0;
 }

@@ -9,7 +9,8 @@ import re
 import subprocess
 import tempfile
 
-from guests import BUILD, DATA, MACHINE_CPU, ROOT, Failure, Region, plugin, read_regions
+from guests import (BUILD, DATA, MACHINE_CPU, PREALLOCATED, ROOT, SCRATCH, Failure, Region, plugin,
+                    read_regions)
 
 KERNEL = ROOT / "build/real/kernel"  # tools/fetch-i386 --kernel
 EXIT_DONE = 33
@@ -95,7 +96,7 @@ class Linux:
     def run(self, row: str, kib: int, counting: bool = True, command: str = "", words: str = "",
             hot: pathlib.Path | None = None, memory: str = "96M", icount: bool = False) -> list[Region]:
         """Boots once; @kib: what is left to user programs, 0 for all."""
-        with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
+        with tempfile.TemporaryDirectory(dir=SCRATCH, prefix="faultline-bench-") as scratch:
             disk, records = pathlib.Path(scratch) / "disk.img", pathlib.Path(scratch) / "records"
             subprocess.run(["cp", "--sparse=always", str(self.disk), str(disk)], check=True)
             line = [*WORDS, *words.split(), f"BENCH_KIB={kib}", "--", "/bin/bench", row, str(kib), DATA,
@@ -104,7 +105,7 @@ class Linux:
             arguments += ["-cpu", MACHINE_CPU, "-m", memory, "-display", "none", "-nic", "none", "-no-reboot"]
             arguments += ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-monitor", "none"]
             arguments += ["-serial", "stdio", "-drive", f"file={disk},format=raw,if=ide,index=0,cache=unsafe"]
-            arguments += ["-plugin", plugin(records, counting, [f"hot={hot}"] if hot else [])]
+            arguments += [PREALLOCATED, "-plugin", plugin(records, counting, [f"hot={hot}"] if hot else [])]
             if icount:
                 arguments += ["-icount", "shift=0"]
             arguments += ["-kernel", str(kernel_image()), "-initrd", str(self.initramfs), "-append", " ".join(line)]

@@ -26,7 +26,32 @@ def to_the_panic() -> int:
     return int(gdb.parse_and_eval(f"*(unsigned *){stack + 8}"))
 
 
+def first_to_exit() -> tuple[int, int]:
+    """Where a program ends, before the one that panics: (instruction, one of its frames)."""
+    gdb.execute("tbreak process_exit")
+    go()
+    pid = vm("processes")["current"]
+    areas = [area for area in vm(f"areas {pid}")["areas"] if area["flags"].startswith("rw")]
+    pages = [vm(f"pte {address} {pid}")["pte"] for area in areas
+             for address in range(area["start"], area["end"], memory.PAGE_SIZE)]
+    frames = [entry["frame"] for entry in pages if entry["present"] and entry["dirty"]]
+    check(bool(frames), "it has dirty pages")
+    return count(), frames[0]
+
+
+def freed(frame: int, after: int, end: int) -> None:
+    """A frame that became FREE at a program's end, or later, if it was taken once more, by the end of another space."""
+    gdb.execute("continue")
+    found = json.loads(text(f"who-freed -json {frame}"))
+    names = [one["function"] for one in found["stack"]]
+    check(after < found["instruction"] < end, f"after that end, before the panic: {found['instruction']}")
+    check(count() == found["instruction"], "the replay stands there")
+    check(vm(f"frame {frame}")["state"] == "free", "the frame has just become FREE")
+    check("frame_release" in names and "anon_destroy" in names and "space_unref" in names, f"with a space: {names}")
+
+
 def main() -> None:
+    ended_at, frame = first_to_exit()
     slot = to_the_panic()
     panic_on_screen(f"swap: the page read from slot {slot} is not the one that was written")
     end, held = count(), vm(f"swap {slot}")
@@ -42,6 +67,7 @@ def main() -> None:
     gdb.execute("stepi")
     memory.forget()
     check(vm(f"pte {address} {pid}")["pte"]["dirty"], "just behind: it is dirty")
+    freed(frame, ended_at, end)
 
 
 finish(main)

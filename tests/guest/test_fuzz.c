@@ -90,6 +90,20 @@ START_TEST(damaged_programs_copied_to_swap) {
 }
 END_TEST
 
+/* --- wild instructions --------------------------------------------------------------------------- */
+
+/* What programs do to the processor without asking the kernel: descriptors, flags, far jumps, ports, random code. */
+START_TEST(wild_instructions) {
+    struct guest machine = {.frames = 400, .check = 25, .options = {"--swap-size=16M"}};
+    struct run idle = guest_run(&machine, COMMAND("echo"));
+    struct run run = guest_run(&machine, COMMAND("crashme", "1", "1500"));
+    ck_assert_int_eq(run.status, 0);
+    ck_assert_msg(strstr(run.output, "1500 attempts, all ended") != NULL, "%s", run.output);
+    ck_assert_int_ge(counter(&run, "forks"), 1500);
+    check_nothing_is_missing(&run, &idle);
+}
+END_TEST
+
 /* --- nobody else's bytes -------------------------------------------------------------------------- */
 
 /*
@@ -169,6 +183,8 @@ void add_fuzz_cases(Suite *suite) {
     TCase *programs = guest_case(suite, "fuzz-programs", 5);
     tcase_add_test(programs, damaged_programs);
     tcase_add_test(programs, damaged_programs_copied_to_swap);
+    TCase *wild = guest_case(suite, "wild-instructions", 5);
+    tcase_add_test(wild, wild_instructions);
     TCase *disks = guest_case(suite, "damaged-disks", 12);
     tcase_add_test(disks, damaged_disks);
     tcase_add_test(disks, no_first_program);

@@ -101,8 +101,8 @@ END_TEST
 static const struct bomb {
     const char *what;
     bool spared;
-} bombs[] = {{"fork", true}, {"stack", false}, {"brk", false},    {"map 10000", false},
-             {"file", true}, {"pipe", true},   {"thread", false}, {"shm", false}};
+} bombs[] = {{"fork", true}, {"stack", false},  {"brk", false}, {"map 10000", false}, {"file", true},
+             {"pipe", true}, {"thread", false}, {"shm", false}, {"names", true}};
 
 static const struct guest bomb_machines[] = {
     {.mem = "16M", .check = 50, .options = {"--swap-size=16M"}},
@@ -147,6 +147,17 @@ START_TEST(a_bomb_is_refused_or_killed_and_all_comes_back) {
 }
 END_TEST
 
+/* Nobody removes them: the guest must, at its end, and what is left of memory must do for others. */
+START_TEST(names_that_stay_do_no_harm) {
+    struct guest machine = {.mem = "4M", .check = 50, .options = {"--swap-size=16M"}};
+    struct run run = guest_run(&machine, SHELL("bomb names 1 && quicksort 512K")),
+               host = host_run(COMMAND("quicksort", "512K"));
+
+    ck_assert_int_eq(run.status, 0);
+    ck_assert_ptr_nonnull(strstr(run.output, host.output));
+}
+END_TEST
+
 /* Somebody else's work goes on meanwhile, and is not chosen to die in the place of the one who wants all. */
 START_TEST(others_work_beside_bombs) {
     static const char *const kinds[] = {"fork 5", "pipe 30", "brk"};
@@ -169,6 +180,7 @@ void add_limit_cases(Suite *suite) {
     TCase *all = guest_case(suite, "bombs", 40);
     int runs = (int)(LENGTH(bombs) * (getenv("BOMBS") != NULL ? LENGTH(bomb_machines) : 1));
     tcase_add_loop_test(all, a_bomb_is_refused_or_killed_and_all_comes_back, 0, runs);
+    tcase_add_test(all, names_that_stay_do_no_harm);
     tcase_add_loop_test(all, others_work_beside_bombs, 0, 3);
     TCase *tiny = guest_case(suite, "four-mebibytes", 20);
     tcase_add_test(tiny, boot_with_4_mib);

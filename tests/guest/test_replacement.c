@@ -116,6 +116,61 @@ START_TEST(a_program_is_recorded) {
 }
 END_TEST
 
+/* --- paging units: the program's string, folded, has the guest's faults --------------------------- */
+
+/* The reference string @log with pages taken together by @unit, in a file. */
+static void fold(const char *log, unsigned unit, const char *to) {
+    size_t room = strlen(log) + 1, used = 0;
+    char *folded = malloc(room), *end;
+    ck_assert_ptr_nonnull(folded);
+    for (const char *at = log; *at != '\0'; at = *end == 'w' ? end + 1 : end) {
+        at += strcspn(at, "#0123456789");
+        if (*at == '#') {
+            end = strchr(at, '\n');
+            continue;
+        }
+        unsigned long page = strtoul(at, &end, 10);
+        if (end == at)
+            break;
+        used += (size_t)snprintf(folded + used, room - used, "%lu%s ", page / unit, *end == 'w' ? "w" : "");
+    }
+    write_file(to, folded, used);
+    free(folded);
+}
+
+/* The number behind @word in @text. */
+static long after(const char *text, const char *word) {
+    const char *at = strstr(text, word);
+    ck_assert_msg(at != NULL, "no \"%s\" in \"%s\"", word, text);
+    return strtol(at + strlen(word), NULL, 10);
+}
+
+START_TEST(units_fault_as_simulated) {
+    static const int units[] = {1, 4, 8};
+    struct guest recorder = {.mem = "64M", .append = "clean=off"};
+    struct run recorded =
+        guest_run(&recorder, SHELL("reftrace -l 200000 /tmp/log seqsweep 1M 3 >/tmp/out && cat /tmp/log"));
+    ck_assert_int_eq(recorded.status, 0);
+    for (size_t i = 0; i < LENGTH(units); i++) {
+        char words[80], command[300];
+        snprintf(words, sizeof(words), "policy=clock readahead=0 around=1 clean=off unit=%d", units[i]);
+        struct guest machine = {.mem = "64M", .frames = 256, .check = 20, .append = words};
+        struct run run = guest_run(&machine, COMMAND("footprint", "seqsweep", "1M", "3"));
+        ck_assert_int_eq(run.status, 0);
+        long faults = after(run.output, " zero ") + after(run.output, " swap ") +
+                      after(run.output, " file ") + after(run.output, " copy ");
+        ck_assert_int_ge(counter(&run, "pswpin"), 200);
+        fold(recorded.output, (unsigned)units[i], test_path("folded"));
+        long frames = after(strstr(run.output, " bad "), "footprint: ") / 4 / units[i]; /* all it ever had */
+        snprintf(command, sizeof(command), "build/pagesim --file %s --policy clock --frames %ld",
+                 test_path("folded"), frames);
+        long simulated = after(output_of(command), "\nclock");
+        ck_assert_msg(labs(faults - simulated) * 10 <= simulated, "unit=%d: %ld faults, simulated %ld",
+                      units[i], faults, simulated);
+    }
+}
+END_TEST
+
 /* --- every policy under load --------------------------------------------------------------------- */
 
 START_TEST(every_policy_pages) {
@@ -201,6 +256,7 @@ void add_replacement_cases(Suite *suite) {
     tcase_add_test(strings, guest_and_simulator_agree);
     tcase_add_test(strings, guest_and_simulator_agree_on_loops);
     tcase_add_test(strings, a_program_is_recorded);
+    tcase_add_test(strings, units_fault_as_simulated);
     TCase *local = guest_case(suite, "local-replacement", 25);
     tcase_add_loop_test(local, processes_replace_within_their_own, 0, LENGTH(scopes));
     tcase_add_test(local, a_quota_holds);

@@ -193,6 +193,23 @@ START_TEST(direct_under_pressure) {
 }
 END_TEST
 
+/*
+ * Transfers among neighbours that are paged, and whose memory or process goes half-way. The slow disk makes the middle
+ * long; victims were taken while pages were pinned, so the policy has gone round without those.
+ */
+START_TEST(pinned_among_neighbours) {
+    static const char *const more[] = {NULL, "swap=static cluster=4", "scope=local policy=fifo"};
+    struct guest machine = {.frames = 700, .check = 50, .append = more[_i], .options = {"--iops=100"}};
+    struct run run = guest_run(&machine, COMMAND("pintest", "file", "4"));
+    ck_assert_msg(run.status == 0, "pintest: %s", run.output);
+    ck_assert_int_ge(counter(&run, "pgevict_pinned"), PAGE_INS);
+    ck_assert_int_ge(counter(&run, "pswpin"), PAGE_INS);
+    ck_assert_int_ge(counter(&run, "dma_pin"), PAGE_INS);
+    ck_assert_int_eq(counter(&run, "dma_pin"), counter(&run, "dma_unpin"));
+    check_all_given_back(&run);
+}
+END_TEST
+
 /* fork, munmap and exit while the disk, a slow one at times, works on the pages. */
 START_TEST(direct_and_processes) {
     static const char *const disks[] = {"--block-size=4096", "--iops=400"};
@@ -226,7 +243,8 @@ void add_shared_cases(Suite *suite) {
     TCase *pressure = guest_case(suite, "shared-pressure", 45);
     tcase_add_loop_test(pressure, shared_pages_are_paged, 0, (int)LENGTH(words));
     tcase_add_loop_test(pressure, fork_copies_nothing_until_written, 0, 3);
-    TCase *direct = guest_case(suite, "direct", 50);
+    TCase *direct = guest_case(suite, "direct", 65);
     tcase_add_loop_test(direct, direct_under_pressure, 0, (int)LENGTH(words));
     tcase_add_loop_test(direct, direct_and_processes, 0, 2);
+    tcase_add_loop_test(direct, pinned_among_neighbours, 0, 3);
 }

@@ -460,6 +460,31 @@ START_TEST(next_request_starts_in_the_interrupt) {
 }
 END_TEST
 
+/* A disk's time is the requests', and that of bios behind a plug is told apart; time without either is nobody's. */
+START_TEST(time_of_the_disk_is_counted) {
+    fake_nanoseconds += 700000;
+    submit(&fake_disk, 100, 0, false);
+    fake_nanoseconds += 30000;
+    ck_assert(fake_disk_interrupt());
+    ck_assert_uint_eq(counters[COUNT_BLK_BUSY_US], 30);
+    fake_nanoseconds += 700000;
+    block_plug();
+    submit(&fake_disk, 200, 1, false);
+    fake_nanoseconds += 2000;
+    submit(&fake_disk, 300, 2, false);
+    fake_nanoseconds += 3000;
+    block_unplug();
+    ck_assert_uint_eq(counters[COUNT_BLK_HELD_US], 5);
+    fake_nanoseconds += 20000;
+    ck_assert(fake_disk_interrupt()); /* the second goes at once: nothing is held */
+    fake_nanoseconds += 10000;
+    ck_assert(fake_disk_interrupt());
+    ck_assert_uint_eq(counters[COUNT_BLK_BUSY_US], 60);
+    ck_assert_uint_eq(counters[COUNT_BLK_HELD_US], 5);
+    fake_disk_run();
+}
+END_TEST
+
 START_TEST(bad_sector_fails_its_own_bio_only) {
     fake_bad_sector = 117;
     block_plug();
@@ -564,6 +589,7 @@ static Suite *block_suite(void) {
     tcase_add_test(layer, plugged_pages_become_one_request);
     tcase_add_test(layer, data_arrives_where_it_should);
     tcase_add_test(layer, next_request_starts_in_the_interrupt);
+    tcase_add_test(layer, time_of_the_disk_is_counted);
     tcase_add_test(layer, bad_sector_fails_its_own_bio_only);
     tcase_add_test(layer, out_of_range_fails_without_a_request);
     tcase_add_test(layer, empty_pool_waits_for_the_disk);

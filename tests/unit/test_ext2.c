@@ -4,6 +4,7 @@
  * Then damaged images, which may be refused but may neither crash nor hang.
  *
  * links: fs/ext2_order.c fs/ext2_super.c fs/ext2_inode.c fs/ext2_map.c fs/ext2_alloc.c fs/ext2_dir.c fs/ext2_names.c
+ * links: fs/ext2_rename.c
  * links: fs/ext2_pager.c fs/vnode.c fs/path.c fs/file.c fs/readwrite.c fs/mount.c fs/pipe.c
  * links: mm/write_error.c lib/print.c lib/string.c tests/unit/fake/fake_fs.c
  */
@@ -1107,6 +1108,77 @@ START_TEST(test_efficiency) {
 }
 END_TEST
 
+/*
+ * What is known of the block map as a run says what the map says, block by block, also after it has changed: holes
+ * are filled, and the end of the file is given to another one.
+ */
+START_TEST(test_runs) {
+    make_image(4096, "-b 1024");
+    mount();
+    memset(scratch, 1, 400000);
+    for (unsigned i = 0; i < 40; i++) /* a third of it holes */
+        ck_assert_int_eq(write_at("/f", i * 9216u, scratch, 6144), 6144);
+    struct vnode *vnode;
+    ck_assert_int_eq(path_walk(NULL, "/f", 0, &vnode), 0);
+    struct ext2_inode *inode = ext2_inode_of(vnode);
+    for (unsigned round = 0; round < 3; round++) {
+        for (uint32_t i = 0; i < 360; i++) {
+            struct ext2_run run;
+            uint32_t block, alone;
+            ck_assert_int_eq(ext2_map_peek_run(inode, i, true, &run), 0);
+            ck_assert_uint_eq(run.first, i);
+            ck_assert_uint_ge(run.count, 1);
+            for (uint32_t n = 0; n < run.count; n++) {
+                inode->run.count = 0;
+                ck_assert_int_eq(ext2_map(inode, i + n, &alone), 0);
+                ck_assert_uint_eq(run.block ? run.block + n : 0, alone);
+            }
+            ck_assert_int_eq(ext2_map(inode, i, &block), 0);
+            ck_assert_uint_eq(block, run.block);
+        }
+        if (round == 0) /* block 6 is one of a run of holes by now */
+            ck_assert_int_eq(write_at("/f", 0, scratch, 60000), 60000);
+        else if (round == 1)
+            ck_assert_int_eq(truncate_to("/f", 20000), 0);
+    }
+    vnode_unref(vnode);
+    unmount();
+    check_clean();
+}
+END_TEST
+
+/* Rising numbers that lead from a file's blocks into a superblock: the run ends before it. */
+START_TEST(test_run_into_metadata) {
+    enum { BLOCK = 1024, SECOND_GROUP = 8193, COUNT = 11 };
+    make_image(10240, "-b 1024"); /* the second group has a copy of the superblock */
+    mount();
+    memset(scratch, 1, 60000);
+    ck_assert_int_eq(write_at("/f", 0, scratch, 60000), 60000);
+    struct vnode *vnode;
+    ck_assert_int_eq(path_walk(NULL, "/f", 0, &vnode), 0);
+    uint32_t indirect = ext2_inode_of(vnode)->disk.block[EXT2_DIRECT], words[COUNT];
+    vnode_unref(vnode);
+    unmount();
+    FILE *file = fopen(image, "r+");
+    for (unsigned i = 0; i < COUNT; i++)
+        words[i] = SECOND_GROUP - (COUNT - 1) + i;
+    ck_assert_int_eq(fseek(file, (long)indirect * BLOCK, SEEK_SET), 0);
+    ck_assert_uint_eq(fwrite(words, sizeof *words, COUNT, file), COUNT);
+    ck_assert_int_eq(fclose(file), 0);
+    mount();
+    ck_assert_int_eq(path_walk(NULL, "/f", 0, &vnode), 0);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        uint32_t block;
+        int expected = i < COUNT - 1 ? 0 : -EIO;
+        ck_assert_int_eq(ext2_map(ext2_inode_of(vnode), EXT2_DIRECT + i, &block), expected);
+        if (!expected)
+            ck_assert_uint_eq(block, words[i]);
+    }
+    vnode_unref(vnode);
+    unmount();
+}
+END_TEST
+
 /* --- damage --- */
 
 struct visit {
@@ -1253,6 +1325,8 @@ static Suite *suite(void) {
     tcase_add_loop_test(single, test_bad_write_at_unmount, 0, 3);
     tcase_add_test(single, test_sizes_out_of_reach);
     tcase_add_test(single, test_efficiency);
+    tcase_add_test(single, test_runs);
+    tcase_add_test(single, test_run_into_metadata);
     suite_add_tcase(s, single);
 
     TCase *damage = tcase_create("damage");

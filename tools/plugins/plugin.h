@@ -31,11 +31,14 @@ typedef struct {
 typedef void tb_callback(uint64_t id, struct qemu_plugin_tb *block);
 typedef void insn_callback(unsigned cpu, void *data);
 typedef void exit_callback(uint64_t id, void *data);
+typedef void cpu_callback(uint64_t id, unsigned cpu);
 
 enum { INLINE_ADD_U64 = 0, NO_REGISTERS = 0, MEMORY_READ_OR_WRITE = 3 };
 
 void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id, tb_callback *callback);
 void qemu_plugin_register_atexit_cb(uint64_t id, exit_callback *callback, void *data);
+void qemu_plugin_register_vcpu_idle_cb(uint64_t id, cpu_callback *callback);
+void qemu_plugin_register_vcpu_resume_cb(uint64_t id, cpu_callback *callback);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, insn_callback *callback, int flags,
                                             void *data);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *block);

@@ -7,12 +7,14 @@
 
 #include <asm/ldt.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <termios.h>
 
@@ -87,16 +89,26 @@ static void look_at_files_structures(void) {
         {"getcwd", SYS_getcwd, {OUT, ROOM}},
         {"readlink", SYS_readlink, {(long)"/proc/self/exe", OUT, ROOM}},
         {"pipe", SYS_pipe, {OUT}},
+        {"readlinkat", SYS_readlinkat, {AT_FDCWD, (long)"/proc/self/exe", OUT, ROOM}},
+        {"pipe2", SYS_pipe2, {OUT, O_CLOEXEC}},
         {"fcntl, a lock", SYS_fcntl64, {0, 12 /* F_GETLK64 */, OUT}},
+        {"fcntl, a lock's older layout", SYS_fcntl64, {0, 5 /* F_GETLK */, OUT}},
         {"poll", SYS_poll, {OUT, 1, 0}},
+        {"ppoll", SYS_ppoll, {OUT, 1, (long)no_time, 0, 8}},
         {"select", SYS__newselect, {3, OUT, OUT2, 0, (long)no_time}},
+        {"pselect6", SYS_pselect6, {3, OUT, OUT2, 0, (long)no_time, 0}},
         {"terminal's settings", SYS_ioctl, {0, TCGETS, OUT}},
+        {"terminal's size", SYS_ioctl, {0, TIOCGWINSZ, OUT}},
+        {"terminal's group", SYS_ioctl, {0, TIOCGPGRP, OUT}},
+        {"terminal's input", SYS_ioctl, {0, FIONREAD, OUT}},
     };
     look_at_calls(probes, COUNT_OF(probes));
     close(file);
 }
 
 static void look_at_process_structures(void) {
+    static long no_time[2];
+    static const uint32_t capabilities[2] = {0x20080522}; /* version 3, the caller's */
     char *memory = allocate_pages(16 * PAGE);
     const struct probe probes[] = {
         {"getrusage", SYS_getrusage, {0, OUT}},
@@ -105,9 +117,13 @@ static void look_at_process_structures(void) {
         {"uname", SYS_uname, {OUT}},
         {"sysinfo", SYS_sysinfo, {OUT}},
         {"times", SYS_times, {OUT}},
+        {"time", SYS_time, {OUT}},
         {"gettimeofday", SYS_gettimeofday, {OUT, OUT2}},
         {"clock_gettime", SYS_clock_gettime, {1, OUT}},
         {"clock_gettime64", SYS_clock_gettime64, {1, OUT}},
+        {"clock_gettime of the process", SYS_clock_gettime, {2, OUT}},
+        {"nanosleep", SYS_nanosleep, {(long)no_time, OUT}},
+        {"clock_nanosleep", SYS_clock_nanosleep, {1, 0, (long)no_time, OUT}},
         {"clock_getres", SYS_clock_getres, {1, OUT}},
         {"clock_getres_time64", SYS_clock_getres_time64, {1, OUT}},
         {"getitimer", SYS_getitimer, {0, OUT}},
@@ -117,6 +133,10 @@ static void look_at_process_structures(void) {
         {"prlimit64", SYS_prlimit64, {0, 3, 0, OUT}},
         {"sched_getaffinity", SYS_sched_getaffinity, {0, 128, OUT}},
         {"getresuid", SYS_getresuid32, {OUT, OUT + 64, OUT2}},
+        {"getresgid", SYS_getresgid32, {OUT, OUT + 64, OUT2}},
+        {"getresuid, 16 bits", SYS_getresuid, {OUT, OUT + 64, OUT2}},
+        {"capget", SYS_capget, {(long)capabilities, OUT}},
+        {"capget, its version", SYS_capget, {OUT, 0}},
         {"getgroups", SYS_getgroups32, {100, OUT}},
         {"sigaction", SYS_sigaction, {SIGUSR2, 0, OUT}},
         {"rt_sigaction", SYS_rt_sigaction, {SIGUSR2, 0, OUT, 8}},
@@ -124,6 +144,9 @@ static void look_at_process_structures(void) {
         {"rt_sigprocmask", SYS_rt_sigprocmask, {0, 0, OUT, 8}},
         {"rt_sigpending", SYS_rt_sigpending, {OUT, 8}},
         {"sigaltstack", SYS_sigaltstack, {0, OUT}},
+        {"rt_sigtimedwait, nothing", SYS_rt_sigtimedwait, {(long)no_time, OUT, (long)no_time, 8}},
+        {"FUTEX_WAKE_OP", SYS_futex, {OUT, 5, 0, 0, OUT2, 0}},
+        {"set_tid_address", SYS_set_tid_address, {OUT}},
         {"mincore", SYS_mincore, {(long)memory, 16 * PAGE, OUT}},
         {"shmctl, about all", SYS_shmctl, {0, SHM_INFO, OUT}},
         {"shmctl, limits", SYS_shmctl, {0, 3 /* IPC_INFO */, OUT}},
@@ -136,6 +159,8 @@ static void look_at_process_structures(void) {
 static void look_at_segments(void) {
     int segment = shmget(IPC_PRIVATE, PAGE, 0600);
     const struct probe probes[] = {
+        {"shmctl, a place", SYS_shmctl, {0, SHM_STAT, OUT}},
+        {"shmat by ipc", SYS_ipc, {21, segment, 0, OUT, 0}},
         {"shmctl, a segment", SYS_shmctl, {segment, IPC_STAT, OUT}},
         {"shmctl, a segment, older layout", SYS_ipc, {24, segment, IPC_STAT, 0, OUT}},
         {"shmctl, a segment, newer layout", SYS_ipc, {24, segment, IPC_STAT | 0x100, 0, OUT}},
@@ -196,6 +221,35 @@ static void wait_child(const void *data) {
     syscall(SYS_wait4, pid, out, 0, out2);
 }
 
+/* The time that is left of a sleep, and of a wait for nothing, when a signal cuts it short. */
+static void cut_sleep(const void *data) {
+    bool poll = *(const bool *)data;
+    struct sigaction action = {.sa_handler = note_nothing};
+    sigaction(SIGALRM, &action, NULL);
+    struct itimerval soon = {.it_value = {0, 2000}};
+    long *time = (long *)out2;
+    time[0] = 100;
+    time[1] = 0;
+    setitimer(ITIMER_REAL, &soon, NULL);
+    soil_kernel_stack();
+    if (poll)
+        syscall(SYS_ppoll, out, 0, out2, NULL, 8);
+    else
+        syscall(SYS_nanosleep, out2, out);
+}
+
+/* What the creation of a process tells both of them. */
+static void clone_tells(const void *data) {
+    (void)data;
+    soil_kernel_stack();
+    long pid = syscall(SYS_clone, CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | SIGCHLD, 0, out, 0, out2);
+    if (pid == 0)
+        _exit(find_secret(out2, ROOM) < ROOM);
+    int status = wait_for((int)pid);
+    if (status != 0)
+        memset(out, secret, 2);
+}
+
 static void set_thread_area(const void *data) {
     (void)data;
     struct user_desc descriptor = {.entry_number = (unsigned)-1, .limit = 1, .useable = 1};
@@ -218,6 +272,9 @@ void look_at_structures(void) {
         {"a signal's frame with siginfo", take_signal, &with_info},
         {"siginfo of sigtimedwait", wait_signal, NULL},
         {"status and usage of a child", wait_child, NULL},
+        {"what is left of a sleep", cut_sleep, &plain},
+        {"what is left of a wait", cut_sleep, &with_info},
+        {"clone", clone_tells, NULL},
         {"set_thread_area", set_thread_area, NULL},
     };
     if (mkdir("secrets.dir", 0700) != 0)

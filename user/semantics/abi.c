@@ -9,6 +9,7 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/auxv.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -114,6 +115,50 @@ static void thread_area(void) {
     fact_call("set_thread_area from nowhere", syscall(SYS_set_thread_area, nowhere()));
 }
 
+/* --- a stack segment of one's own ---------------------------------------------------------------- */
+
+static struct user_desc own = {.limit = 0xFFFFF, .seg_32bit = 1, .limit_in_pages = 1, .useable = 1};
+static struct user_desc taken_away = {.read_exec_only = 1, .seg_not_present = 1};
+static unsigned in_handler;
+
+/* ss is the program's descriptor over a system call: what it is afterwards. */
+static unsigned call_on_own_stack_segment(uint32_t number, uint32_t first, uint32_t second) {
+    unsigned after, selector = own.entry_number << 3 | 3;
+    __asm__ volatile("movl %%ss, %%esi; movl %4, %%ss; int $0x80; movl %%ss, %0; movl %%esi, %%ss"
+                     : "=&c"(after), "+a"(number)
+                     : "b"(first), "0"(second), "r"(selector)
+                     : "esi", "memory");
+    return after;
+}
+
+static void take_away(void *unused) {
+    (void)unused;
+    call_on_own_stack_segment(SYS_set_thread_area, (uint32_t)(uintptr_t)&taken_away, 0);
+}
+
+static void note_stack_segment(int number) {
+    (void)number;
+    __asm__ volatile("movl %%ss, %0" : "=r"(in_handler));
+}
+
+static void stack_segment(void) {
+    unsigned usual;
+    __asm__ volatile("movl %%ss, %0" : "=r"(usual));
+    own.entry_number = (unsigned)-1;
+    fact_call("a flat entry for a stack", syscall(SYS_set_thread_area, &own));
+    unsigned selector = own.entry_number << 3 | 3;
+    fact_true("a stack segment is kept over a system call",
+              call_on_own_stack_segment(SYS_getpid, 0, 0) == selector);
+    signal(SIGUSR1, note_stack_segment);
+    fact_true("and over a signal",
+              call_on_own_stack_segment(SYS_kill, (uint32_t)getpid(), SIGUSR1) == selector);
+    fact_true("whose handler has the usual one", in_handler == usual);
+    taken_away.entry_number = own.entry_number;
+    struct trap trap = provoke(take_away, NULL);
+    fact("its descriptor taken away", "%s", trap_name(&trap));
+    fact_true("and the program goes on", getpid() > 0);
+}
+
 static void processor(void) {
     unsigned a, b, c, d;
     __cpuid(1, a, b, c, d);
@@ -194,6 +239,7 @@ static const struct group groups[] = {
     {"the auxiliary vector", auxiliary_vector},
     {"the image", image},
     {"thread areas", thread_area},
+    {"a stack segment of one's own", stack_segment},
     {"the processor", processor},
     {"identities of files", identities},
     {"devices", devices},

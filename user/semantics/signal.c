@@ -398,6 +398,21 @@ static void time_left_of_polls(void) {
     fact_true("nothing is left of it", limit.tv_sec == 0 && limit.tv_nsec == 0);
 }
 
+/* A child that waits for a signal, whose default action is not the point, and is sent it meanwhile. */
+static int await(void *signal) {
+    sigset_t set = set_of((int)(intptr_t)signal, 0);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    int parent = getpid(), sender = fork_checked();
+    if (sender == 0) {
+        usleep(30000);
+        kill(parent, (int)(intptr_t)signal);
+        _exit(0);
+    }
+    int taken = sigtimedwait(&set, NULL, &(struct timespec){20, 0});
+    wait_for(sender);
+    return taken == (int)(intptr_t)signal ? 0 : 1;
+}
+
 static void waiting_for_signals(void) {
     sigset_t blocked_set = set_of(SIGUSR1, SIGALRM), none;
     sigemptyset(&none);
@@ -416,6 +431,9 @@ static void waiting_for_signals(void) {
     fact_true("and tells who sent it", info.si_signo == SIGUSR1 && info.si_pid == getpid());
     fact_call("sigtimedwait when none comes",
               sigtimedwait(&blocked_set, &info, &(struct timespec){0, 1000000}));
+    fact("a signal that ends programs comes while it is awaited", "%d", in_child(await, (void *)SIGUSR2));
+    fact("and one that does nothing", "%d", in_child(await, (void *)SIGWINCH));
+    fact("and one that stops them", "%d", in_child(await, (void *)SIGTSTP));
 }
 
 /* --- timers -------------------------------------------------------------------------------------- */

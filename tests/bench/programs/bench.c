@@ -45,21 +45,27 @@ static void fail(const char *what) {
 /* --- counters --- */
 
 static const char *const counter_names[] = {
-    "pgfault",           "pgmajfault",        "pswpin", "pswpout", "pgpgin", "pgpgout",
-    "blk_read_requests", "blk_write_requests"};
+    "pgfault",    "pgmajfault", "pswpin",      "pswpout",           "pgpgin",
+    "pgpgout",    "allocstall", "blk_held_us", "blk_read_requests", "blk_write_requests",
+    "blk_busy_us"};
 #define COUNTERS (sizeof(counter_names) / sizeof(*counter_names))
 
-/* Linux counts requests in a file of its own: reads are its fourth word of the disk's line, writes the eighth. */
+/*
+ * Linux counts requests in a file of its own: reads are the fourth word of the disk's line, writes the eighth, and
+ * the thirteenth is the milliseconds in which the disk had any.
+ */
 static void read_disk_requests(long long *values) {
     FILE *file = fopen("/proc/diskstats", "r");
     char line[256], name[32];
-    long long reads, writes;
+    long long reads, writes, busy;
 
     while (file != NULL && fgets(line, sizeof(line), file) != NULL)
-        if (sscanf(line, "%*d %*d %31s %lld %*d %*d %*d %lld", name, &reads, &writes) == 3 &&
+        if (sscanf(line, "%*d %*d %31s %lld %*d %*d %*d %lld %*d %*d %*d %*d %lld", name, &reads, &writes,
+                   &busy) == 4 &&
             strcmp(name, "sda") == 0) {
-            values[COUNTERS - 2] = reads;
-            values[COUNTERS - 1] = writes;
+            values[COUNTERS - 3] = reads;
+            values[COUNTERS - 2] = writes;
+            values[COUNTERS - 1] = busy * 1000;
         }
     if (file != NULL)
         fclose(file);
@@ -450,6 +456,7 @@ static void file_random(void) {
 }
 
 /* What the disk gives, past every cache: the measure for the rows that page. */
+
 /* Over what the file has there; read back, past all caches, and checked. */
 static void direct_write(uint32_t *buffer, unsigned piece, unsigned pages) {
     int file = open(big_file, O_RDWR | O_DIRECT);
@@ -493,6 +500,44 @@ static void direct(void) {
     end("direct-random", pages / 2);
     close(file);
     direct_write(buffer, PIECE, pages);
+}
+
+/* As much as was paged out, written past every cache, with several requests at the disk at a time. */
+static void raw_write(int file, uint32_t *buffer, unsigned pages) {
+    enum { PIECE = 256 };
+
+    for (unsigned p = 0; p < pages; p += PIECE)
+        if (pwrite(file, buffer, PIECE * PAGE, (off_t)p * PAGE) != (ssize_t)(PIECE * PAGE))
+            fail(big_file);
+}
+
+/*
+ * Page-out beside the disk's own rate, in turns: memory is full of modified pages, so that for each one that is
+ * dirtied one must be written; and the disk writes as much from a buffer. What is still under way at the end of a
+ * turn is let go by before the disk's own begins.
+ */
+static void out_rate(void) {
+    enum { TURNS = 8, SLICE = 2048, GO_BY = 512 };
+    unsigned page = 0, full = (unsigned)(memory / PAGE);
+    uint32_t *words = map_anonymous(memory + TURNS * SLICE * PAGE), *buffer = map_anonymous(256 * PAGE);
+    int file = open(big_file, O_RDWR | O_DIRECT);
+
+    fill(buffer, 6, 0);
+    for (; page < full; page++)
+        fill(words + page * WORDS, 3, page);
+    for (unsigned turn = 0; turn < TURNS; turn++) {
+        raw_write(file, buffer, GO_BY);
+        begin();
+        raw_write(file, buffer, SLICE);
+        end("raw-write", SLICE);
+        begin();
+        for (unsigned n = 0; n < SLICE; n++, page++)
+            fill(words + page * WORDS, 3, page);
+        end("page-out-full", SLICE);
+    }
+    for (unsigned p = 0; p < page; p++)
+        check(words + p * WORDS, 3, p);
+    close(file);
 }
 
 /* C = A B, with A and C together of twice the memory and B small; checked by C r = A (B r) for a vector r. */
@@ -628,6 +673,7 @@ static void growth_sharers(void) {
 static const struct row rows[] = {
     {"cpu", cpu},
     {"swapping", swapping},
+    {"out-rate", out_rate},
     {"file-sequential", file_sequential},
     {"file-random", file_random},
     {"direct", direct},

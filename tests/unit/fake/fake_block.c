@@ -28,6 +28,12 @@ uint64_t time_counter(void) {
     panic("an event of a group that is off");
 }
 
+uint64_t fake_nanoseconds = 1;
+
+uint64_t time_nanoseconds(void) {
+    return fake_nanoseconds;
+}
+
 static unsigned no_sleep;
 
 unsigned irq_save(void) {
@@ -72,10 +78,10 @@ void wait_on(struct waitq *queue UNUSED) {
     deferred_run();
 }
 
-void wake_one(struct waitq *queue UNUSED) {
+void waitq_wake_one(struct waitq *queue UNUSED) {
 }
 
-void wake_all(struct waitq *queue UNUSED) {
+void waitq_wake_all(struct waitq *queue UNUSED) {
 }
 
 void mutex_lock(struct mutex *mutex UNUSED) {

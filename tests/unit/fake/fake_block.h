@@ -32,6 +32,8 @@ bool fake_disk_interrupt(void);
 /* Interrupts and deferred work until nothing is left to do. */
 void fake_disk_run(void);
 
+extern uint64_t fake_nanoseconds; /* the time: it passes when the test says so */
+
 /* A physical address for the block layer, and the memory behind it: static memory of the test only. */
 paddr_t fake_physical(const void *pointer);
 void *fake_pointer(paddr_t address);

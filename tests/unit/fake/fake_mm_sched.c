@@ -332,7 +332,7 @@ int wait_timeout(struct waitq *queue, uint64_t count) {
     return count == 0 ? -ETIMEDOUT : sleep_in(queue, true, ticks + count);
 }
 
-void wake_one(struct waitq *queue) {
+void waitq_wake_one(struct waitq *queue) {
     struct waiter *waiter = queue->first;
 
     if (waiter == NULL)
@@ -342,7 +342,7 @@ void wake_one(struct waitq *queue) {
     make_ready(waiter->thread, 0);
 }
 
-void wake_all(struct waitq *queue) {
+void waitq_wake_all(struct waitq *queue) {
     while (queue->first != NULL)
         wake_one(queue);
 }

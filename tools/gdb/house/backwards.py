@@ -1,8 +1,8 @@
 """Backwards in a recording: who-dirtied, who-freed, who-wrote.
 
 QEMU counts instructions, so a replay can stand at any of them. Going backwards means: from the snapshot of the
-start forward once more, to the last place before here where a watchpoint or breakpoint was hit. Each such step
-costs a replay or two; a search for the one store among millions must need few of them.
+start forward once more. gdb's reverse-continue does so once or twice for each place where a watchpoint was hit, so
+a search goes forward itself instead: one replay notes all places, and one more goes to the last that is wanted.
 
 Nobody writes a Dirty bit: the processor's page walk sets it. What is written, by the kernel, is the entry
 itself: when the page is mapped (clean, or "modified" already when the fault was a store) and when a bit is
@@ -21,7 +21,7 @@ from .memory import DIRECT_MAP, PAGE_SIZE, Absent
 from .session import description
 from .threads import Stack, inlined_into, place as place_of, stack_lines
 
-MOST_STEPS = 30
+SNAPSHOT = "init"  # of the start: tools/runner/recording.py
 FREE = 0  # enum frame_state
 
 
@@ -71,25 +71,52 @@ class Alone:
                 point.enabled = True
 
 
-def back_to_write(spec: str, wanted) -> None:
-    """Backwards to the last write to @spec (a C lvalue) after which wanted() is true."""
-    watch = Quiet(spec, gdb.BP_WATCHPOINT)
+def start_over() -> None:
+    """To the recording's first instruction. gdb does not notice by itself."""
+    gdb.execute(f"monitor loadvm {SNAPSHOT}", False, True)
+    gdb.execute("maintenance flush register-cache", False, True)
+    gdb.execute("maintenance flush dcache", False, True)
+    memory.forget()
+    if instruction_count() != 0:
+        raise Past("the recording has lost its snapshot")
+
+
+def run_to(count: int) -> None:
+    """Forward, to that instruction or to one of our own breakpoints before it."""
+    if instruction_count() >= count:
+        return
+    gdb.execute(f"monitor replay_break {count}", False, True)
     try:
-        for _ in range(MOST_STEPS):
-            gdb.execute("reverse-continue", False, True)
-            memory.forget()
-            if instruction_count() == 0:
-                break
-            try:
-                if wanted():
-                    return
-            except Absent:
-                break
+        gdb.execute("continue", False, True)
     except gdb.error as error:
-        raise Past(f"backwards: {error}") from None
+        raise Past(f"the replay does not go on: {error}") from None
+    finally:
+        gdb.execute("monitor replay_delete_break", False, True)
+    memory.forget()
+
+
+def back_to_write(spec: str, wanted) -> None:
+    """Backwards to the last write that changed @spec (a C lvalue) and after which wanted() is true: just behind it.
+
+    Where there is none, the replay is where it was."""
+    here, found = instruction_count(), []
+
+    def note() -> bool:
+        if wanted():
+            found.append(instruction_count())
+        return False
+
+    start_over()
+    watch = Quiet(spec, gdb.BP_WATCHPOINT, test=note)
+    try:
+        run_to(here)
     finally:
         watch.delete()
-    raise Past("not since the recording began")
+    if not found:
+        raise Past("not since the recording began")
+    if found[-1] < here:
+        start_over()
+        run_to(found[-1])
 
 
 def report(as_json: bool, what: str, record: dict) -> None:
@@ -124,7 +151,7 @@ def who_dirtied(address: int, space) -> dict:
         raise Past(f"{page:#010x} has no page table: it was never mapped")
     if entry[2] & memory.PTE_PRESENT and not entry[2] & memory.PTE_DIRTY:
         raise Past(f"{page:#010x} is mapped and clean: nobody has, since")
-    eip, place = memory.register("eip"), entry[1]
+    place = entry[1]
     with Alone():
         back_to_write(f"*(unsigned *){DIRECT_MAP + place:#x}", lambda: begins_clean(memory.word_physical(place)))
         mapped = instruction_count()
@@ -134,17 +161,15 @@ def who_dirtied(address: int, space) -> dict:
             return memory.register("cr3") == directory and bool(memory.word_physical(place) & memory.PTE_DIRTY)
 
         store = Quiet(f"*(char(*)[{PAGE_SIZE}]){page:#x}", gdb.BP_WATCHPOINT, gdb.WP_ACCESS, dirty)
-        guard = Quiet(f"*{eip:#x}", test=lambda: instruction_count() >= here)
         try:
-            gdb.execute("continue", False, True)
-            memory.forget()
-            if instruction_count() >= here:
-                raise Past(f"{page:#010x} was not written to while it was mapped last")
+            run_to(here)
         finally:
             store.delete()
-            guard.delete()
-        gdb.execute("reverse-stepi", False, True)  # a watchpoint stops behind the instruction
-        memory.forget()
+        behind = instruction_count()  # a watchpoint stops behind the instruction
+        if behind >= here:
+            raise Past(f"{page:#010x} was not written to while it was mapped last")
+        start_over()
+        run_to(behind - 1)
     return {"address": page, "owner": pid, "mapped_at": mapped, "mapped_for_store": for_store}
 
 
@@ -205,7 +230,9 @@ class WhoDirtied(Backwards):
 
 
 class WhoFreed(Backwards):
-    """who-freed [-json] FRAME: in a replay, goes back to where the frame became FREE last."""
+    """who-freed [-json] FRAME: in a replay, goes back to where the frame became FREE last.
+
+A frame that goes from page to page by way of the pool does not become FREE in between."""
 
     name = "who-freed"
 
