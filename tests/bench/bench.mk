@@ -1,7 +1,9 @@
 # Measuring: what operations cost, beside Linux and beside other revisions.
 
 bench_tools := build/bench/counter.so build/bench/bench build/bench/linux_init build/bench/marked
-.PHONY: bench bench-loads bench-compare bench-growth bench-profile
+.PHONY: bench bench-loads bench-compare bench-growth bench-profile test-compare
+
+more_tests += tests/bench/size
 
 bench: all $(bench_tools) ## What each operation costs: PEER=linux beside it, MEMORY=16,8,32, ROWS='cpu boot'
 	@tests/bench/micro $(if $(PEER),--peer $(PEER)) $(if $(MEMORY),--memory $(MEMORY)) \
@@ -22,6 +24,9 @@ build/bench/bench build/bench/linux_init build/bench/marked: build/bench/%: test
 
 bench-compare: all $(bench_tools) ## Instructions of each operation against revision BASE; fails at 3 % more
 	@tests/bench/compare $(or $(BASE),HEAD)
+
+test-compare: all $(bench_tools) ## Does bench-compare find a path that is 4 % slower, and nothing where nothing is?
+	@tests/bench/compare --patch tests/bench/slower.patch --expect zero HEAD
 
 bench-growth: all $(bench_tools) ## How a fault's cost grows with memory, areas, sharers: table, build/growth.svg
 	@tests/bench/growth

@@ -267,6 +267,11 @@ static void cached(void) {
         if (pread(file, buffer, PAGE, (off_t)p * PAGE) != (ssize_t)PAGE)
             fail(big_file);
     end("read-cached", PAGES);
+    begin();
+    for (unsigned p = 0; p < PAGES; p++)
+        if (pread(file, buffer, 1, (off_t)p * PAGE) != 1)
+            fail(big_file);
+    end("read-byte", PAGES);
     close(file);
 }
 
