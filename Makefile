@@ -79,6 +79,9 @@ DEPEND    = -MMD -MP -MF $(@:.o=.d)
 # No FPU or SSE in the kernel: the registers hold the program's values (arch/x86/fpu.c).
 NO_FPU := $(if $(findstring clang,$(compiler)),-mno-sse -mno-mmx -mno-80387,-mgeneral-regs-only)
 
+# Nothing of the kernel's on a stack needs 16 bytes' alignment, for which compilers spend instructions at each call.
+STACK_OF_WORDS := $(if $(findstring clang,$(compiler)),-mstack-alignment=4,-mpreferred-stack-boundary=2)
+
 # A tenth of gcc's time goes into following variables through registers.
 QUICK := $(if $(findstring clang,$(compiler)),,-fno-var-tracking)
 
@@ -86,7 +89,7 @@ QUICK := $(if $(findstring clang,$(compiler)),,-fno-var-tracking)
 # no processor in particular: for an i686 itself the compiler keeps and loads registers in more instructions.
 KERNEL_CFLAGS := -m32 -march=i686 -mtune=generic -mregparm=3 -std=gnu11 -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
 	-fno-omit-frame-pointer -fno-strict-aliasing -fno-asynchronous-unwind-tables -fcf-protection=none -ffunction-sections \
-	$(NO_FPU) -O2 -g $(WARNINGS) -I.
+	$(NO_FPU) $(STACK_OF_WORDS) -O2 -g $(WARNINGS) -I.
 # DEBUG=1: undefined behaviour and overwritten stacks are reported, freed memory is poisoned (kernel/debug.h).
 ifeq ($(DEBUG),1)
 KERNEL_CFLAGS := $(filter-out -fno-stack-protector,$(KERNEL_CFLAGS)) -DFAULTLINE_DEBUG -fsanitize=undefined \
