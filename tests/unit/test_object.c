@@ -87,6 +87,34 @@ START_TEST(a_page_is_read_once) {
 }
 END_TEST
 
+/* What may be copied without a pin: a page in use, and no other. */
+START_TEST(only_a_page_in_use_is_found) {
+    struct frame *frame;
+
+    ck_assert_ptr_null(page_find(&file.object, 5));
+    frame = bring_in(5);
+    frame->referenced = false;
+    ck_assert_ptr_eq(page_find(&file.object, 5), frame);
+    ck_assert(frame->referenced);
+    ck_assert_uint_eq(frame->state, FRAME_ACTIVE);
+    ck_assert_ptr_null(page_find(&file.object, 6));
+    ck_assert_ptr_eq(get(5), frame);
+    ck_assert_ptr_eq(page_find(&file.object, 5), frame); /* pinned by somebody else */
+    page_put(frame);
+    frame_to_pool(frame);
+    ck_assert_ptr_null(page_find(&file.object, 5));
+    frame_start_io(frame, false);
+    ck_assert_uint_eq(frame->state, FRAME_BUSY);
+    ck_assert_ptr_null(page_find(&file.object, 5));
+    frame_done(frame, 0);
+    ck_assert_ptr_eq(page_find(&file.object, 5), frame);
+    frame->prefetched = true;
+    ck_assert_ptr_null(page_find(&file.object, 5));
+    frame->prefetched = false;
+    vm_check();
+}
+END_TEST
+
 START_TEST(prepare_that_sleeps_starts_over) {
     fake_seed(5);
     file.sleeps = 70;
@@ -648,6 +676,7 @@ static Suite *object_suite(void) {
     tcase_set_timeout(tests, 30);
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, a_page_is_read_once);
+    tcase_add_test(tests, only_a_page_in_use_is_found);
     tcase_add_test(tests, prepare_that_sleeps_starts_over);
     tcase_add_test(tests, put_modified_marks_bytes);
     tcase_add_test(tests, a_new_page_is_not_read);
