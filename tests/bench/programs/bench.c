@@ -239,6 +239,23 @@ static void reclaim(void) {
     munmap(words, PAGES / 2 * PAGE);
 }
 
+/* Pages of a file that are in memory and have their blocks: written over, not written out. */
+static void overwrite(void) {
+    int file = open("bench.over", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    static char buffer[PAGE];
+
+    for (unsigned p = 0; p < PAGES / 4; p++)
+        if (write(file, buffer, PAGE) != (ssize_t)PAGE)
+            fail("bench.over");
+    begin();
+    for (unsigned p = 0; p < PAGES / 4; p++)
+        if (pwrite(file, buffer, PAGE, (off_t)p * PAGE) != (ssize_t)PAGE)
+            fail("bench.over");
+    end("write-cached", PAGES / 4);
+    close(file);
+    unlink("bench.over");
+}
+
 /* Pages of a file that are in memory, in address order and in no order. */
 static void cached(void) {
     int file = open(big_file, O_RDONLY);
@@ -272,6 +289,7 @@ static void cached(void) {
         if (pread(file, buffer, 1, (off_t)p * PAGE) != 1)
             fail(big_file);
     end("read-byte", PAGES);
+    overwrite();
     close(file);
 }
 
