@@ -13,6 +13,7 @@ static const char programs[] =
     "  threads                      several threads in one memory, more than there is\n"
     "  eatmem reclaim overlap       memory's end; pages found again; paging while another computes\n"
     "  badaccess efault restart     accesses that must fail, and instructions that must restart\n"
+    "  onein N FILE                 one memory reference in N is a page fault: what that costs\n"
     "  onefault                     one page fault of the kind you like, for `make tour`\n"
     "  filetest directtest          files: read, mapped, and past the cache (O_DIRECT)\n"
     "  semantics                    what is promised about memory, signals, threads, line by line\n"

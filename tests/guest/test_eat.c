@@ -59,6 +59,29 @@ START_TEST(the_average_is_of_what_was_measured) {
 }
 END_TEST
 
+/*
+ * The lecture's example, done: memory of 100 ns, a disk of 25 ms, one reference in 1,000 a fault: 25 us; and 10 % more
+ * than memory where it is one in 2,500,000.
+ */
+START_TEST(the_lecture_is_right) {
+    size_t length;
+    ck_assert_int_eq(host_tool(COMMAND("tools/eat", "--lecture", "--json", test_path("lecture.json"))), 0);
+    json_t *figures = json_loads(read_file(test_path("lecture.json"), &length), 0, NULL);
+    json_t *cases = json_object_get(figures, "cases");
+    ck_assert_uint_eq(json_array_size(cases), 2);
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *one = json_array_get(cases, i);
+        check_near("memory time", number(one, "ma_ns"), 100, 0.05);
+        check_near("fault", number(one, "fault_ns"), 25e6, 0.15);
+        check_near("p", number(one, "p"), 1 / number(one, "one_in"), 0.06);
+        check_near("EAT", number(one, "eat_ns"), number(one, "formula_ns"), 0.05);
+    }
+    const json_t *often = json_array_get(cases, 0), *rarely = json_array_get(cases, 1);
+    check_near("EAT with 1/1,000", number(often, "eat_ns"), 25100, 0.15);
+    check_near("EAT with 1/2,500,000", number(rarely, "eat_ns") / number(rarely, "ma_ns"), 1.1, 0.02);
+}
+END_TEST
+
 START_TEST(the_lecture_has_its_numbers) {
     json_t *lecture = json_object_get(eat_of(COMMAND("echo", "hello")), "lecture");
     check_near("EAT", number(lecture, "eat_ns"), 0.999 * 100 + 25e6 / 1000, 1e-9);
@@ -72,5 +95,6 @@ void add_eat_cases(Suite *suite) {
     TCase *eat = guest_case(suite, "effective-access-time", 40);
     tcase_add_test(eat, references_are_counted);
     tcase_add_test(eat, the_average_is_of_what_was_measured);
+    tcase_add_test(eat, the_lecture_is_right);
     tcase_add_test(eat, the_lecture_has_its_numbers);
 }
