@@ -85,7 +85,7 @@ static bool word_scope(const char *value) {
     return true;
 }
 
-static bool word_quota(const char *value) {
+bool bootparam_quota(const char *value) {
     static const struct {
         const char *name;
         enum quota_rule rule;
@@ -96,7 +96,7 @@ static bool word_quota(const char *value) {
             return true;
         }
     }
-    if (!set_to_number(value, 16, NUMBER_MAX, &vm_options.quota_fixed))
+    if (!set_to_number(value, QUOTA_LEAST, NUMBER_MAX, &vm_options.quota_fixed))
         return false;
     vm_options.quota = QUOTA_FIXED;
     return true;
@@ -269,8 +269,9 @@ static const struct boot_word boot_words[] = {
     {"policy", "NAME, default " POLICY_DEFAULT, "page replacement policy: " POLICY_NAMES, word_policy},
     {"scope", "global|local, default global",
      "who replaces whose pages: all everybody's, or each process its own", word_scope},
-    {"quota", "equal|proportional|pff|N, default equal",
-     "frames of a process where it has its own: alike, by size, by page-fault frequency, or N", word_quota},
+    {"quota", "equal|proportional|pff|N from 16, default equal",
+     "frames of a process where it has its own: alike, by size, by page-fault frequency, or N",
+     bootparam_quota},
     {"pool", "LOW,HIGH frames, default by size",
      "marks of the available pool: the paging daemon starts below LOW and stops at HIGH", word_pool},
     {"cluster", "1-32", "most pages in one write to swap", word_cluster},

@@ -25,6 +25,9 @@ extern struct boot_options boot_options;
  */
 int bootparam_parse(const char *line, void (*complain)(const char *text));
 
+/* The value of quota=, for the boot word and for /proc/sys/vm/quota: false if it is none. */
+bool bootparam_quota(const char *value);
+
 /* Calls @emit for each word of the table: name, values, default, meaning. For `help` and the README. */
 void bootparam_describe(void (*emit)(const char *name, const char *values, const char *meaning));
 

@@ -4,6 +4,7 @@
  */
 #include "kernel/procfs.h"
 
+#include "kernel/bootparam.h"
 #include "kernel/process.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -13,6 +14,7 @@
 #include "mm/refstring.h"
 #include "mm/reftrace.h"
 #include "mm/scope.h"
+#include "mm/vm.h"
 
 /* The policies there are, the one of the global set in brackets. */
 void print_policy(struct text *text, struct process *process UNUSED) {
@@ -29,6 +31,32 @@ int write_policy(struct process *process UNUSED, char *value) {
     if (policy == NULL || policy->needs_future)
         return -EINVAL;
     return scope_set_policy_of_all(policy);
+}
+
+void print_scope(struct text *text, struct process *process UNUSED) {
+    text_print(text, vm_options.scope == SCOPE_LOCAL ? "global [local]\n" : "[global] local\n");
+}
+
+int write_scope(struct process *process UNUSED, char *value) {
+    if (strcmp(value, "local") == 0)
+        return scope_change(SCOPE_LOCAL);
+    return strcmp(value, "global") == 0 ? scope_change(SCOPE_GLOBAL) : -EINVAL;
+}
+
+void print_quota(struct text *text, struct process *process UNUSED) {
+    static const char *const names[] = {
+        [QUOTA_EQUAL] = "equal", [QUOTA_PROPORTIONAL] = "proportional", [QUOTA_PFF] = "pff"};
+    if (vm_options.quota == QUOTA_FIXED)
+        text_print(text, "%u\n", (unsigned)vm_options.quota_fixed);
+    else
+        text_print(text, "%s\n", names[vm_options.quota]);
+}
+
+int write_quota(struct process *process UNUSED, char *value) {
+    if (!bootparam_quota(value))
+        return -EINVAL;
+    scope_divide();
+    return 0;
 }
 
 void print_loadcontrol(struct text *text, struct process *process UNUSED) {

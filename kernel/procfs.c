@@ -66,6 +66,8 @@ struct entry {
 static const struct entry vm_entries[] = {
     VALUE("loadcontrol", print_loadcontrol, write_loadcontrol),
     VALUE("policy", print_policy, write_policy),
+    VALUE("quota", print_quota, write_quota),
+    VALUE("scope", print_scope, write_scope),
 };
 
 static const struct entry sys_entries[] = {

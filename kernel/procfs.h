@@ -47,6 +47,10 @@ void print_cmdline(struct text *text, struct process *process);
 /* proc_paging.c */
 void print_policy(struct text *text, struct process *process);
 int write_policy(struct process *process, char *value);
+void print_scope(struct text *text, struct process *process);
+int write_scope(struct process *process, char *value);
+void print_quota(struct text *text, struct process *process);
+int write_quota(struct process *process, char *value);
 void print_loadcontrol(struct text *text, struct process *process);
 int write_loadcontrol(struct process *process, char *value);
 void print_own_policy(struct text *text, struct process *process);

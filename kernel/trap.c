@@ -14,16 +14,20 @@
 #include "lib/log.h"
 #include "mm/fault.h"
 #include "mm/loadcontrol.h"
+#include "mm/reftrace.h"
+#include "mm/space.h"
 
 #include <linux/signal.h>
 
 /* --- page faults --- */
 
-static enum fault_result fault(vaddr_t address, unsigned error_code) {
+static enum fault_result fault(const struct trap_frame *frame, vaddr_t address) {
     struct space *space = thread_space(thread_current);
     if (!space || address >= USER_TOP)
         return FAULT_MAPERR;
-    return vm_fault(space, address, error_code & TRAP_PF_WRITE ? FAULT_WRITE : FAULT_READ);
+    if (space->trace)
+        reftrace_instruction(space, trap_state_hash(frame));
+    return vm_fault(space, address, frame->error & TRAP_PF_WRITE ? FAULT_WRITE : FAULT_READ);
 }
 
 /* A fault that could not be resolved is the program's. */
@@ -47,14 +51,14 @@ static __attribute__((noinline)) void fault_signal(struct trap_frame *frame, vad
 }
 
 void kernel_page_fault(struct trap_frame *frame, vaddr_t address) {
-    enum fault_result result = fault(address, frame->error);
+    enum fault_result result = fault(frame, address);
     if (result != FAULT_OK)
         fault_signal(frame, address, result);
 }
 
-bool kernel_copy_fault(vaddr_t address, unsigned error_code) {
+bool kernel_copy_fault(struct trap_frame *frame, vaddr_t address) {
     ASSERT(thread_current->mutexes == 0); /* a mutex is never held over a copy of user memory */
-    return fault(address, error_code) == FAULT_OK;
+    return fault(frame, address) == FAULT_OK;
 }
 
 /* --- exceptions --- */

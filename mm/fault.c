@@ -218,6 +218,18 @@ static int prepare_amap(struct fault *fault) {
     return area->amap == NULL ? -ENOMEM : amap_prepare(area->amap, area->amap_offset + fault->index);
 }
 
+/* The copy takes the place of a page that nobody shows any more, where a program or a string has so many and no more. */
+static void fault_leave_source(struct fault *fault, struct frame *source) {
+    if (source->set != fault->set || source->state != FRAME_ACTIVE)
+        return;
+    if (fault->set->traced) {
+        pageout_evict(source);
+        fault->traced = REFTRACE_MISS;
+    } else if (!frame_mapped(source) && scope_room(fault->space) == 0 && pageout_evictable(source)) {
+        pageout_evict(source);
+    }
+}
+
 /*
  * Gives the page an anon of its own, with the contents of @source or zeros, in place of what the amap had
  * there. @source may not be in the pool: taking a frame could steal it.
@@ -251,10 +263,8 @@ static STOP_POINT enum step fault_new_anon(struct fault *fault, struct frame *so
         trace(TRACE_COPY, 0, trace_entry(frame), fault->address, frame_number(source), 0);
     }
     note(fault, source == NULL ? ZERO : COPY);
-    if (source != NULL && fault->set->traced && source->set == fault->set && source->state == FRAME_ACTIVE) {
-        pageout_evict(source); /* the copy takes its place among the page frames of the string */
-        fault->traced = REFTRACE_MISS;
-    }
+    if (source != NULL)
+        fault_leave_source(fault, source);
     frame_activate(frame, fault->set);
     amap_set(area->amap, area->amap_offset + fault->index, anon);
     return fault_map(fault, frame, area->flags & AREA_WRITE);

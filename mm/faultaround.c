@@ -22,6 +22,7 @@
 #include "mm/counters.h"
 #include "mm/frame.h"
 #include "mm/object.h"
+#include "mm/scope.h"
 #include "mm/space.h"
 #include "mm/vm.h"
 
@@ -67,11 +68,13 @@ static pgoff_t pages_of_object(const struct area *area) {
     return pages > area->object_offset ? pages - area->object_offset : 0;
 }
 
-/* False: there was no memory for it. A page that has its entry already keeps it; none in the pool has one. */
+/* False: there was no memory for it, or its program may have no more. A page that has its entry already keeps it; none in the pool has one. */
 static bool map_neighbour(struct space *space, const struct area *area, pgoff_t page,
                           struct neighbour found) {
     vaddr_t address = area->start + ((vaddr_t)page << PAGE_SHIFT);
 
+    if (is_guess(found.frame) && scope_room(space) == 0)
+        return false;
     if (is_guess(found.frame))
         frame_activate_ahead(found.frame, space->set);
     int error = frame_map(found.frame, space, address, found.bits);

@@ -7,8 +7,10 @@
  * of one page every reference is seen but those that follow one to the same page. A page that was only read
  * is mapped read-only, so the first write to it is seen too.
  *
- * An instruction that uses several pages of the range needs a window of as many, or it would never get to its
- * end. user/refstring touches one byte at a time; for whole programs the window is eight.
+ * An instruction that uses several pages of the range must have them at once, or it would never get to its end. So
+ * when the instruction that faults is the one that faulted last, with the same registers (it has been restarted), the
+ * window, and the limit of frames, are larger by one page for each time until another one faults. user/refstring
+ * touches one byte at a time, so that this does not happen there; for whole programs the window is eight.
  *
  * With a limit of frames the range has a replacement set of its own, and demand paging is done as the lecture
  * does it, one reference after the other: virtual time goes on by one, a page that is in the set is marked
@@ -47,6 +49,8 @@ struct reftrace {
     vaddr_t start, end;
     unsigned window, mapped;             /* pages that may be mapped, and that have been */
     vaddr_t recent[REFTRACE_WINDOW_MAX]; /* they, the oldest first */
+    uint32_t state;                      /* of the instruction that faulted last (reftrace_instruction) */
+    unsigned needed;                     /* times that it has faulted: pages it may need at once */
     bool limited;                        /* the set is used */
     struct set set;
     uint32_t references, faults, page_outs;
@@ -106,13 +110,20 @@ static void window_enter(struct reftrace *trace, struct space *space, vaddr_t ad
             continue;
         trace->recent[kept++] = recent;
     }
-    if (kept == trace->window) {
+    while (kept >= MAX(trace->window, trace->needed)) {
         pmap_query(&space->pmap, trace->recent[0], &pfn);
         frame_unmap_one(&frame_table[pfn], space, trace->recent[0]);
         memmove(&trace->recent[0], &trace->recent[1], --kept * sizeof(trace->recent[0]));
     }
     trace->recent[kept++] = address;
     trace->mapped = kept;
+}
+
+void reftrace_instruction(struct space *space, uint32_t state) {
+    struct reftrace *trace = space->trace;
+
+    trace->needed = state == trace->state ? MIN(trace->needed + 1, REFTRACE_WINDOW_MAX) : 1;
+    trace->state = state;
 }
 
 static int window_empty(struct space *space) {
@@ -140,7 +151,7 @@ static struct frame *page_frame(const struct area *area, vaddr_t address) {
 static void make_room(struct reftrace *trace) {
     struct set *set = &trace->set;
 
-    while (set->count >= set->quota) {
+    while (set->count >= MAX(set->quota, trace->needed)) {
         struct frame *victim = set->policy->victim(set);
 
         trace->page_outs += frame_test_modified(victim);

@@ -65,6 +65,12 @@ enum reftrace_result {
  */
 enum reftrace_result reftrace_reference(struct space *space, struct area *area, vaddr_t address, bool write);
 
+/*
+ * The next fault of the space, which is traced, was made by an instruction in this state of the registers, a hash. Two
+ * faults in a row in the same state are those of one instruction that needs both pages. Never sleeps.
+ */
+void reftrace_instruction(struct space *space, uint32_t state);
+
 /* The set that frames for @address belong to. */
 struct set *reftrace_set(struct space *space, vaddr_t address);
 

@@ -38,7 +38,6 @@
 #include "mm/unit.h"
 #include "mm/vm.h"
 
-#define QUOTA_LEAST    16u /* an instruction may need several pages, and must be able to have them at once */
 #define QUOTA_PERIOD   16u /* ticks of virtual time from one look to the next */
 #define PFF_HIGH       24u /* faults in that time: more, and the quota grows by an eighth */
 #define PFF_LOW        4u  /* fewer, and it shrinks by a sixteenth */
@@ -219,6 +218,25 @@ int scope_set_policy_of_all(const struct policy *policy) {
 
         result = error != 0 ? error : result;
     }
+    return result;
+}
+
+/* --- changes while programs run --- */
+
+int scope_change(enum scope scope) {
+    int result = 0;
+
+    vm_options.scope = scope;
+    list_for_each (space, &spaces, struct space, link) {
+        int error = 0;
+
+        if (scope == SCOPE_GLOBAL)
+            scope_leave(space);
+        else if (!has_own_set(space) && (error = give_own_set(space, set_global.policy)) == 0)
+            move_pages(space);
+        result = error != 0 ? error : result;
+    }
+    scope_divide();
     return result;
 }
 

@@ -33,6 +33,15 @@ int scope_set_policy(struct space *space, const struct policy *policy);
 /* Gives every set another policy (those of traced ranges keep theirs). 0, or -ENOMEM for some. Never sleeps. */
 int scope_set_policy_of_all(const struct policy *policy);
 
+/*
+ * Local from now on, or global: every space gets a set of its own, with the pages that only it has mapped, or gives
+ * its set back (also one that it has for the sake of a policy of its own). 0, or -ENOMEM where some space could not
+ * have one: it replaces globally. Never sleeps.
+ */
+int scope_change(enum scope scope);
+/* An instruction may need several pages, and must be able to have them at once. */
+#define QUOTA_LEAST 16u
+
 /* All quotas anew. Never sleeps. */
 void scope_divide(void);
 

@@ -3,8 +3,8 @@
  *
  *     reftrace [-w WINDOW] [-l LOG] FILE PROGRAM [ARGUMENT…]
  *
- * At most WINDOW pages of the program are mapped at a time (8 if not said; fewer than an instruction needs
- * would stop it for ever), so a reference to one of the others is a fault and is logged; see mm/reftrace.c of
+ * At most WINDOW pages of the program are mapped at a time (8 if not said; more where one instruction needs
+ * them), so a reference to one of the others is a fault and is logged; see mm/reftrace.c of
  * the kernel. LOG is how many references there is room for (65536). FILE gets them in the form that pagesim
  * reads, page numbers being addresses / 4096. Exits as the program did.
  *

@@ -84,13 +84,25 @@ static NORETURN void kernel_page_fault_panic(struct trap_frame *frame, vaddr_t a
 
 /* --- page faults ------------------------------------------------------------------------------------- */
 
+/* FNV-1a, a word at a time. */
+uint32_t trap_state_hash(const struct trap_frame *frame) {
+    const uint32_t words[] = {frame->eip, frame->eax, frame->ecx,
+                              frame->edx, frame->ebx, frame->esi,
+                              frame->edi, frame->ebp, trap_from_user(frame) ? frame->esp : 0};
+    uint32_t hash = 2166136261u;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(words); i++)
+        hash = (hash ^ words[i]) * 16777619u;
+    return hash;
+}
+
 /* In the kernel: of a user copy, which may end early (and does where the page could not be waited for), or a bug. */
 static __attribute__((noinline)) void trap_copy_fault(struct trap_frame *frame, vaddr_t address) {
     uintptr_t fixup = find_fixup(frame->eip);
     if (address >= USER_TOP || !fixup || !(frame->eflags & EFLAGS_INTERRUPT))
         kernel_page_fault_panic(frame, address);
     irq_enable();
-    if (sleep_forbidden || !kernel_copy_fault(address, frame->error))
+    if (sleep_forbidden || !kernel_copy_fault(frame, address))
         frame->eip = fixup;
 }
 

@@ -18,6 +18,12 @@ static inline bool trap_from_user(const struct trap_frame *frame) {
     return (frame->cs & 3) == 3;
 }
 
+/*
+ * A number for where the interrupted program stands: instruction and general registers. Equal numbers at two faults
+ * mean, but for one chance in 2^32, that the same instruction faulted again before it came to its end.
+ */
+uint32_t trap_state_hash(const struct trap_frame *frame);
+
 /* Page-fault error code bits (SDM vol. 3A, 4.7). */
 enum { TRAP_PF_PRESENT = 1, TRAP_PF_WRITE = 2, TRAP_PF_USER = 4 };
 
@@ -52,7 +58,7 @@ void kernel_return_to_user(struct trap_frame *frame);
 void kernel_page_fault(struct trap_frame *frame, vaddr_t address);
 
 /* The same in a copy of user memory by the kernel. True: the instruction can run again. False: the copy ends. */
-bool kernel_copy_fault(vaddr_t address, unsigned error_code);
+bool kernel_copy_fault(struct trap_frame *frame, vaddr_t address);
 
 /* Once a tick, in the timer interrupt, interrupts disabled. @user: the tick interrupted user mode. */
 void kernel_tick(bool user);

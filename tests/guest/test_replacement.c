@@ -116,6 +116,21 @@ START_TEST(a_program_is_recorded) {
 }
 END_TEST
 
+/*
+ * One page mapped at a time: less than most instructions need, let alone those that lie across two pages and move
+ * something across two others, system calls that copy, signal frames, and threads. Each gets to its end.
+ */
+START_TEST(one_page_is_enough_for_any_instruction) {
+    static const char traced[] = "reftrace -w 1 /tmp/log restart && reftrace -w 1 /tmp/log sigtest && "
+                                 "reftrace -w 1 /tmp/log threads 3 64K 1 && reftrace -w 1 /tmp/log efault";
+    struct run run = guest_run(&(struct guest){.mem = "64M", .check = 20}, SHELL(traced));
+    struct run plain = host_run(SHELL("restart && sigtest && threads 3 64K 1 && efault"));
+    ck_assert_int_eq(run.status, 0);
+    ck_assert_str_eq(run.output, plain.output);
+    ck_assert_int_ge(counter(&run, "pgfault"), 20000);
+}
+END_TEST
+
 /* --- paging units: the program's string, folded, has the guest's faults --------------------------- */
 
 /* The reference string @log with pages taken together by @unit, in a file. */
@@ -238,6 +253,82 @@ START_TEST(a_quota_holds) {
 }
 END_TEST
 
+/* "… local N of M frames" at or after *@text, which moves behind it: N, and M in *@quota. */
+static long resident_of(const char **text, long *quota) {
+    const char *at = strstr(*text, " local ");
+    char *end;
+    ck_assert_msg(at != NULL, "no set in \"%s\"", *text);
+    long resident = strtol(at + strlen(" local "), &end, 10);
+    ck_assert_int_eq(strncmp(end, " of ", 4), 0);
+    *quota = strtol(end + 4, &end, 10);
+    *text = end;
+    return resident;
+}
+
+/* Looked at while it runs, with read-ahead, pages mapped around, and copies of what it forks: never one too many. */
+START_TEST(nobody_has_more_than_his_quota) {
+    char script[1024] = "forkload 2 1M 8 >/dev/null & a=$!; seqsweep 1M 60 >/dev/null & b=$!; ";
+    for (int look = 0; look < 8; look++)
+        strcat(script, "sleep 0.1; cat /proc/$a/policy /proc/$b/policy; ");
+    strcat(script, "wait");
+    struct guest machine = {.mem = "24M", .frames = 600, .check = 10, .append = "scope=local quota=100"};
+    struct run run = guest_run(&machine, SHELL(script));
+    const char *text = run.output;
+    long most = 0;
+    for (int look = 0; look < 2; look++) {
+        long quota, resident = resident_of(&text, &quota);
+        ck_assert_int_eq(quota, 100);
+        most = resident > most ? resident : most;
+    }
+    while (strstr(text, " local ") != NULL) {
+        long quota, resident = resident_of(&text, &quota);
+        most = resident > most ? resident : most;
+    }
+    ck_assert_msg(most > 80 && most <= 100, "one had %ld frames", most);
+    ck_assert_int_ge(counter(&run, "pswpin"), 2000);
+}
+END_TEST
+
+/* By page-fault frequency: who goes through much gets more than who goes through little. */
+START_TEST(faults_get_frames) {
+    static const char script[] = "echo pff >/proc/sys/vm/quota; seqsweep 1536K 4000 >/dev/null & a=$!; "
+                                 "seqsweep 16K 400000 >/dev/null & b=$!; cat /proc/$a/policy; sleep 3; "
+                                 "cat /proc/$a/policy /proc/$b/policy; kill $a $b; wait";
+    struct guest machine = {.mem = "24M", .frames = 700, .check = 10, .append = "scope=local policy=lru"};
+    struct run run = guest_run(&machine, SHELL(script));
+    const char *text = run.output;
+    long first, busy, quiet;
+    resident_of(&text, &first);
+    resident_of(&text, &busy);
+    resident_of(&text, &quiet);
+    ck_assert_msg(busy > first && busy > 2 * quiet, "from %ld to %ld frames, the other has %ld", first, busy,
+                  quiet);
+}
+END_TEST
+
+START_TEST(the_scope_changes_while_programs_page) {
+    static const char run_all[] =
+        "seqsweep 1M 20 >1 & quicksort 2M >2 & randtouch 1M 8000 >3 & forkload 2 1M 3 >4 & ";
+    static const char change[] =
+        "cat /proc/sys/vm/scope; echo local >/proc/sys/vm/scope; sleep 0.1; "
+        "echo pff >/proc/sys/vm/quota; cat /proc/sys/vm/scope /proc/sys/vm/quota; sleep 0.1; "
+        "echo global >/proc/sys/vm/scope; sleep 0.1; echo 64 >/proc/sys/vm/quota; "
+        "echo local >/proc/sys/vm/scope; cat /proc/sys/vm/quota; "
+        "echo 15 >/proc/sys/vm/quota || echo refused; echo each >/proc/sys/vm/scope || echo "
+        "refused; ";
+    char script[1024];
+    struct run host = host_run(SHELL("seqsweep 1M 20; quicksort 2M; randtouch 1M 8000; forkload 2 1M 3"));
+    snprintf(script, sizeof(script), "%s%swait; cat 1 2 3 4", run_all, change);
+    struct guest machine = {.mem = "24M", .frames = 500, .check = 5};
+    struct run run = guest_run(&machine, SHELL(script));
+    static const char told[] = "[global] local\nglobal [local]\npff\n64\nrefused\nrefused\n";
+    ck_assert_int_eq(run.status, 0);
+    ck_assert_msg(strncmp(run.output, told, strlen(told)) == 0, "it said \"%.200s\"", run.output);
+    ck_assert_str_eq(run.output + strlen(told), host.output);
+    ck_assert_int_ge(counter(&run, "pswpin"), 1000);
+}
+END_TEST
+
 START_TEST(processes_with_policies_of_their_own) {
     static const char script[] = "sh -c 'echo mru >/proc/$$/policy; cat /proc/$$/policy; echo lru "
                                  ">/proc/$$/policy; cat /proc/$$/policy' | "
@@ -256,10 +347,14 @@ void add_replacement_cases(Suite *suite) {
     tcase_add_test(strings, guest_and_simulator_agree);
     tcase_add_test(strings, guest_and_simulator_agree_on_loops);
     tcase_add_test(strings, a_program_is_recorded);
+    tcase_add_test(strings, one_page_is_enough_for_any_instruction);
     tcase_add_test(strings, units_fault_as_simulated);
     TCase *local = guest_case(suite, "local-replacement", 25);
     tcase_add_loop_test(local, processes_replace_within_their_own, 0, LENGTH(scopes));
     tcase_add_test(local, a_quota_holds);
+    tcase_add_test(local, nobody_has_more_than_his_quota);
+    tcase_add_test(local, faults_get_frames);
+    tcase_add_test(local, the_scope_changes_while_programs_page);
     tcase_add_test(local, processes_with_policies_of_their_own);
     TCase *loads = guest_case(suite, "policies", 40);
     tcase_add_loop_test(loads, every_policy_pages, 0, LENGTH(policies));

@@ -3,9 +3,10 @@
  *
  * links: mm/ mm/policy/ arch/x86/pmap.c lib/print.c lib/string.c
  * links: tests/unit/fake/fake_mm_machine.c tests/unit/fake/fake_mm_mmu.c tests/unit/fake/fake_mm_sched.c
- * links: tests/unit/fake/fake_mm_disk.c tests/unit/fake/fake_mm_file.c
+ * links: tests/unit/fake/fake_mm_disk.c tests/unit/fake/fake_mm_file.c tests/unit/fake/fake_mm_program.c
  */
 #include "fake_mm.h"
+#include "fake_mm_program.h"
 #include "lib/string.h"
 #include "mm/counters.h"
 #include "mm/fault.h"
@@ -53,6 +54,15 @@ static struct space *program(int pid, unsigned pages) {
     return space;
 }
 
+/* A fault leaves the set within its quota, or no further above it than it was. */
+static void fault(struct space *space, vaddr_t address, enum fault_access access) {
+    pfn_t before = space->set->count;
+
+    ck_assert_int_eq(vm_fault(space, address, access), FAULT_OK);
+    if (space->set != &set_global)
+        ck_assert_uint_le(space->set->count, MAX(space->set->quota, before));
+}
+
 /* Goes through its first @pages pages; writes if nobody has. */
 static void sweep(struct space *space, unsigned pages) {
     fake_set_space(space);
@@ -60,7 +70,7 @@ static void sweep(struct space *space, unsigned pages) {
         uint32_t *word;
 
         while ((word = fake_mmu(&space->pmap, PLACE + i * PAGE_SIZE, true)) == NULL)
-            ck_assert_int_eq(vm_fault(space, PLACE + i * PAGE_SIZE, FAULT_WRITE), FAULT_OK);
+            fault(space, PLACE + i * PAGE_SIZE, FAULT_WRITE);
         ck_assert(*word == 0 || *word == i + 1);
         *word = i + 1;
     }
@@ -190,6 +200,121 @@ START_TEST(between_the_bounds_a_quota_stays) {
 }
 END_TEST
 
+/* Pages that are shared count for one of those who share them; the others may have as many besides. */
+START_TEST(fork_and_exit_keep_the_quota) {
+    vm_options.quota_fixed = 60;
+    start(QUOTA_FIXED);
+    struct space *parent = program(1, 300), *child;
+
+    sweep(parent, 200);
+    ck_assert_uint_le(parent->set->count, 60);
+    child = space_fork(parent);
+    ck_assert_ptr_nonnull(child);
+    child->owner_pid = 2;
+    ck_assert_ptr_ne(child->set, parent->set);
+    sweep(child, 200); /* each write makes a copy */
+    sweep(parent, 200);
+    ck_assert_uint_le(child->set->count, 60);
+    ck_assert_uint_le(parent->set->count, 60);
+    be_idle(40);
+    vm_check();
+    space_unref(child);
+    sweep(parent, 200);
+    ck_assert_uint_le(parent->set->count, 60);
+    be_idle(40);
+    vm_check();
+    space_unref(parent);
+}
+END_TEST
+
+/* The least that a quota can be is enough for an instruction, and for all of a program. */
+START_TEST(the_least_quota_is_enough) {
+    vm_options.quota_fixed = 1;
+    start(QUOTA_FIXED);
+    struct space *one = program(1, 300);
+
+    ck_assert_uint_eq(one->set->quota, QUOTA_LEAST);
+    sweep(one, 300);
+    sweep(one, 300);
+    ck_assert_uint_le(one->set->count, QUOTA_LEAST);
+    vm_check();
+    space_unref(one);
+}
+END_TEST
+
+/* Global to local: pages go with their programs. Back: they are everybody's, and those with a policy of their own, too. */
+START_TEST(the_scope_changes) {
+    start(QUOTA_EQUAL);
+    vm_options.scope = SCOPE_GLOBAL;
+    struct space *one = program(1, 700), *two = program(2, 700);
+
+    sweep(one, 300);
+    sweep(two, 300);
+    ck_assert_ptr_eq(one->set, &set_global);
+    pfn_t resident = one->pmap.resident;
+    ck_assert_int_eq(scope_set_policy(two, &policy_mru), 0);
+    ck_assert_int_eq(scope_change(SCOPE_LOCAL), 0);
+    ck_assert_uint_eq(one->set->count, resident);
+    ck_assert_ptr_eq(two->set->policy, &policy_mru);
+    be_idle(40);
+    ck_assert_uint_le(one->set->count, one->set->quota);
+    ck_assert_uint_le(two->set->count, two->set->quota);
+    vm_check();
+    sweep(one, 300);
+    ck_assert_int_eq(scope_change(SCOPE_GLOBAL), 0);
+    ck_assert_ptr_eq(one->set, &set_global);
+    ck_assert_ptr_eq(two->set, &set_global);
+    vm_check();
+    sweep(one, 600);
+    sweep(two, 600);
+    vm_check();
+    space_unref(one);
+    space_unref(two);
+}
+END_TEST
+
+static void change_scopes(void *unused) {
+    static const enum quota_rule rules[] = {QUOTA_EQUAL, QUOTA_FIXED, QUOTA_PROPORTIONAL, QUOTA_PFF};
+
+    (void)unused;
+    vm_options.quota_fixed = 40;
+    for (unsigned i = 0; i < 400; i++) {
+        for (unsigned wait = fake_random_below(20); wait > 0; wait--)
+            fake_yield();
+        vm_options.quota = rules[fake_random_below(4)];
+        ck_assert_int_eq(scope_change(fake_chance(50) ? SCOPE_LOCAL : SCOPE_GLOBAL), 0);
+    }
+}
+
+/* The same while programs fault, fork, map files and end, and pages are on their way. */
+START_TEST(the_scope_changes_under_programs) {
+    static const struct program_options options = {.steps = 1000,
+                                                   .programs = 5,
+                                                   .forks = 10,
+                                                   .map_pages = 40,
+                                                   .pages = 300,
+                                                   .files = 3,
+                                                   .memory_files = 2,
+                                                   .file_pages = 60,
+                                                   .file_sleeps = 20};
+    struct fake_disk *disk;
+
+    fake_seed((uint32_t)_i + 1);
+    fake_disk_order = _i % 3;
+    fake_check_every = 50;
+    vm_options.check = 1;
+    fake_boot(450, 150);
+    disk = fake_disk_create("hda2", 4000 * SECTORS_PER_PAGE);
+    fake_mkswap(disk, 4000, NULL, 0);
+    ck_assert_int_eq(swap_start(&disk->device), 0);
+    vm_start();
+    fake_thread(change_scopes, NULL, NULL);
+    programs_run(&options);
+    ck_assert_uint_gt(counters[COUNT_PSWPIN], 100);
+    ck_assert_uint_eq(fake_kills, 0);
+}
+END_TEST
+
 static Suite *scope_suite(void) {
     Suite *suite = suite_create("scope");
     TCase *quotas = tcase_create("quotas");
@@ -200,6 +325,14 @@ static Suite *scope_suite(void) {
     tcase_add_test(quotas, the_checker_sees_a_quota_that_is_not_met);
     tcase_add_test(quotas, faults_move_frames_to_who_needs_them);
     tcase_add_test(quotas, between_the_bounds_a_quota_stays);
+    tcase_add_test(quotas, fork_and_exit_keep_the_quota);
+    tcase_add_test(quotas, the_least_quota_is_enough);
+
+    TCase *changes = tcase_create("changes");
+    suite_add_tcase(suite, changes);
+    tcase_set_timeout(changes, 60);
+    tcase_add_test(changes, the_scope_changes);
+    tcase_add_loop_test(changes, the_scope_changes_under_programs, 0, 6);
     return suite;
 }
 
