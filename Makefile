@@ -350,6 +350,7 @@ real_libs_codec  := -lz -llz4 -lzstd -lbz2 -llzma -lpthread
 real_libs_lua    := -llua5.4 -lm
 real_libs_sqlite := -lsqlite3 -lm
 real_libs_lmdb   := -llmdb -lpthread
+real_libs_procps := -lproc2
 real_own   := $(patsubst tests/real/programs/%.c,build/real/bin/%,$(wildcard tests/real/programs/*.c))
 
 real-programs: $(real_own) build/real/bin/busybox build/real/bin/bash

@@ -1,6 +1,7 @@
 /* What /proc tells about the machine as a whole, in Linux's formats. Source: proc(5). */
 #include "kernel/procfs.h"
 
+#include "arch/x86/machine.h"
 #include "arch/x86/time.h"
 #include "fs/vnode.h"
 #include "kernel/bootparam.h"
@@ -90,6 +91,17 @@ void print_stat(struct text *text, struct process *process UNUSED) {
     text_print(text, "intr %u\nctxt %u\nbtime %u\nprocesses %u\nprocs_running %u\nprocs_blocked 0\n",
                counters[COUNT_BLK_INTERRUPTS], counters[COUNT_CTXT], time_boot_epoch(),
                counters[COUNT_FORKS] + 1, count_processes(true));
+}
+
+/* Of Linux's lines those that are true of any processor: top and vmstat count processors here. */
+void print_cpuinfo(struct text *text, struct process *process UNUSED) {
+    struct machine_processor processor;
+
+    machine_processor(&processor);
+    text_print(text, "processor\t: 0\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\nmodel name\t: %s\n",
+               processor.vendor, processor.family, processor.model, processor.name);
+    text_print(text, "stepping\t: %u\nphysical id\t: 0\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\n\n",
+               processor.stepping);
 }
 
 void print_loadavg(struct text *text, struct process *process UNUSED) {

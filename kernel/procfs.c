@@ -80,6 +80,7 @@ static const struct entry sysvipc_entries[] = {
 
 static const struct entry root_entries[] = {
     TEXT("bootparams", print_bootparams),
+    TEXT("cpuinfo", print_cpuinfo),
     TEXT("filesystems", print_filesystems),
     TEXT("kpagecount", print_kpagecount),
     TEXT("kpageflags", print_kpageflags),

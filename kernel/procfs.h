@@ -31,6 +31,7 @@ void print_meminfo(struct text *text, struct process *process);
 void print_mounts(struct text *text, struct process *process);
 void print_uptime(struct text *text, struct process *process);
 void print_stat(struct text *text, struct process *process);
+void print_cpuinfo(struct text *text, struct process *process);
 void print_loadavg(struct text *text, struct process *process);
 void print_version(struct text *text, struct process *process);
 void print_bootparams(struct text *text, struct process *process);

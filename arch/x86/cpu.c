@@ -6,6 +6,7 @@
  */
 #include "arch/x86/cpu.h"
 
+#include "arch/x86/machine.h"
 #include "lib/log.h"
 #include "lib/string.h"
 
@@ -66,6 +67,28 @@ void cpu_detect(void) {
     }
     if (!cpu.fxsr)
         panic("this processor has no FXSAVE: a Pentium II or later is needed");
+}
+
+/* SDM vol. 2A, CPUID: leaf 0 names the vendor, 1 the family, 0x80000002 to 4 the processor. */
+void machine_processor(struct machine_processor *processor) {
+    struct cpuid vendor = cpuid(0), version = cpuid(1);
+    uint32_t family = version.eax >> 8 & 15, model = version.eax >> 4 & 15;
+
+    memset(processor, 0, sizeof(*processor));
+    memcpy(processor->vendor, &vendor.ebx, 4);
+    memcpy(processor->vendor + 4, &vendor.edx, 4);
+    memcpy(processor->vendor + 8, &vendor.ecx, 4);
+    if (family == 6 || family == 15)
+        model |= version.eax >> 12 & 0xF0;
+    processor->family = family == 15 ? family + (version.eax >> 20 & 0xFF) : family;
+    processor->model = model;
+    processor->stepping = version.eax & 15;
+    if (cpuid(0x80000000).eax < 0x80000004)
+        return;
+    for (uint32_t part = 0; part < 3; part++) {
+        struct cpuid name = cpuid(0x80000002 + part);
+        memcpy(processor->name + part * sizeof(name), &name, sizeof(name));
+    }
 }
 
 /* Kernel text can still be written: kernel_map_init() comes later. */

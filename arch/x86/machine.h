@@ -23,6 +23,13 @@ void *machine_boot_alloc(size_t bytes);
 /* The Multiboot command line without the kernel's file name. */
 const char *machine_command_line(void);
 
+/* Who made the processor, and what it is called: the brand string, "" where CPUID tells none. */
+struct machine_processor {
+    char vendor[13], name[49];
+    unsigned family, model, stepping;
+};
+void machine_processor(struct machine_processor *processor);
+
 /* How the machine was left, for QEMU's isa-debug-exit (then power off or halt elsewhere). */
 enum machine_exit { MACHINE_EXIT_OK = 16, MACHINE_EXIT_PANIC = 17 };
 NORETURN void machine_exit(enum machine_exit how);

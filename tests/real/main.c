@@ -26,5 +26,6 @@ int main(int argc, char **argv) {
     Suite *suite = suite_create("real");
     add_real_cases(suite);
     add_vi_case(suite);
+    add_procps_case(suite);
     return guest_main(suite, argc, argv);
 }

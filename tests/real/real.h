@@ -15,5 +15,6 @@ void fetch_from_disk(const char *disk, const char *guest_path, const char *to);
 
 void add_real_cases(Suite *suite);
 void add_vi_case(Suite *suite);
+void add_procps_case(Suite *suite);
 
 #endif
