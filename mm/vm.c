@@ -33,10 +33,10 @@ void vm_init(void) {
     heap_init();
     trace_init(vm_options.trace, vm_options.trace_events);
     frame_init(vm_options.frames);
+    trace_tell_frames(); /* before the first is taken, for the policy's memory */
     if (set_start(&set_global, policy, 0) != 0)
         panic("no memory for the policy %s", policy->name);
     list_add_tail(&sets, &set_global.link);
-    trace_tell_frames();
 }
 
 void vm_start(void) {
