@@ -69,15 +69,21 @@ static struct stream *stream_of(struct evidence *evidence, uint32_t number) {
     return rested;
 }
 
+/* Missed lately. In a small memory that says nothing: the page is within any stream's slack. */
+static bool is_near(const struct evidence *evidence, pfn_t since) {
+    int near = evidence->frames / NEAR_SHARE;
+
+    return near > (int)SLACK && (int)since <= near;
+}
+
 static void judge_order(struct evidence *evidence, uint32_t number, pfn_t since) {
     struct stream *stream = stream_of(evidence, number);
-    bool near = (int)since <= evidence->frames / NEAR_SHARE;
     int enough = MAX(evidence->frames / LOOP_SHARE, LOOP_LEAST);
 
     stream->last = number;
     stream->turn = ++evidence->judged;
     if (++stream->length > STREAM_LEAST)
-        evidence->order += near ? NEAR_WEIGHT : 1;
+        evidence->order += is_near(evidence, since) ? NEAR_WEIGHT : 1;
     else if (stream->length == STREAM_LEAST)
         evidence->order++;
     else
