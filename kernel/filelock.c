@@ -5,7 +5,8 @@
  * loses its locks on a file when it closes any descriptor of it, as POSIX has it. The owner of flock's lock,
  * which covers the whole file, is the open file. Locks of one kind do not see those of the other.
  *
- * All are in one list; there are few. Whoever must wait is woken when any lock goes, and looks again. A
+ * All are in one list; there are few: beyond LOCKS_MAX of all processes together there is -ENOLCK, or one could
+ * fill the kernel's memory with them. Whoever must wait is woken when any lock goes, and looks again. A
  * circle of waiters is not detected: they can be killed.
  *
  * Source: fcntl(2), flock(2); POSIX.1-2017, fcntl().
@@ -21,6 +22,7 @@
 #include <linux/fcntl.h>
 
 #define TO_THE_END UINT64_MAX
+#define LOCKS_MAX  2048u
 
 struct lock {
     struct list link;
@@ -32,6 +34,7 @@ struct lock {
 };
 
 static struct list locks = LIST_INITIALIZER(locks);
+static unsigned lock_count; /* in the list */
 static struct waitq released;
 
 static bool overlap(const struct lock *a, const struct lock *b) {
@@ -49,8 +52,14 @@ static const struct lock *conflict(const struct lock *wanted) {
 
 /* --- changing --- */
 
+static void add(struct lock *lock) {
+    list_add_tail(&locks, &lock->link);
+    lock_count++;
+}
+
 static void drop(struct lock *lock) {
     list_remove(&lock->link);
+    lock_count--;
     kfree(lock);
 }
 
@@ -65,7 +74,7 @@ static void cut_out(const struct lock *range, struct lock **spare) {
         if (lock->start < range->start && lock->end > range->end) {
             **spare = *lock;
             (*spare)->start = range->end;
-            list_add_tail(&locks, &(*spare)->link);
+            add(*spare);
             *spare = NULL;
             lock->end = range->start;
         } else if (lock->start < range->start) {
@@ -78,17 +87,19 @@ static void cut_out(const struct lock *range, struct lock **spare) {
     }
 }
 
-/* Sets or, with @remove, removes the owner's lock on the range. 0 or -ENOMEM. May sleep for memory. */
+/* Sets or, with @remove, removes the owner's lock on the range. 0, -EAGAIN, -ENOLCK, -ENOMEM. May sleep for memory. */
 static int change(const struct lock *wanted, bool remove) {
     struct lock *lock = kmalloc(sizeof *lock), *spare = kmalloc(sizeof *spare);
     int error = lock && spare ? 0 : -ENOMEM;
     if (!error && !remove && conflict(wanted)) /* somebody was quicker while we slept */
         error = -EAGAIN;
+    if (!error && lock_count >= (remove ? 2 : 1) * LOCKS_MAX) /* taking one back may make two of it */
+        error = -ENOLCK;
     if (!error) {
         cut_out(wanted, &spare);
         if (!remove) {
             *lock = *wanted;
-            list_add_tail(&locks, &lock->link);
+            add(lock);
             lock = NULL;
         }
         wake_all(&released);
@@ -98,7 +109,7 @@ static int change(const struct lock *wanted, bool remove) {
     return error;
 }
 
-/* 0, -EAGAIN (only without @wait), -EINTR, -ENOMEM. */
+/* 0, -EAGAIN (only without @wait), -EINTR, -ENOLCK, -ENOMEM. */
 static int lock_range(const struct lock *wanted, bool wait) {
     for (;;) {
         int error = conflict(wanted) ? -EAGAIN : change(wanted, false);

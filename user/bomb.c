@@ -135,6 +135,33 @@ static void run_file(void) {
         fail_errno("open after close");
 }
 
+/* One byte of two, so that no two locks become one; then holes in one long lock, which are locks, too. */
+static void run_lock(void) {
+    enum { FAR = 1000000 };
+    int file = open("/dev/shm/bomb", O_RDWR | O_CREAT, 0600), error = 0, made = 0;
+    if (file < 0)
+        fail_errno("/dev/shm/bomb");
+    unlink("/dev/shm/bomb");
+    for (; made < FAR && error == 0; made++) {
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 2 * made, .l_len = 1};
+        error = fcntl(file, F_SETLK, &lock) == 0 ? 0 : errno;
+    }
+    if (error != ENOLCK && error != ENOMEM)
+        fail("lock %d: error %d", made, error);
+    struct flock most = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = 1, .l_len = FAR};
+    if (fcntl(file, F_SETLK, &most) != 0)
+        fail_errno("unlocking");
+    most.l_type = F_WRLCK;
+    if (fcntl(file, F_SETLK, &most) != 0)
+        fail_errno("locking again");
+    for (error = 0, made = 1; made < FAR / 2 && error == 0; made++) {
+        struct flock hole = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = 2 * made, .l_len = 1};
+        error = fcntl(file, F_SETLK, &hole) == 0 ? 0 : errno;
+    }
+    if (error != ENOLCK && error != ENOMEM)
+        fail("hole %d: error %d", made, error);
+}
+
 static void run_pipe(void) {
     static uint8_t bytes[64 << 10];
     int ends[2];
@@ -303,6 +330,8 @@ int main(int argc, char **argv) {
         expect_end(kind, wait_for(child), 0);
     } else if (strcmp(kind, "file") == 0)
         run_children(kind, run_file, number_argument(argc, argv, 2, "N", 8, 1, 64));
+    else if (strcmp(kind, "lock") == 0)
+        run_children(kind, run_lock, 1);
     else if (strcmp(kind, "pipe") == 0)
         run_children(kind, run_pipe, number_argument(argc, argv, 2, "N", 8, 1, 64));
     else if (strcmp(kind, "thread") == 0)

@@ -102,7 +102,7 @@ static const struct bomb {
     const char *what;
     bool spared;
 } bombs[] = {{"fork", true}, {"stack", false},  {"brk", false}, {"map 10000", false}, {"file", true},
-             {"pipe", true}, {"thread", false}, {"shm", false}, {"names", true}};
+             {"pipe", true}, {"thread", false}, {"shm", false}, {"names", true},      {"lock", true}};
 
 static const struct guest bomb_machines[] = {
     {.mem = "16M", .check = 50, .options = {"--swap-size=16M"}},
