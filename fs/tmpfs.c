@@ -11,8 +11,9 @@
  *
  * Promise: no operation sleeps between looking at a directory and changing it, so none needs a lock. All
  * files together hold at most half of memory and swap; beyond that a write gets -ENOSPC and a store through a
- * mapping SIGBUS. Nodes, names and targets of links are in the kernel's heap, which is not paged: all together may
- * take a sixteenth of memory, then there is -ENOSPC too, or a program could fill memory with empty files for good.
+ * mapping SIGBUS. Nodes, names, targets of links and the directories of the files' pages are in the kernel's heap, which
+ * is not paged: all together may take a sixteenth of memory, then there is -ENOSPC too, or a program could fill memory
+ * with empty files, or with files that are all holes, for good.
  *
  * Source of the idea: P. Snyder, "tmpfs: A Virtual Memory File System" (1990).
  */
@@ -61,13 +62,23 @@ static pgoff_t pages_used(void) {
     return pages;
 }
 
+/* The directories of pages are counted from the files: they grow and shrink with them. */
+static size_t heap_used(void) {
+    size_t bytes = tmpfs.heap_used;
+    list_for_each (node, &tmpfs.nodes, struct tmpfs_node, all) {
+        if (node->vnode.object.amap)
+            bytes += node->vnode.object.amap->bytes;
+    }
+    return bytes;
+}
+
 static size_t heap_allowed(void) {
     return (size_t)frames_pageable() * (PAGE_SIZE / 16);
 }
 
 /* Counted before the heap sleeps for a frame, so that several at once do not exceed the limit together. */
 int tmpfs_alloc(size_t bytes, void **made) {
-    if (tmpfs.heap_used + bytes > heap_allowed())
+    if (heap_used() + bytes > heap_allowed())
         return -ENOSPC;
     tmpfs.heap_used += bytes;
     *made = kmalloc(bytes);
@@ -84,7 +95,7 @@ void tmpfs_free(void *block, size_t bytes) {
 
 /* mm asks before it makes a new page of a file. */
 static int tmpfs_prepare(struct object *object UNUSED, pgoff_t index UNUSED, enum page_access access UNUSED) {
-    return pages_used() < pages_allowed() && commit_possible(1) ? 0 : -ENOSPC;
+    return pages_used() < pages_allowed() && heap_used() < heap_allowed() && commit_possible(1) ? 0 : -ENOSPC;
 }
 
 /* --- nodes --- */
@@ -247,7 +258,7 @@ static int tmpfs_statfs(struct mount *mount UNUSED, uint32_t *block_size, uint64
                         uint64_t *files, uint64_t *files_free) {
     pgoff_t allowed = pages_allowed(), used = pages_used();
     uint64_t nodes = 0,
-             more = (heap_allowed() - MIN(tmpfs.heap_used, heap_allowed())) / sizeof(struct tmpfs_node);
+             more = (heap_allowed() - MIN(heap_used(), heap_allowed())) / sizeof(struct tmpfs_node);
     list_for_each (node, &tmpfs.nodes, struct tmpfs_node, all) {
         nodes++;
     }

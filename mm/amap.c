@@ -30,8 +30,13 @@ struct amap *amap_create(pgoff_t pages) {
 
 /* --- sections --- */
 
+static uint32_t section_bytes(const struct amap_section *section, pgoff_t chunks) {
+    return (uint32_t)(chunks *
+                      (sizeof(*section->chunks) + (section->homes != NULL ? sizeof(*section->homes) : 0)));
+}
+
 /* An empty section of @chunks chunks. 0 or -ENOMEM. */
-static int section_create(struct amap_section *section, pgoff_t chunks) {
+static int section_create(struct amap *amap, struct amap_section *section, pgoff_t chunks) {
     struct amap_section made = {.chunks = kmalloc_try(chunks * sizeof(*made.chunks))};
 
     if (vm_options.swap_static)
@@ -42,12 +47,14 @@ static int section_create(struct amap_section *section, pgoff_t chunks) {
         return -ENOMEM;
     }
     *section = made;
+    amap->bytes += section_bytes(section, chunks);
     return 0;
 }
 
-static void section_destroy(struct amap_section *section) {
+static void section_destroy(struct amap *amap, struct amap_section *section, pgoff_t chunks) {
     if (section->chunks == NULL)
         return;
+    amap->bytes -= section_bytes(section, chunks);
     kfree(section->chunks);
     kfree(section->homes);
 }
@@ -60,7 +67,7 @@ static pgoff_t section_chunks(const struct amap *amap) {
 static int section_prepare(struct amap *amap, pgoff_t index) {
     struct amap_section *section = &amap->sections[index / AMAP_CHUNK / AMAP_SECTION];
 
-    return section->chunks != NULL ? 0 : section_create(section, section_chunks(amap));
+    return section->chunks != NULL ? 0 : section_create(amap, section, section_chunks(amap));
 }
 
 static inline struct amap_section *section_of(const struct amap *amap, pgoff_t index) {
@@ -86,12 +93,12 @@ int amap_extend(struct amap *amap, pgoff_t pages) {
     pgoff_t after = MIN(chunks, AMAP_SECTION);
 
     if (first->chunks != NULL && after > before) {
-        if (section_create(&larger, after) != 0)
+        if (section_create(amap, &larger, after) != 0)
             return -ENOMEM;
         memcpy(larger.chunks, first->chunks, before * sizeof(*larger.chunks));
         if (larger.homes != NULL)
             memcpy(larger.homes, first->homes, before * sizeof(*larger.homes));
-        section_destroy(first);
+        section_destroy(amap, first, before);
         *first = larger;
     }
     amap->pages = chunks * AMAP_CHUNK;
@@ -120,7 +127,8 @@ void amap_unref(struct amap *amap) {
     if (amap->promised != AMAP_PROMISED_EACH)
         commit_uncharge(amap->promised);
     for (pgoff_t start = 0; start < amap->pages; start += AMAP_CHUNK * AMAP_SECTION)
-        section_destroy(section_of(amap, start));
+        section_destroy(amap, section_of(amap, start), section_chunks(amap));
+    ASSERT(amap->bytes == 0);
     kfree(amap);
 }
 
@@ -132,10 +140,12 @@ int amap_make_room(struct amap *amap, pgoff_t index) {
     if (section_prepare(amap, index) != 0)
         return -ENOMEM;
     chunk = amap_chunk(amap, index);
-    if (*chunk == NULL)
+    if (*chunk == NULL) {
         *chunk = kmalloc_try(AMAP_CHUNK * sizeof(**chunk));
-    if (*chunk == NULL)
-        return -ENOMEM;
+        if (*chunk == NULL)
+            return -ENOMEM;
+        amap->bytes += AMAP_CHUNK * sizeof(**chunk);
+    }
     if (section_of(amap, index)->homes == NULL)
         return 0;
     home = &section_of(amap, index)->homes[index / AMAP_CHUNK % AMAP_SECTION];
@@ -191,6 +201,7 @@ static void free_chunk_if_empty(struct amap *amap, pgoff_t index) {
         if ((*chunk)[i] != NULL)
             return;
     kfree(*chunk);
+    amap->bytes -= AMAP_CHUNK * sizeof(**chunk);
     *chunk = NULL;
     if (run != 0) {
         swap_release_run(run, AMAP_CHUNK);

@@ -35,6 +35,7 @@ struct amap {
     unsigned refs;    /* areas */
     pgoff_t pages;    /* entries the directory has room for */
     uint32_t used;    /* entries that hold an anon */
+    uint32_t bytes;   /* of the kernel's heap in sections and chunks */
     uint32_t recount; /* the checker's */
     pgoff_t limit;    /* shared anonymous memory: pages it has, for good; 0: as many as its areas show */
     bool held;        /* a locked segment's: its pages do not leave memory */

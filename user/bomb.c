@@ -220,6 +220,32 @@ static void run_shm(void) {
 
 /* --- names ---------------------------------------------------------------------------------------- */
 
+/* A file whose only page is its last, so that it takes more to find the page than to keep it. False: no room. */
+static bool make_hole(const char *name) {
+    enum { BYTES = 512 << 20 };
+    int file = open(name, O_CREAT | O_EXCL | O_WRONLY, 0600);
+    if (file < 0)
+        return false;
+    bool made = ftruncate(file, BYTES) == 0 && pwrite(file, name, 1, BYTES - 1) == 1;
+    close(file);
+    return made;
+}
+
+/* Files that are all hole, until there is no room; then none again. */
+static void try_holes(void) {
+    char name[32];
+    unsigned made = 0;
+    do
+        snprintf(name, sizeof name, "hole%u", made++);
+    while (made < 100000 && make_hole(name));
+    if (errno != ENOSPC)
+        fail_errno("hole %u", made);
+    while (made-- > 0) {
+        snprintf(name, sizeof name, "hole%u", made);
+        unlink(name);
+    }
+}
+
 /* Until there is no room for more names. How many there are. */
 static unsigned make_names(void) {
     static char target[2000];
@@ -251,6 +277,7 @@ static void bomb_names(bool keep) {
     char name[32];
     if (mkdir("/dev/shm/names", 0700) != 0 || chdir("/dev/shm/names") != 0)
         fail_errno("/dev/shm/names");
+    try_holes();
     unsigned made = make_names();
     if (errno != ENOSPC)
         fail_errno("name %u", made);
