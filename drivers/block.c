@@ -41,11 +41,11 @@ enum { BIOS = 256, DISKS_MAX = 4 };
 static struct bio pool[BIOS];
 static struct list pool_free = LIST_INITIALIZER(pool_free);
 static struct waitq pool_waiters;
-static unsigned
-    bio_waiters; /* threads in bio_alloc(), also those that have been woken and have not run yet */
+/* Threads in bio_alloc(), also those that have been woken and have not run yet. */
+static unsigned bio_waiters;
 
-static struct list devices =
-    LIST_INITIALIZER(devices); /* disks and partitions, in the order of registration */
+/* Disks and partitions, in the order of registration. */
+static struct list devices = LIST_INITIALIZER(devices);
 static struct block_queue queues[DISKS_MAX];
 static struct block_device partitions[DISKS_MAX][PARTITIONS_MAX];
 static unsigned disk_count;
@@ -69,9 +69,11 @@ static uint32_t bio_frame(const struct bio *bio) {
     return bio->address >> PAGE_SHIFT;
 }
 
-/* The time since @since, for a counter of microseconds. */
+/* The time since @since, for a counter of microseconds. A disk that hangs may take more nanoseconds than 32 bits hold. */
 static void count_time(enum counter counter, uint64_t since) {
-    count_add(counter, ((uint32_t)(time_nanoseconds() - since) + 500) / 1000);
+    uint64_t took = time_nanoseconds() - since;
+
+    count_add(counter, took < UINT32_MAX - 500 ? ((uint32_t)took + 500) / 1000 : (uint32_t)(took / 1000));
 }
 
 /* What the disk does from here on is for the work that was queued. */

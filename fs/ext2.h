@@ -357,7 +357,10 @@ bool ext2_record_valid(struct ext2_fs *fs, const struct ext2_record *record, uns
 
 /* --- ext2_names.c, for ext2_rename.c; all but the first locked --- */
 
-/* Locks, and checks that @directory may be changed and has not been removed. 0, -EROFS, -ENOENT: not locked. May sleep. */
+/*
+ * Locks, and checks that @directory may be changed and has not been removed. 0; -EROFS, -ENOENT: not locked. May
+ * sleep.
+ */
 int ext2_begin_change(struct ext2_inode *directory);
 /* The inode a name leads to, with a reference. 0, -ENAMETOOLONG, -ENOENT, -EIO, -ENOMEM. */
 int ext2_get_named(struct ext2_inode *directory, const char *name, size_t length, struct ext2_inode **found);

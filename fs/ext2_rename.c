@@ -1,11 +1,12 @@
 /*
  * ext2: rename, the change of two directories that must look like one.
  *
- * Both ends are found and checked, all records that will change are pinned, then the new name is made before the old one
- * goes: at no time has the file none, not on the disk either (rename_find_old()). What the new name led to is replaced in
- * its record, so that somebody who looks sees the old file or the new one.
+ * Both ends are found and checked, all records that will change are pinned, then the new name is made before
+ * the old one goes: at no time has the file none, not on the disk either (rename_find_old()). What the new name
+ * led to is replaced in its record, so that somebody who looks sees the old file or the new one.
  *
- * Source: POSIX.1-2017, rename(); for "not into its own subtree", Bach, "The Design of the UNIX Operating System", ch. 5.
+ * Source: POSIX.1-2017, rename(); for "not into its own subtree", Bach, "The Design of the UNIX Operating
+ * System", ch. 5.
  */
 #include "fs/ext2.h"
 

@@ -9,11 +9,11 @@
  *     mount --> root directory --entry--> node (file) --object.amap--> anons: frames and slots
  *                              --entry--> node (directory) --entry--> ...
  *
- * Promise: no operation sleeps between looking at a directory and changing it, so none needs a lock. All
- * files together hold at most half of memory and swap; beyond that a write gets -ENOSPC and a store through a
- * mapping SIGBUS. Nodes, names, targets of links and the directories of the files' pages are in the kernel's heap, which
- * is not paged: all together may take a sixteenth of memory, then there is -ENOSPC too, or a program could fill memory
- * with empty files, or with files that are all holes, for good.
+ * Promise: no operation sleeps between looking at a directory and changing it, so none needs a lock. All files
+ * together hold at most half of memory and swap; beyond that a write gets -ENOSPC and a store through a mapping
+ * SIGBUS. Nodes, names, targets of links and the directories of the files' pages are in the kernel's heap,
+ * which is not paged: all together may take a sixteenth of memory, then there is -ENOSPC too, or a program
+ * could fill memory with empty files, or with files that are all holes, for good.
  *
  * Source of the idea: P. Snyder, "tmpfs: A Virtual Memory File System" (1990).
  */

@@ -1,6 +1,7 @@
 /*
- * tmpfs from the inside: what fs/tmpfs.c (nodes, their data and attributes, the mount) and fs/tmpfs_names.c (directories)
- * offer each other. Everybody else knows only tmpfs_mount() and tmpfs_make_unnamed() (fs/vnode.h).
+ * tmpfs from the inside: what fs/tmpfs.c (nodes, their data and attributes, the mount) and fs/tmpfs_names.c
+ * (directories) offer each other. Everybody else knows only tmpfs_mount() and tmpfs_make_unnamed()
+ * (fs/vnode.h).
  */
 #ifndef FS_TMPFS_H
 #define FS_TMPFS_H

@@ -79,8 +79,8 @@ static inline struct anon *amap_get(const struct amap *amap, pgoff_t index) {
 }
 
 /*
- * Makes room so that amap_set() of this entry cannot fail; mostly there is some. 0 or -ENOMEM; with swap=static also -ENOSPC: there
- * is no run of slots for its chunk, and waiting will not help.
+ * Makes room so that amap_set() of this entry cannot fail; mostly there is some. 0 or -ENOMEM; with swap=static
+ * also -ENOSPC: there is no run of slots for its chunk, and waiting will not help.
  */
 int amap_make_room(struct amap *amap, pgoff_t index);
 static inline int amap_prepare(struct amap *amap, pgoff_t index) {

@@ -1,9 +1,9 @@
 /*
- * vm_check(): anonymous pages. Every reference to an anon, an amap or a slot is counted again from the areas and objects
- * down, and must come to what the books say; so must the promises of memory (mm/commit.c).
+ * vm_check(): anonymous pages. Every reference to an anon, an amap or a slot is counted again from the areas
+ * and objects down, and must come to what the books say; so must the promises of memory (mm/commit.c).
  *
- * Source: Cranor and Parulkar, "The UVM Virtual Memory System" (USENIX 1999), for anons and amaps and who counts whom;
- * the recount is as in mm/check.c.
+ * Source: Cranor and Parulkar, "The UVM Virtual Memory System" (USENIX 1999), for anons and amaps and who
+ * counts whom; the recount is as in mm/check.c.
  */
 #include "lib/log.h"
 #include "mm/amap.h"

@@ -7,14 +7,18 @@
 #include "mm/amap.h"
 #include "mm/object.h"
 
-/* 512 MiB: the directory of more pages would not fit one page of the heap, and larger blocks cannot be had
- * reliably. */
+/*
+ * 512 MiB: the directory of more pages would not fit one page of the heap, and larger blocks cannot be had
+ * reliably.
+ */
 #define MEMOBJECT_PAGES_MAX ((pgoff_t)1 << 17)
 
 /*
  * Makes an initialised object (object_init(), no pages yet) one whose pages are anonymous. @promised: as for
- * amap_promise(), how many are counted as promised, or AMAP_PROMISED_EACH. 0 or -ENOMEM. May sleep. Read, write, map and truncate it as any other; memobject_destroy() belongs into its pager's release.
- * Its pager's prepare, if there is one, is asked before a page is made (-ENOSPC), and may not sleep.
+ * amap_promise(), how many are counted as promised, or AMAP_PROMISED_EACH. 0 or -ENOMEM. May sleep.
+ *
+ * Read, write, map and truncate it as any other; memobject_destroy() belongs into its pager's release. Its pager's
+ * prepare, if there is one, is asked before a page is made (-ENOSPC), and may not sleep.
  */
 int memobject_init(struct object *object, pgoff_t promised);
 void memobject_destroy(struct object *object);

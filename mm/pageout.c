@@ -5,8 +5,8 @@
  * It sleeps until fewer than `low` frames are available (FREE or CLEAN), then works until `high` are:
  *
  *     evict     the policy names a victim; it loses its page-table entries, which tell whether it was
- * modified, and enters the pool with contents and owner kept: CLEAN if its backing store has the same
- *               contents, else DIRTY
+ *               modified, and enters the pool with contents and owner kept: CLEAN if its backing store has
+ *               the same contents, else DIRTY
  *     launder   DIRTY pages are written, in clusters: anonymous pages to slots side by side, file pages with
  *               their neighbours; each becomes CLEAN when its write has ended
  *

@@ -48,7 +48,10 @@ void scope_divide(void);
 /* Before a fault of the space: makes room in its own set if that is full. Never sleeps. */
 void scope_make_room(struct space *space);
 
-/* Frames that the space may have beyond those it has; the most there could ever be where it has no quota. Never sleeps. */
+/*
+ * Frames that the space may have beyond those it has; the most there could ever be where it has no quota. Never
+ * sleeps.
+ */
 pfn_t scope_room(const struct space *space);
 
 /*

@@ -1,8 +1,9 @@
 """Breakpoints that know pages: break-fault, break-evict, break-user, watch-page.
 
 Each hangs on a function of the kernel that is called as declared (STOP_POINT, lib/types.h): at its first
-instruction the arguments are where the calling convention puts them. The condition is decided here, so the machine pauses for a moment
-at every call, and stops only at the wanted one. What has been found is also in gdb's convenience variables.
+instruction the arguments are where the calling convention puts them. The condition is decided here, so the machine
+pauses for a moment at every call, and stops only at the wanted one. What has been found is also in gdb's convenience
+variables.
 """
 
 import pathlib
