@@ -119,7 +119,7 @@ pieces      := $(patsubst %.c,build/obj/%.o,$(sort $(wildcard $(many_files:%=use
 programs    := $(addprefix build/user/,$(user_c) $(user_asm))
 # Programs for nobody but tests are built, and put on the disk, for a goal that may be a test, or where they have
 # been built or are named in CMD=: a first `make` does without.
-of_tests    := $(addprefix build/user/,bomb crashme durable elffuzz flow forkstates fuzz lastuser mm_tail mm_told pie pintest secrets sigtest swapfigures syncfail usetree)
+of_tests    := $(addprefix build/user/,bomb crashme durable elffuzz flow forkstates fuzz lastuser mm_tail mm_told pie pintest secrets sigtest staticswap swapfigures syncfail usetree)
 everyday    := all kernel user image run exec exec-run gdb tour watch record replay pagesim trace lint format
 ifeq ($(filter-out $(everyday),$(or $(MAKECMDGOALS),all)),)
 programs    := $(filter-out $(of_tests),$(programs)) \

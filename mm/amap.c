@@ -63,6 +63,12 @@ static pgoff_t section_chunks(const struct amap *amap) {
     return MIN(amap->pages / AMAP_CHUNK, AMAP_SECTION);
 }
 
+/* What the chunks of @amap hold is not looked at. */
+static void destroy_sections(struct amap *amap) {
+    for (unsigned i = 0; i < AMAP_SECTIONS; i++)
+        section_destroy(amap, &amap->sections[i], section_chunks(amap));
+}
+
 /* The section of page @index, made if need be. 0 or -ENOMEM. */
 static int section_prepare(struct amap *amap, pgoff_t index) {
     struct amap_section *section = &amap->sections[index / AMAP_CHUNK / AMAP_SECTION];
@@ -126,13 +132,46 @@ void amap_unref(struct amap *amap) {
     amap_clear(amap, 0, amap->pages);
     if (amap->promised != AMAP_PROMISED_EACH)
         commit_uncharge(amap->promised);
-    for (pgoff_t start = 0; start < amap->pages; start += AMAP_CHUNK * AMAP_SECTION)
-        section_destroy(amap, section_of(amap, start), section_chunks(amap));
+    destroy_sections(amap);
     ASSERT(amap->bytes == 0);
     kfree(amap);
 }
 
+/* --- places on swap, with swap=static --- */
+
+/* The place of the run of chunk @chunk, whose section is there. */
+static slot_t *home_run(const struct amap *amap, pgoff_t chunk) {
+    return &section_of(amap, chunk * AMAP_CHUNK)->homes[chunk % AMAP_SECTION];
+}
+
+/* Where the run of @chunk should begin, so that slot - page is the same as in the chunks before, or behind; or 0. */
+static slot_t run_wanted(const struct amap *amap, pgoff_t chunk) {
+    pgoff_t begin = chunk / AMAP_SECTION * AMAP_SECTION, last = amap->pages / AMAP_CHUNK - 1;
+
+    for (pgoff_t before = chunk; before > begin; before--)
+        if (*home_run(amap, before - 1) != 0)
+            return *home_run(amap, before - 1) + (chunk + 1 - before) * AMAP_CHUNK;
+    if (chunk == last || (chunk + 1) % AMAP_SECTION == 0 || *home_run(amap, chunk + 1) <= AMAP_CHUNK)
+        return 0;
+    return *home_run(amap, chunk + 1) - AMAP_CHUNK;
+}
+
+/* One run for the chunks [chunk, end), if none has any and there is so long a one. */
+static void reserve_in_one(struct amap *amap, pgoff_t chunk, pgoff_t end) {
+    slot_t run;
+
+    if (chunk == end)
+        return;
+    for (pgoff_t c = chunk; c < end; c++)
+        if (section_prepare(amap, c * AMAP_CHUNK) != 0 || *home_run(amap, c) != 0)
+            return;
+    run = swap_reserve_run((end - chunk) * AMAP_CHUNK, run_wanted(amap, chunk));
+    for (; run != 0 && chunk < end; chunk++, run += AMAP_CHUNK)
+        *home_run(amap, chunk) = run;
+}
+
 int amap_make_room(struct amap *amap, pgoff_t index) {
+    static bool told;
     struct anon ***chunk;
     slot_t *home;
 
@@ -148,18 +187,28 @@ int amap_make_room(struct amap *amap, pgoff_t index) {
     }
     if (section_of(amap, index)->homes == NULL)
         return 0;
-    home = &section_of(amap, index)->homes[index / AMAP_CHUNK % AMAP_SECTION];
+    home = home_run(amap, index / AMAP_CHUNK);
     if (*home == 0)
-        *home = swap_reserve_run(AMAP_CHUNK);
+        *home = swap_reserve_run(AMAP_CHUNK, run_wanted(amap, index / AMAP_CHUNK));
+    if (*home == 0 && swap_free_slots() >= AMAP_CHUNK && !told) {
+        klog("swap: of %u free slots no %u are side by side, as a run of swap=static must be",
+             swap_free_slots(), AMAP_CHUNK);
+        told = true; /* once: whoever asked is told each time, by -ENOMEM */
+    }
     return *home == 0 ? -ENOSPC : 0;
 }
 
 int amap_reserve(struct amap *amap, pgoff_t first, pgoff_t count) {
-    pgoff_t last = first + count - 1;
-    int error = vm_options.swap_static ? amap_prepare(amap, last) : 0;
+    pgoff_t chunk = first / AMAP_CHUNK, end = (first + count - 1) / AMAP_CHUNK + 1;
+    int error = 0;
 
-    for (pgoff_t i = first; vm_options.swap_static && error == 0 && i < last; i += AMAP_CHUNK)
-        error = amap_prepare(amap, i);
+    if (!vm_options.swap_static)
+        return 0;
+    while (chunk < end && amap_home_run(amap, chunk) != 0)
+        chunk++;
+    reserve_in_one(amap, chunk, end);
+    for (chunk = first / AMAP_CHUNK; error == 0 && chunk < end; chunk++)
+        error = amap_prepare(amap, chunk * AMAP_CHUNK);
     return error;
 }
 
@@ -170,11 +219,10 @@ static slot_t home_of(const struct amap *amap, pgoff_t index) {
     return run == 0 ? 0 : run + index % AMAP_CHUNK;
 }
 
-/* A new anon gets its place; one that comes from another amap (fork) keeps what it has. */
-static void give_home(struct amap *amap, pgoff_t index, struct anon *anon) {
+void amap_give_home(struct amap *amap, pgoff_t index, struct anon *anon) {
     slot_t home = home_of(amap, index);
 
-    if (home != 0 && anon->refs == 1 && anon->home == 0 && anon->slot == 0 && !swap_is_kept(home))
+    if (home != 0 && anon->refs == 1 && anon->home == 0 && !swap_is_kept(home))
         anon->home = home;
 }
 
@@ -187,7 +235,7 @@ void amap_settle(struct amap *amap, pgoff_t index, struct anon *old, struct anon
         anon_unref(old);
     }
     if (anon != NULL)
-        give_home(amap, index, anon);
+        amap_give_home(amap, index, anon);
     if (anon != NULL && amap->held)
         anon_hold(anon);
 }
@@ -315,7 +363,39 @@ struct amap *amap_copy(const struct amap *amap, pgoff_t first, pgoff_t count, pg
 struct amap *amap_split(struct amap *amap, pgoff_t first, pgoff_t count) {
     struct amap *split = amap_copy(amap, first, count, 0, count);
 
-    if (split != NULL)
-        amap_clear(amap, first, count); /* the copy's references remain */
+    if (split == NULL)
+        return NULL;
+    amap_clear(amap, first, count); /* the copy's references remain */
+    for (pgoff_t i = amap_next(split, 0, count); vm_options.swap_static && i < count;
+         i = amap_next(split, i + 1, count))
+        amap_give_home(split, i, amap_get(split, i));
     return split;
+}
+
+int amap_room_before(struct amap *amap, pgoff_t pages) {
+    struct amap larger = *amap;
+    pgoff_t by = pages / AMAP_CHUNK, before = amap->pages / AMAP_CHUNK;
+
+    ASSERT(pages % AMAP_CHUNK == 0 && amap->pages + pages <= AMAP_PAGES_MAX);
+    memset(larger.sections, 0, sizeof(larger.sections));
+    larger.bytes = 0;
+    larger.pages = chunks_for(amap->pages + pages) * AMAP_CHUNK;
+    for (pgoff_t chunk = 0; chunk < before; chunk++) {
+        const struct amap_section *from = section_of(amap, chunk * AMAP_CHUNK);
+        struct amap_section *to = section_of(&larger, (chunk + by) * AMAP_CHUNK);
+
+        if (from->chunks == NULL)
+            continue;
+        if (section_prepare(&larger, (chunk + by) * AMAP_CHUNK) != 0) {
+            destroy_sections(&larger);
+            return -ENOMEM;
+        }
+        to->chunks[(chunk + by) % AMAP_SECTION] = from->chunks[chunk % AMAP_SECTION];
+        if (from->homes != NULL)
+            to->homes[(chunk + by) % AMAP_SECTION] = from->homes[chunk % AMAP_SECTION];
+    }
+    destroy_sections(amap);
+    larger.bytes += amap->bytes; /* what is left are the chunks */
+    *amap = larger;
+    return 0;
 }

@@ -90,8 +90,23 @@ static inline int amap_prepare(struct amap *amap, pgoff_t index) {
     return chunk != NULL && *chunk != NULL && !homes ? 0 : amap_make_room(amap, index);
 }
 
-/* With swap=static: a place on swap for each of the entries [first, first + count), as amap_prepare() gives it. */
+/*
+ * Room for @pages more entries, a multiple of AMAP_CHUNK, before the first: entry i becomes entry i + @pages, with the
+ * place on swap it has. AMAP_PAGES_MAX is the caller's to keep. 0 or -ENOMEM.
+ */
+int amap_room_before(struct amap *amap, pgoff_t pages);
+
+/*
+ * With swap=static: a place on swap for each of the entries [first, first + count), as amap_prepare() gives it: one
+ * run for all, if there is one so long, and in line with what the amap has, if that is free; else as they are found.
+ */
 int amap_reserve(struct amap *amap, pgoff_t first, pgoff_t count);
+
+/*
+ * With swap=static: the page of entry @index, which nobody shares any more, has its place in this amap from now on,
+ * if it has none elsewhere. What it is written to next is that.
+ */
+void amap_give_home(struct amap *amap, pgoff_t index, struct anon *anon);
 
 /* With swap=static: the first slot of the run that is the place of pages [chunk * AMAP_CHUNK, …), or 0. */
 slot_t amap_home_run(const struct amap *amap, pgoff_t chunk);

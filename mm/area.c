@@ -162,25 +162,16 @@ static bool extend_upwards(struct space *space, struct area *lower, const struct
 }
 
 /*
- * Room for @pages entries before the area's first: its entries move to an amap that has it, and as much again as
- * the area is long, so that an area that grows downwards bit by bit is not copied bit by bit. Never sleeps.
+ * Room for @pages entries before the area's first, and as much again as the area is long, so that an area that grows
+ * downwards bit by bit is not copied bit by bit. Never sleeps.
  */
 static bool make_room_before(struct area *area, pgoff_t pages) {
-    pgoff_t room = pages + area->pages;
-    struct amap *roomier;
+    pgoff_t room = (pages + area->pages + AMAP_CHUNK - 1) / AMAP_CHUNK * AMAP_CHUNK;
 
-    if (area->amap->refs > 1 || room + area->pages > AMAP_PAGES_MAX)
+    if (area->amap->refs > 1 || room + area->amap->pages > AMAP_PAGES_MAX ||
+        amap_room_before(area->amap, room) != 0)
         return false;
-    roomier = amap_copy(area->amap, area->amap_offset, area->pages, room, room + area->pages);
-    if (roomier == NULL)
-        return false;
-    if (amap_reserve(roomier, room, area->pages) != 0) {
-        amap_unref(roomier);
-        return false;
-    }
-    amap_unref(area->amap);
-    area->amap = roomier;
-    area->amap_offset = room;
+    area->amap_offset += room;
     return true;
 }
 

@@ -334,6 +334,8 @@ static enum step fault_anon(struct fault *fault, struct anon *anon) {
         fault_keep(fault, frame);
         return fault_new_anon(fault, frame);
     }
+    if (vm_options.swap_static && fault->access == FAULT_WRITE)
+        amap_give_home(fault->area->amap, fault->area->amap_offset + fault->index, anon);
     bool ahead = frame->prefetched;
     enum step step = fault_map(fault, frame, alone && (flags & AREA_WRITE));
 

@@ -36,13 +36,24 @@ static int own_amap(struct area *area) {
     return 0;
 }
 
-/* Before the area becomes longer. 0, -EAGAIN (no memory: try again), -ENOMEM (so long no amap can be). */
+/* swap=static: places on swap for @pages pages of the area. 0, -ENOMEM, -ENOSPC. */
+static int reserve_growth(struct area *area, pgoff_t pages) {
+    if (!vm_options.swap_static || !(area->flags & AREA_PROMISED))
+        return 0;
+    if (area->amap == NULL)
+        area->amap = amap_create(pages);
+    return area->amap == NULL ? -ENOMEM : amap_reserve(area->amap, area->amap_offset, pages);
+}
+
+/* Before the area becomes longer. 0, -EAGAIN (no memory: try again), -ENOMEM (no amap or no swap for so much). */
 static int prepare_growth(struct area *area, pgoff_t pages) {
     int error = own_amap(area);
 
     if (error == 0 && area->amap != NULL)
         error = amap_extend(area->amap, area->amap_offset + pages);
-    return error == -ENOMEM ? -EAGAIN : error == -EFBIG ? -ENOMEM : error;
+    if (error == 0)
+        error = reserve_growth(area, pages);
+    return error == -ENOMEM ? -EAGAIN : error == 0 ? 0 : -ENOMEM;
 }
 
 /* The same pages at another address: only the page tables notice, and they are a cache. */

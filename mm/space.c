@@ -142,18 +142,13 @@ int space_make_stack(struct space *space, vaddr_t top, size_t limit) {
  * Room for @more entries before the area's first. A stack of exec's has it; other areas get it now, or not.
  */
 static bool room_below(struct area *area, pgoff_t more) {
-    struct amap *roomier;
-
     if (area->amap == NULL || more <= area->amap_offset)
         return true;
     if (area->amap->refs > 1 || area->pages + more > GROWTH_ROOM)
         return false;
-    roomier = amap_copy(area->amap, area->amap_offset, area->pages, GROWTH_ROOM, GROWTH_ROOM + area->pages);
-    if (roomier == NULL)
+    if (area->amap->pages + GROWTH_ROOM > AMAP_PAGES_MAX || amap_room_before(area->amap, GROWTH_ROOM) != 0)
         return false;
-    amap_unref(area->amap);
-    area->amap = roomier;
-    area->amap_offset = GROWTH_ROOM;
+    area->amap_offset += GROWTH_ROOM;
     return true;
 }
 

@@ -148,10 +148,10 @@ static void unkeep(slot_t slot) {
     swap.kept--;
 }
 
-slot_t swap_reserve_run(slot_t slots) {
-    slot_t first = 0;
+slot_t swap_reserve_run(slot_t slots, slot_t wish) {
+    slot_t first = wish;
 
-    if (slots_find(slots, &first) < slots)
+    if ((wish == 0 || run_length(wish, slots) < slots) && slots_find(slots, &first) < slots)
         return 0;
     for (slot_t i = 0; i < slots; i++)
         set_used(first + i);
@@ -277,8 +277,11 @@ static void commit(struct frame *frame, slot_t slot) {
 
 /* swap=static: every page to its own place, wherever that is; neighbours still merge into one request. */
 static unsigned write_home(struct frame **frames, unsigned total) {
-    for (unsigned i = 0; i < total; i++)
+    for (unsigned i = 0; i < total; i++) {
+        if (frames[i]->anon->slot != frames[i]->anon->home)
+            anon_drop_slot(frames[i]->anon); /* where it was before it had this home */
         commit(frames[i], frames[i]->anon->home);
+    }
     block_plug();
     for (unsigned i = 0; i < total; i++)
         submit(frames[i], frames[i]->anon->slot, true);

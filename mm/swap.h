@@ -29,10 +29,10 @@ void swap_mark_bad(slot_t slot, bool in_run);
 
 /*
  * swap=static: a run of @slots slots side by side for a piece of an address space, whose page i has its place
- * in slot first + i. The first one, or 0: there is none. When the run is released, slots that have been kept
+ * in slot first + i. They begin at @wish, if it is not 0 and all are free there. The first one, or 0: there is none. When the run is released, slots that have been kept
  * by pages which outlive it (copy-on-write copies of other processes) become ordinary ones.
  */
-slot_t swap_reserve_run(slot_t slots);
+slot_t swap_reserve_run(slot_t slots, slot_t wish);
 void swap_release_run(slot_t first, slot_t slots);
 void swap_keep(slot_t slot);
 bool swap_is_kept(slot_t slot);

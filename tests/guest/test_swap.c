@@ -34,11 +34,12 @@ static void put(FILE *disk, long offset, const void *bytes, size_t length) {
     ck_assert_uint_eq(fwrite(bytes, 1, length, disk), length);
 }
 
-static unsigned bad_every; /* one slot in so many is bad */
+static unsigned bad_every; /* one slot in so many is bad … */
+static unsigned bad_from;  /* … from here on */
 
 /* The first and the last slot too, and one more. */
 static bool is_bad(unsigned slot) {
-    return slot % bad_every == 1 || slot == SLOTS - 1 || slot == 100;
+    return slot < bad_from ? false : slot % bad_every == 1 || slot == SLOTS - 1 || slot == 100;
 }
 
 /* Lists the bad pages in the header, and marks them; their number. */
@@ -108,6 +109,53 @@ START_TEST(bad_pages_are_left_alone) {
 }
 END_TEST
 
+/* --- swap=static --------------------------------------------------------------------------------- */
+
+/* Where each page is, on the disk too, and what each call takes of SwapFree: to the page. */
+START_TEST(a_page_is_at_its_number) {
+    static const char *const more[] = {"swap=static", "swap=static clean=off cluster=5",
+                                       "swap=static scope=local"};
+    struct guest machine = {.frames = 1500, .check = 25, .append = more[_i]};
+    struct run run = guest_run(&machine, COMMAND("staticswap"));
+    ck_assert_msg(run.status == 0, "staticswap: %s", run.output);
+    ck_assert_int_ge(counter(&run, "pswpout"), 3000);
+    ck_assert_int_eq(counter(&run, "nr_swap_free"), counter(&run, "nr_swap_total"));
+}
+END_TEST
+
+/*
+ * So many bad pages that there are few runs: programs for which there is none are refused, with ENOMEM, and nothing is
+ * lost; with swap=dynamic all slots between bad ones are good.
+ */
+START_TEST(no_run_for_a_program) {
+    static const char script[] = "pagedemo; pagedemo; echo $?";
+    char disk[300], option[340];
+    snprintf(disk, sizeof(disk), "%s", test_path("disk"));
+    snprintf(option, sizeof(option), "--disk=%s", disk);
+    struct guest machine = {.frames = 700, .check = 50, .options = {option, "--swap-size=8M"}};
+    guest_like_host(&machine, COMMAND("echo", "the disk is made"));
+    bad_every = 40;
+    bad_from = 900;
+    unsigned bad = make_bad_pages(disk);
+    machine.append = "swap=static";
+    struct run run = guest_run(&machine, SHELL(script));
+    ck_assert_int_ne(run.status, 0);
+    ck_assert_msg(strstr(run.output, "sh: pagedemo: Cannot allocate memory\n") != NULL, "sh said: %s",
+                  run.output);
+    ck_assert_int_eq(counter(&run, "oom_kill"), 0);
+    ck_assert_int_eq(counter(&run, "nr_swap_free"), SLOTS - 1 - bad);
+    machine.append = NULL;
+    run = guest_run(&machine, SHELL(script));
+    ck_assert_int_eq(run.status, 0);
+    ck_assert_ptr_null(strstr(run.output, "allocate"));
+    ck_assert_int_ge(counter(&run, "pswpin"), 300);
+    ck_assert_int_eq(counter(&run, "nr_swap_free"), SLOTS - 1 - bad);
+}
+END_TEST
+
 void add_swap_cases(Suite *suite) {
     tcase_add_loop_test(guest_case(suite, "swap-area", 12), bad_pages_are_left_alone, 0, 3);
+    TCase *fixed = guest_case(suite, "swap-static", 15);
+    tcase_add_loop_test(fixed, a_page_is_at_its_number, 0, 3);
+    tcase_add_test(fixed, no_run_for_a_program);
 }
