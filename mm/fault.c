@@ -328,14 +328,14 @@ static enum step fault_anon(struct fault *fault, struct anon *anon) {
 
     if (frame == NULL)
         return fault_read_swap(fault, anon);
+    if (vm_options.swap_static && fault->access == FAULT_WRITE)
+        amap_give_home(fault->area->amap, fault->area->amap_offset + fault->index, anon);
     if (frame->state == FRAME_BUSY)
         return wait_for_page(fault, frame);
     if (fault->access == FAULT_WRITE && !alone) {
         fault_keep(fault, frame);
         return fault_new_anon(fault, frame);
     }
-    if (vm_options.swap_static && fault->access == FAULT_WRITE)
-        amap_give_home(fault->area->amap, fault->area->amap_offset + fault->index, anon);
     bool ahead = frame->prefetched;
     enum step step = fault_map(fault, frame, alone && (flags & AREA_WRITE));
 
