@@ -8,11 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 enum {
     PAGE_KIB = 4,
-    LEAST_FRAMES = 256, /* a mebibyte: what the shell and the kernel's own pages leave room to page in */
     PAGE_INS = 300,
 };
 
@@ -37,12 +35,23 @@ static const char *expand(const char *argument) {
     return path;
 }
 
-/* Frames that hold a quarter of what the largest process waited for so far has had resident. */
-static unsigned quarter_of_resident(void) {
-    struct rusage usage;
-    getrusage(RUSAGE_CHILDREN, &usage);
-    unsigned quarter = (unsigned)usage.ru_maxrss / PAGE_KIB / 4;
-    return quarter > LEAST_FRAMES ? quarter : LEAST_FRAMES;
+/*
+ * Frames that hold a quarter of what the program, or the largest process of it, has resident here: all that programs
+ * and files get in the guest. The kernel's own memory comes on top. It is a small program that measures, because a
+ * process that is forked off this one begins with all that this one has.
+ */
+static unsigned quarter_of_resident(const char *const *command) {
+    const char *measured[10] = {"footprint"};
+    for (unsigned i = 0; command[i] != NULL; i++)
+        measured[i + 1] = command[i];
+    struct run run = host_run(measured);
+    const char *last = NULL, *next = run.output;
+    while ((next = strstr(next, "footprint: ")) != NULL)
+        last = next++;
+    unsigned kib = 0;
+    ck_assert_msg(last != NULL && sscanf(last, "footprint: %u KiB resident", &kib) == 1, "%s", run.output);
+    free(run.output);
+    return kib / PAGE_KIB / 4;
 }
 
 static struct guest machine_for(const struct real *real, unsigned frames) {
@@ -105,8 +114,8 @@ static void run_real(const struct real *real) {
     const char *command[8] = {real->name};
     for (unsigned i = 0; i < LENGTH(real->arguments); i++)
         command[i + 1] = expand(real->arguments[i]);
+    unsigned frames = quarter_of_resident(command);
     struct run host = host_run(command);
-    unsigned frames = quarter_of_resident();
 
     for (unsigned tight = 0; tight < 2; tight++) {
         struct guest machine = machine_for(real, tight ? frames : 0);
