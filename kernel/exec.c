@@ -410,7 +410,8 @@ static int exec_from(const char *path, const struct exec_source *source, struct 
     close_executable(image->vnode);
     kfree(image);
     count(COUNT_EXECS);
-    count_add(COUNT_EXEC_US, (uint32_t)((time_nanoseconds() - start) / 1000));
+    counters[COUNT_EXEC_LAST_US] = (uint32_t)((time_nanoseconds() - start) / 1000);
+    count_add(COUNT_EXEC_US, counters[COUNT_EXEC_LAST_US]);
     return error;
 }
 

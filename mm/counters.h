@@ -85,8 +85,9 @@
     X(BLK_RAW_IN, "blk_raw_in")                                                                              \
     X(BLK_RAW_OUT, "blk_raw_out")                                                                            \
     X(CTXT, "context_switches")                                                                              \
-    X(EXECS, "execs")     /* programs started … */                                                         \
-    X(EXEC_US, "exec_us") /* … and the microseconds from execve to their first instruction */              \
+    X(EXECS, "execs")               /* programs started … */                                               \
+    X(EXEC_US, "exec_us")           /* … and the microseconds from execve to their first instruction */    \
+    X(EXEC_LAST_US, "exec_last_us") /* of these: the last program's */                                       \
     X(SYSCALLS, "syscalls")                                                                                  \
     X(FORKS, "forks")                                                                                        \
     X(VM_CHECKS, "vm_checks")     /* runs of the checker … */                                              \

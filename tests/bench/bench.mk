@@ -9,8 +9,8 @@ bench: all $(bench_tools) ## What each operation costs: PEER=linux beside it, ME
 	@tests/bench/micro $(if $(PEER),--peer $(PEER)) $(if $(MEMORY),--memory $(MEMORY)) \
 		$(if $(ROUNDS),--rounds $(ROUNDS)) $(ROWS)
 
-bench-loads: all pagesim ## Run the paging loads and print a table of what each cost
-	@tests/bench/run
+bench-loads: all pagesim ## Run the paging loads and print a table of what each cost; LOADS=load=: where a program's pages come from
+	@tests/bench/run $(LOADS)
 
 build/bench/counter.so: tests/bench/counter.c tools/plugins/plugin.h
 	@mkdir -p $(@D)
