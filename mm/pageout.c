@@ -52,10 +52,11 @@ static struct {
     pfn_t batch; /* pages evicted at a time */
     unsigned failures;
     uint64_t stuck_since; /* tick of the last pass that achieved nothing; 0: none */
-    bool awaits_writes;   /* asleep until one of those under way has ended */
-    bool clean_early;     /* the idle loop asks for it */
-    bool launder;         /* madvise asks for it */
-    bool trim;            /* a set has been found above its quota */
+    bool filling;       /* since `low` was passed, and until `high` is reached or nothing more can be done */
+    bool awaits_writes; /* asleep until one of those under way has ended */
+    bool clean_early;   /* the idle loop asks for it */
+    bool launder;       /* madvise asks for it */
+    bool trim;          /* a set has been found above its quota */
     uint64_t trim_failed; /* tick when a set could not be trimmed; 0: never */
 } pageout;
 
@@ -116,8 +117,10 @@ void pageout_hint(void) {
 }
 
 void pageout_progress(void) {
-    if (pageout.queue.first != NULL && frames_available() < high_mark())
-        wake_all(&pageout.queue); /* asked first: when several pages arrive, the first has woken it */
+    if (pageout.queue.first == NULL) /* asked first: when several pages arrive, the first has woken it */
+        return;
+    if (pageout.filling ? frames_available() < high_mark() : pageout_wanted())
+        wake_all(&pageout.queue);
 }
 
 /* --- evict --- */
@@ -366,8 +369,11 @@ static void pageout_main(void *unused) {
     (void)unused;
     pageout.thread = wait_self();
     for (;;) {
-        if (pageout_wanted())
+        if (pageout_wanted()) {
+            pageout.filling = true;
             fill_pool();
+            pageout.filling = false;
+        }
         if (pageout.clean_early && !pageout_wanted())
             clean_early();
         pageout.clean_early = false; /* whether or not there was time for it: it will be asked for again */
