@@ -37,6 +37,7 @@
 void block_queue_init(struct block_queue *queue) {
     *queue = (struct block_queue){.length = 0};
     list_init(&queue->sorted);
+    queue->latest = &queue->sorted;
     list_init(&queue->held);
     list_init(&queue->urgent);
     list_init(&queue->current.bios);
@@ -73,6 +74,7 @@ static void insert_sorted(struct block_queue *queue, struct bio *bio) {
     while (before != &queue->sorted && bio_start(list_entry(before, struct bio, link)) > bio_start(bio))
         before = before->prev;
     list_insert_before(before->next, &bio->link);
+    queue->latest = &bio->link;
 }
 
 static void make_ready(struct block_queue *queue, struct bio *bio) {
@@ -101,20 +103,26 @@ static bool must_follow_sorted(const struct bio *later, const struct list *sorte
     return false;
 }
 
-/* A page or more above all the others, as the next of a run is: it overlaps none, and its place is the last. */
-static bool is_above_all(const struct bio *bio, const struct block_queue *queue) {
-    const struct list *last = queue->sorted.prev;
+/*
+ * Does @bio belong behind the one that was added last, as the next of a run does, and overlaps neither that nor what
+ * follows? Then it overlaps none: those below begin lower still and are no longer than a page. So a run is put into
+ * its place without a search, however many others are queued above it.
+ */
+static bool follows_latest(const struct bio *bio, const struct block_queue *queue) {
+    const struct list *before = queue->latest, *after = before->next;
 
     return !bio_is_flush(bio) && list_empty(&queue->held) &&
-           (last == &queue->sorted ||
-            bio_start(list_entry(last, struct bio, link)) + SECTORS_PER_PAGE <= bio_start(bio));
+           (before == &queue->sorted ||
+            bio_start(list_entry(before, struct bio, link)) + SECTORS_PER_PAGE <= bio_start(bio)) &&
+           (after == &queue->sorted || bio_end(bio) <= bio_start(list_entry(after, struct bio, link)));
 }
 
 void block_queue_add(struct block_queue *queue, struct bio *bio) {
     bio->sequence = queue->submitted++;
     queue->length++;
-    if (is_above_all(bio, queue)) {
-        list_add_tail(&queue->sorted, &bio->link);
+    if (follows_latest(bio, queue)) {
+        list_insert_before(queue->latest->next, &bio->link);
+        queue->latest = &bio->link;
         queue->ready[bio->write != 0]++;
     } else if (must_follow_sorted(bio, &queue->sorted) || must_follow_any(bio, &queue->held))
         list_add_tail(&queue->held, &bio->link);
@@ -214,6 +222,7 @@ static void gather(struct block_queue *queue, struct bio *first, unsigned max_se
         bio = list_next(bio, struct bio, link);
     } while (bio->write == first->write && bio_start(bio) == request->sector + request->sectors &&
              request->sectors + bio->sectors <= max_sectors);
+    queue->latest = first->link.prev;
     list_move_run(&request->bios, &first->link, &last->link);
     queue->length -= request->segments;
     queue->ready[first->write != 0] -= request->segments;

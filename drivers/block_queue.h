@@ -8,10 +8,11 @@
 #include "drivers/block.h"
 
 struct block_queue {
-    struct list sorted; /* free to go, by sector on the disk; equal sectors in order of submission */
-    struct list held;   /* in order of submission: each must wait for one submitted earlier */
-    struct list urgent; /* before all others, each as a request of its own */
-    unsigned ready[2];  /* bios in `sorted`: reads, and [1] writes */
+    struct list sorted;  /* free to go, by sector on the disk; equal sectors in order of submission */
+    struct list held;    /* in order of submission: each must wait for one submitted earlier */
+    struct list *latest; /* of `sorted`, or its head: behind it the next of a run will have its place */
+    struct list urgent;  /* before all others, each as a request of its own */
+    unsigned ready[2];   /* bios in `sorted`: reads, and [1] writes */
     sector_t
         position[2];    /* where the last request of reads, of writes ended: its elevator is here, going up */
     unsigned reads;     /* requests in a row that were reads while a write was ready */

@@ -408,6 +408,29 @@ START_TEST(disk_and_partitions_have_names) {
 }
 END_TEST
 
+/* Runs above and below each other, taken in between: the order is that of sectors, and runs stay whole. */
+START_TEST(runs_find_their_places) {
+    static const unsigned starts[] = {2000, 400, 1200, 80};
+
+    submit(&fake_disk, 4000, 0, true); /* the disk is busy */
+    for (unsigned run = 0; run < 4; run++)
+        for (unsigned i = 0; i < 3; i++)
+            submit(&fake_disk, starts[run] + i * SECTORS_PER_PAGE, 0, true);
+    submit(&fake_disk, 1224, 0, true); /* goes on behind one that is not the latest */
+    submit(&fake_disk, 1216, 0, true); /* over its neighbour: held back */
+    fake_disk_run();
+    ck_assert_uint_eq(fake_request_count, 6);
+    ck_assert_uint_eq(fake_requests[1].sector, 80);
+    ck_assert_uint_eq(fake_requests[2].sector, 400);
+    ck_assert_uint_eq(fake_requests[3].sector, 1200);
+    ck_assert_uint_eq(fake_requests[3].sectors, 4 * SECTORS_PER_PAGE);
+    ck_assert_uint_eq(fake_requests[4].sector, 2000);
+    ck_assert_uint_eq(fake_requests[5].sector, 1216);
+    for (unsigned i = 1; i < 5; i++)
+        ck_assert_uint_ge(fake_requests[i].bios, 3);
+}
+END_TEST
+
 START_TEST(plugged_pages_become_one_request) {
     struct block_device *partition = block_find("hda1");
 
@@ -586,6 +609,7 @@ static Suite *block_suite(void) {
     tcase_add_test(partitions, disk_without_signature_has_no_table);
     tcase_add_test(partitions, bad_entries_are_refused);
     tcase_add_test(layer, disk_and_partitions_have_names);
+    tcase_add_test(layer, runs_find_their_places);
     tcase_add_test(layer, plugged_pages_become_one_request);
     tcase_add_test(layer, data_arrives_where_it_should);
     tcase_add_test(layer, next_request_starts_in_the_interrupt);
