@@ -25,6 +25,7 @@ class Model {
     this.interval = Math.max(LEAST_INTERVAL, Math.ceil(this.count / SNAPSHOTS));
     this.nameThings();
     this.clear();
+    this.applied = 0; /* events, since the page was loaded: what showing a place costs */
     this.replayAll();
   }
 
@@ -229,6 +230,7 @@ class Model {
   apply(i) {
     const K = this.info.kinds, f = this.frame(i);
     this.at = i;
+    this.applied++;
     switch (this.kind(i)) {
     case K.frame: this.applyFrame(i); break;
     case K.map: this.applyMapping(i, true); break;
