@@ -16,6 +16,7 @@
 #include "mm/policy.h"
 #include "mm/swap.h"
 #include "mm/vm.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -476,10 +477,5 @@ static Suite *amap_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(amap_suite());
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(amap_suite());
 }

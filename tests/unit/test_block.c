@@ -9,6 +9,7 @@
 #include "fake_block.h"
 #include "lib/errno.h"
 #include "mm/counters.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -626,11 +627,5 @@ static Suite *block_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(block_suite());
-
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(block_suite());
 }

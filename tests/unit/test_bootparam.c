@@ -10,6 +10,7 @@
 #include "mm/policy.h"
 #include "mm/trace.h"
 #include "mm/vm.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -342,10 +343,5 @@ static Suite *bootparam_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(bootparam_suite());
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(bootparam_suite());
 }

@@ -11,6 +11,7 @@
 #include "mm/counters.h"
 #include "mm/frame.h"
 #include "mm/policy.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -326,10 +327,5 @@ static Suite *clock_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(clock_suite());
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(clock_suite());
 }

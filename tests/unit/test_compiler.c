@@ -4,6 +4,7 @@
  * links: arch/x86/compiler.c
  */
 #include "arch/x86/compiler.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -73,9 +74,5 @@ int main(void) {
     tcase_add_test(cases, multiples_and_their_neighbours);
     tcase_add_test(cases, bits);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 #include "kernel/elf.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <elf.h>
@@ -321,10 +322,5 @@ static Suite *elf_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(elf_suite());
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(elf_suite());
 }

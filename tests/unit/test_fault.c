@@ -19,6 +19,7 @@
 #include "mm/space.h"
 #include "mm/swap.h"
 #include "mm/vm.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -749,10 +750,5 @@ static Suite *fault_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(fault_suite());
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(fault_suite());
 }

@@ -14,6 +14,7 @@
 #include "mm/heap.h"
 #include "mm/redzone.h"
 #include "mm/vm.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -315,10 +316,5 @@ static Suite *heap_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(heap_suite());
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(heap_suite());
 }

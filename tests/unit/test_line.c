@@ -4,6 +4,7 @@
  * links: kernel/line.c
  */
 #include "kernel/line.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <signal.h>
@@ -264,11 +265,5 @@ static Suite *line_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(line_suite());
-
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(line_suite());
 }

@@ -15,6 +15,7 @@
 #include "mm/policy.h"
 #include "mm/space.h"
 #include "mm/vm.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -715,10 +716,5 @@ static Suite *object_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(object_suite());
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(object_suite());
 }

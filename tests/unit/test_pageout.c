@@ -20,6 +20,7 @@
 #include "mm/space.h"
 #include "mm/swap.h"
 #include "mm/vm.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -62,14 +63,8 @@ static const struct program_options ordinary = {.steps = 1000,
                                                 .file_pages = 60,
                                                 .file_sleeps = 20};
 
-static void random_machine(int seed) {
-    fake_seed((uint32_t)seed + 1);
-    fake_disk_order = seed % 3;
-    fake_check_every = 50;
-}
-
 START_TEST(plenty_of_memory) {
-    random_machine(_i);
+    fake_random_machine(_i);
     start(0, 4000, 500);
     programs_run(&ordinary);
     ck_assert_uint_eq(fake_kills, 0);
@@ -79,7 +74,7 @@ START_TEST(plenty_of_memory) {
 END_TEST
 
 START_TEST(little_memory) {
-    random_machine(_i);
+    fake_random_machine(_i);
     start(300, 150, 4000);
     programs_run(&ordinary);
     ck_assert_uint_eq(fake_kills, 0);
@@ -89,7 +84,7 @@ START_TEST(little_memory) {
 END_TEST
 
 START_TEST(hardly_any_memory) {
-    random_machine(_i);
+    fake_random_machine(_i);
     start(300, 40, 4000);
     programs_run(&ordinary);
     ck_assert_uint_eq(fake_kills, 0);
@@ -100,7 +95,7 @@ END_TEST
 
 /* Half of the pool is less than the reserves: the daemon's marks must be above them all the same. */
 START_TEST(as_few_frames_as_can_be_asked_for) {
-    random_machine(_i);
+    fake_random_machine(_i);
     start(300, 1 + 20 * (pfn_t)_i, 4000);
     ck_assert_uint_ge(frames_pageable(), FRAMES_PAGEABLE_MIN);
     programs_run(&ordinary);
@@ -110,7 +105,7 @@ START_TEST(as_few_frames_as_can_be_asked_for) {
 END_TEST
 
 START_TEST(small_marks_from_the_boot_word) {
-    random_machine(_i);
+    fake_random_machine(_i);
     vm_options.pool_low = 1 + (unsigned)_i;
     vm_options.pool_high = 2 + 2 * (unsigned)_i;
     start(300, 100, 4000);
@@ -121,7 +116,7 @@ START_TEST(small_marks_from_the_boot_word) {
 END_TEST
 
 START_TEST(no_share_for_the_kernel) {
-    random_machine(_i);
+    fake_random_machine(_i);
     start(0, 180, 4000);
     programs_run(&ordinary);
     ck_assert_uint_eq(fake_kills, 0);
@@ -130,7 +125,7 @@ START_TEST(no_share_for_the_kernel) {
 END_TEST
 
 START_TEST(few_bios) {
-    random_machine(_i);
+    fake_random_machine(_i);
     fake_disk_bios_free = 2 + (unsigned)_i;
     start(300, 100, 4000);
     programs_run(&ordinary);
@@ -140,7 +135,7 @@ START_TEST(few_bios) {
 END_TEST
 
 START_TEST(one_page_at_a_time) {
-    random_machine(_i);
+    fake_random_machine(_i);
     vm_options.cluster = 1;
     vm_options.readahead = 0;
     start(300, 100, 4000);
@@ -161,7 +156,7 @@ static struct program_options short_of_memory(void) {
 START_TEST(little_swap) {
     struct program_options options = short_of_memory();
 
-    random_machine(_i);
+    fake_random_machine(_i);
     start(300, 100, 60 + 100 * (slot_t)_i);
     programs_run(&options);
     report("little swap");
@@ -171,7 +166,7 @@ END_TEST
 START_TEST(no_swap) {
     struct program_options options = short_of_memory();
 
-    random_machine(_i);
+    fake_random_machine(_i);
     start(300, 100, 0);
     programs_run(&options);
     report("no swap");
@@ -181,7 +176,7 @@ END_TEST
 START_TEST(everything_is_short) {
     struct program_options options = short_of_memory();
 
-    random_machine(_i);
+    fake_random_machine(_i);
     start(0, 90 + 10 * (pfn_t)_i, 150);
     programs_run(&options);
     report("everything");
@@ -192,7 +187,7 @@ START_TEST(many_programs_die_of_want) {
     struct program_options options = short_of_memory();
 
     options.programs = 8;
-    random_machine(_i);
+    fake_random_machine(_i);
     start(300, 40, 150);
     programs_run(&options);
     ck_assert_uint_gt(fake_kills, 0);
@@ -208,7 +203,7 @@ START_TEST(reads_that_fail) {
     struct program_options options = ordinary;
 
     options.read_errors = true;
-    random_machine(_i);
+    fake_random_machine(_i);
     start(300, 100, 4000);
     fake_disk_fails = some_reads_fail;
     programs_run(&options);
@@ -226,7 +221,7 @@ START_TEST(writes_that_fail) {
     struct program_options options = ordinary;
 
     options.write_errors = true;
-    random_machine(_i);
+    fake_random_machine(_i);
     start(300, 100, 9000);
     fake_disk_fails = some_writes_fail;
     programs_run(&options);
@@ -246,7 +241,7 @@ static void keep_promises(int seed, pfn_t kernel, pfn_t pageable, slot_t slots, 
     options.programs = programs;
     options.steps = 500;
     options.greedy = true;
-    random_machine(seed);
+    fake_random_machine(seed);
     vm_options.commit_strict = true;
     start(kernel, pageable, slots);
     programs_run(&options);
@@ -278,7 +273,7 @@ START_TEST(static_places_on_swap) {
     struct program_options options = ordinary;
 
     options.short_of_memory = _i >= 2;
-    random_machine(_i);
+    fake_random_machine(_i);
     vm_options.swap_static = true;
     start(300, 80, _i < 2 ? 80000 : 4000);
     programs_run(&options);
@@ -292,7 +287,7 @@ START_TEST(every_policy_keeps_every_byte) {
 
     if (policy == NULL || policy->needs_future)
         return; /* the loop allows for more policies than there are */
-    random_machine(_i);
+    fake_random_machine(_i);
     vm_options.policy = policy->name;
     start(300, 80, 4000);
     ck_assert_ptr_eq(set_global.policy, policy);
@@ -454,10 +449,5 @@ static Suite *pageout_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(pageout_suite());
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(pageout_suite());
 }

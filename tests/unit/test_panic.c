@@ -15,6 +15,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/trace.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <setjmp.h>
@@ -157,9 +158,5 @@ int main(void) {
     tcase_add_test(tests, a_quiet_thread);
     tcase_add_test(tests, a_second_panic);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

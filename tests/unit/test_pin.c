@@ -22,6 +22,7 @@
 #include "mm/space.h"
 #include "mm/swap.h"
 #include "mm/vm.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -355,9 +356,5 @@ int main(void) {
     tcase_add_test(objects_of_memory, past_the_last_page_number);
     suite_add_tcase(suite, objects_of_memory);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 #include "fake_fs.h"
 #include "fs/vnode.h"
 #include "lib/errno.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <poll.h>
@@ -168,9 +169,5 @@ int main(void) {
     tcase_add_test(all, test_signals);
     tcase_add_test(all, test_bad_memory);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

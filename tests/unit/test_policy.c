@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/suite.h" /* after sim.h, whose fail() Check has a macro for */
+
 static const char silberschatz[] = "7,0,1,2,0,3,0,4,2,3,0,3,2,1,2,0,1,7,0,1";
 static const char belady[] = "1,2,3,4,1,2,5,1,2,3,4,5";
 static const char stallings[] = "2,3,2,1,5,2,4,5,3,2,5,2";
@@ -453,10 +455,5 @@ static Suite *policy_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(policy_suite());
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(policy_suite());
 }

@@ -17,6 +17,7 @@
 #include "mm/swap.h"
 #include "mm/swapper.h"
 #include "mm/vm.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -50,12 +51,6 @@ static const struct program_options swapping = {.steps = 1000,
                                                 .file_sleeps = 20,
                                                 .swapping = true};
 
-static void random_machine(int seed) {
-    fake_seed((uint32_t)seed + 1);
-    fake_disk_order = seed % 3;
-    fake_check_every = 50;
-}
-
 static void run(const struct program_options *options) {
     programs_run(options);
     ck_assert_uint_gt(counters[COUNT_PREPAGE_SWAP], 100);
@@ -65,7 +60,7 @@ static void run(const struct program_options *options) {
 }
 
 START_TEST(plenty_of_memory) {
-    random_machine(_i);
+    fake_random_machine(_i);
     start(4000, 4000);
     programs_run(&swapping);
     ck_assert_uint_gt(counters[COUNT_PGRECLAIM_KERNEL], 100); /* nobody has taken their frames */
@@ -74,7 +69,7 @@ START_TEST(plenty_of_memory) {
 END_TEST
 
 START_TEST(little_memory) {
-    random_machine(_i);
+    fake_random_machine(_i);
     start(_i % 2 == 0 ? 150 : 60, 4000);
     ck_assert_int_eq(refault_start(), 0);
     run(&swapping);
@@ -86,14 +81,14 @@ START_TEST(little_swap) {
     struct program_options options = swapping;
 
     options.short_of_memory = true;
-    random_machine(_i);
+    fake_random_machine(_i);
     start(100, 160 + 100 * (slot_t)_i);
     programs_run(&options);
 }
 END_TEST
 
 START_TEST(static_places_on_swap) {
-    random_machine(_i);
+    fake_random_machine(_i);
     vm_options.swap_static = true;
     start(120, 80000);
     run(&swapping);
@@ -102,7 +97,7 @@ START_TEST(static_places_on_swap) {
 END_TEST
 
 START_TEST(few_bios) {
-    random_machine(_i);
+    fake_random_machine(_i);
     fake_disk_bios_free = 2 + (unsigned)_i;
     start(100, 4000);
     run(&swapping);
@@ -111,7 +106,7 @@ START_TEST(few_bios) {
 END_TEST
 
 START_TEST(local_replacement) {
-    random_machine(_i);
+    fake_random_machine(_i);
     vm_options.scope = SCOPE_LOCAL;
     start(300, 4000);
     run(&swapping);
@@ -132,7 +127,7 @@ START_TEST(transfers_that_fail) {
 
     options.read_errors = _i % 2 == 0;
     options.write_errors = _i % 2 == 1;
-    random_machine(_i);
+    fake_random_machine(_i);
     start(100, 9000);
     fake_disk_fails = _i % 2 == 0 ? some_reads_fail : some_writes_fail;
     programs_run(&options);
@@ -290,10 +285,5 @@ static Suite *swapper_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(swapper_suite());
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(swapper_suite());
 }

@@ -13,6 +13,7 @@
 #include "mm/frame.h"
 #include "mm/trace.h"
 #include "mm/vm.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -224,9 +225,5 @@ int main(void) {
     tcase_add_test(tests, the_header_describes_itself);
     tcase_add_test(tests, frame_events_tell_every_state);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

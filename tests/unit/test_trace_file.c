@@ -4,6 +4,7 @@
  *
  * links: tools/trace/file.c
  */
+#include "tests/unit/suite.h"
 #include "tools/trace/file.h"
 
 #include <check.h>
@@ -253,9 +254,5 @@ int main(void) {
     tcase_add_test(tests, time_never_falls);
     tcase_add_loop_test(tests, random_damage, 0, 5);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -19,6 +19,7 @@
 #include "mm/space.h"
 #include "mm/swap.h"
 #include "mm/vm.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -283,9 +284,7 @@ static const struct program_options ordinary = {.steps = 400,
                                                 .file_sleeps = 20};
 
 static unsigned random_machine(int seed) {
-    fake_seed((uint32_t)seed + 1);
-    fake_disk_order = seed % 3;
-    fake_check_every = 50;
+    fake_random_machine(seed);
     return 2u << seed % 3; /* the unit */
 }
 
@@ -395,10 +394,5 @@ static Suite *unit_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(unit_suite());
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(unit_suite());
 }

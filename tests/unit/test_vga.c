@@ -10,6 +10,7 @@
 #include "arch/x86/memory.h"
 #include "arch/x86/port.h"
 #include "lib/log.h"
+#include "tests/unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -153,9 +154,5 @@ int main(void) {
     tcase_add_test(tests, the_status_line_changes);
     tcase_add_test(tests, the_status_line_pushes_the_text_up);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -788,6 +788,12 @@ static void check_end(pfn_t kernel_frames) {
     }
 }
 
+void fake_random_machine(int seed) {
+    fake_seed((uint32_t)seed + 1);
+    fake_disk_order = seed % 3;
+    fake_check_every = 50;
+}
+
 void programs_run(const struct program_options *wanted) {
     pfn_t kernel_frames = frame_count(FRAME_KERNEL);
 

@@ -30,6 +30,9 @@ struct program_options {
 
 #define PROGRAM_FILES 5u
 
+/* The machine of random run @seed, from 0: threads and transfers in an order of its own, vm_check() now and then. */
+void fake_random_machine(int seed);
+
 /* Runs programs until all have ended, then checks that files are right on disk and that nothing is left. */
 void programs_run(const struct program_options *options);
 
