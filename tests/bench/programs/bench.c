@@ -72,11 +72,14 @@ static void read_disk_requests(long long *values) {
 }
 
 static void read_counters(long long *values) {
+    static char all[32 * 1024]; /* one read: counters move, and a line in two pieces would be of two times */
     memset(values, 0, COUNTERS * sizeof(*values));
     FILE *file = fopen("/proc/vmstat", "r");
     char line[256], name[128];
     long long value;
 
+    if (file != NULL)
+        setvbuf(file, all, _IOFBF, sizeof(all));
     while (file != NULL && fgets(line, sizeof(line), file) != NULL)
         for (unsigned i = 0; i < COUNTERS; i++)
             if (sscanf(line, "%127s %lld", name, &value) == 2 && strcmp(name, counter_names[i]) == 0)
