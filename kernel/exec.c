@@ -29,6 +29,7 @@
 #include "mm/heap.h"
 #include "mm/load.h"
 #include "mm/reftrace.h"
+#include "mm/scope.h"
 #include "mm/trace.h"
 
 #include <linux/stat.h>
@@ -330,6 +331,7 @@ static void switch_space(struct process *process) {
     else if (old)
         fault_times_exec(process->space, old);
     if (old) {
+        scope_inherit(process->space, old);
         process_count_faults(process, old);
         space_unref(old);
     }

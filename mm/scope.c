@@ -182,6 +182,7 @@ void scope_leave(struct space *space) {
     if (!has_own_set(space))
         return;
     space->set = &set_global;
+    space->own_policy = NULL;
     frames_change_set(set, &set_global);
     list_remove(&set->link);
     set_stop(set);
@@ -200,19 +201,29 @@ static void move_pages(struct space *space) {
 }
 
 int scope_set_policy(struct space *space, const struct policy *policy) {
-    if (has_own_set(space))
-        return set_change_policy(space->set, policy);
-    int error = give_own_set(space, policy);
-    if (error == 0) {
+    bool had_set = has_own_set(space);
+    int error = had_set ? set_change_policy(space->set, policy) : give_own_set(space, policy);
+
+    if (error != 0)
+        return error;
+    space->own_policy = policy;
+    if (!had_set) {
         move_pages(space);
         scope_divide();
     }
-    return error;
+    return 0;
+}
+
+void scope_inherit(struct space *space, const struct space *from) {
+    if (from->own_policy != NULL && scope_set_policy(space, from->own_policy) != 0)
+        klog("scope: no memory for a set of its own: a process replaces as the others");
 }
 
 int scope_set_policy_of_all(const struct policy *policy) {
     int result = 0;
 
+    list_for_each (space, &spaces, struct space, link)
+        space->own_policy = NULL;
     list_for_each (set, &sets, struct set, link) {
         int error = set->traced ? 0 : set_change_policy(set, policy);
 

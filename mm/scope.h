@@ -30,6 +30,8 @@ void scope_leave(struct space *space);
  * sleeps.
  */
 int scope_set_policy(struct space *space, const struct policy *policy);
+/* A child after fork, and the program after exec, has the policy of its own that @from has, if memory allows. Never sleeps. */
+void scope_inherit(struct space *space, const struct space *from);
 /* Gives every set another policy (those of traced ranges keep theirs). 0, or -ENOMEM for some. Never sleeps. */
 int scope_set_policy_of_all(const struct policy *policy);
 

@@ -271,6 +271,7 @@ struct space *space_fork(struct space *parent) {
     child->env_start = parent->env_start;
     child->env_end = parent->env_end;
     fault_times_fork(child, parent);
+    scope_inherit(child, parent);
     return child;
 }
 

@@ -17,6 +17,7 @@
 struct amap;
 struct fault_times;
 struct object;
+struct policy;
 struct reftrace;
 struct residents;
 struct set;
@@ -63,6 +64,8 @@ struct space {
     vaddr_t stack_limit;    /* lowest address the stack may grow to */
     bool lock_future;       /* mlockall(MCL_FUTURE) */
     struct set *set;        /* replacement set: the global one, or its own */
+    /* its policy where it was given one of its own; NULL: as everybody's */
+    const struct policy *own_policy;
     struct reftrace *trace; /* references are being traced (mm/reftrace.c), or NULL */
     /* mm/fault_times.c, or NULL */
     struct fault_times *times, *times_of_children;

@@ -341,6 +341,29 @@ START_TEST(processes_with_policies_of_their_own) {
 }
 END_TEST
 
+/* Each of them at once, by a policy of its own, which goes with it through exec and fork; a fourth by everybody's. */
+START_TEST(different_policies_at_once) {
+    static const char script[] =
+        "sh -c 'echo mru >/proc/$$/policy; exec seqsweep 1M 10' >1 & "
+        "sh -c 'echo lru >/proc/$$/policy; exec quicksort 2M' >2 & "
+        "sh -c 'echo random >/proc/$$/policy; exec forkload 2 1M 2' >3 & "
+        "randtouch 1M 4000 >4 & "
+        "sh -c 'echo mru >/proc/$$/policy; cat /proc/self/policy; exec cat /proc/self/policy'; "
+        "wait; cat 1 2 3 4";
+    struct guest machine = {.mem = "24M", .frames = 600, .check = 10};
+    struct run host = host_run(SHELL("seqsweep 1M 10; quicksort 2M; forkload 2 1M 2; randtouch 1M 4000"));
+    struct run run = guest_run(&machine, SHELL(script));
+    ck_assert_int_eq(run.status, 0);
+    const char *inherited = strstr(run.output, "mru local ");
+    ck_assert_ptr_nonnull(inherited);
+    ck_assert_ptr_nonnull(strstr(inherited + 1, "mru local "));
+    const char *results = strstr(run.output, "seqsweep:");
+    ck_assert_ptr_nonnull(results);
+    ck_assert_str_eq(results, host.output);
+    ck_assert_int_ge(counter(&run, "pswpin"), 1000);
+}
+END_TEST
+
 void add_replacement_cases(Suite *suite) {
     TCase *strings = guest_case(suite, "reference-strings", 15);
     tcase_add_test(strings, textbook_faults_from_real_faults);
@@ -356,6 +379,7 @@ void add_replacement_cases(Suite *suite) {
     tcase_add_test(local, faults_get_frames);
     tcase_add_test(local, the_scope_changes_while_programs_page);
     tcase_add_test(local, processes_with_policies_of_their_own);
+    tcase_add_test(local, different_policies_at_once);
     TCase *loads = guest_case(suite, "policies", 40);
     tcase_add_loop_test(loads, every_policy_pages, 0, LENGTH(policies));
     tcase_add_test(loads, policies_change_while_programs_page);
