@@ -426,6 +426,101 @@ START_TEST(order_is_carried_over) {
 }
 END_TEST
 
+/* --- sampled bits, as the kernel has them: nobody says when a page was used --- */
+
+/* A set of @count frames, none referenced, added in their order. */
+static struct frame *start_sampled(struct set *set, const struct policy *policy, unsigned count) {
+    struct frame *frames = make_frames(set);
+
+    ck_assert_int_eq(set_start(set, policy, FRAMES), 0);
+    set->period = 1;
+    for (unsigned i = 0; i < count; i++) {
+        frames[i].state = FRAME_ACTIVE;
+        policy->add(set, &frames[i]);
+        frames[i].referenced = false;
+    }
+    return frames;
+}
+
+static unsigned evict(struct set *set, const struct frame *frames) {
+    struct frame *victim = set->policy->victim(set);
+
+    ck_assert_ptr_nonnull(victim);
+    set->policy->remove(set, victim);
+    return (unsigned)(victim - frames);
+}
+
+static void stop_sampled(struct set *set, struct frame *frames) {
+    while (set->count > 0)
+        evict(set, frames);
+    set_stop(set);
+    free(frames);
+}
+
+/* Used between two ticks: later than all others, in the order they had, as what happened in between is not known. */
+START_TEST(lru_is_sampled) {
+    static const unsigned order[] = {1, 3, 5, 2, 4, 0};
+    struct set set;
+    struct frame *frames = start_sampled(&set, &policy_lru, 6);
+
+    frames[4].referenced = true;
+    frames[2].referenced = true;
+    set_tick(&set);
+    frames[0].referenced = true;
+    set_tick(&set);
+    for (unsigned i = 0; i < ARRAY_SIZE(order); i++)
+        ck_assert_uint_eq(evict(&set, frames), order[i]);
+    stop_sampled(&set, frames);
+}
+END_TEST
+
+/* Used at ticks: 0 at none, 1 at the first, 2 at the first two, 3 at the third, 4 at the first and third. */
+START_TEST(aging_counts_recent_ticks_most) {
+    static const unsigned used[3][5] = {{0, 1, 1, 0, 1}, {0, 0, 1, 0, 0}, {0, 0, 0, 1, 1}};
+    struct set set;
+    struct frame *frames = start_sampled(&set, &policy_aging, 5);
+
+    for (unsigned tick = 0; tick < 8; tick++)
+        set_tick(&set); /* what they were given for being new is shifted out */
+    for (unsigned tick = 0; tick < 3; tick++) {
+        for (unsigned i = 0; i < 5; i++)
+            frames[i].referenced = used[tick][i];
+        set_tick(&set);
+    }
+    for (unsigned i = 0; i < 5; i++)
+        ck_assert_uint_eq(evict(&set, frames), i);
+    stop_sampled(&set, frames);
+}
+END_TEST
+
+/* Each frame has the same chance, whatever was used; the same seed chooses the same. */
+START_TEST(random_is_uniform_and_seeded) {
+    enum { COUNT = 20, CHOICES = 4000 };
+    static unsigned choices[2][CHOICES];
+    unsigned chosen[COUNT] = {0}, different = 0;
+
+    for (unsigned run = 0; run < 2; run++) {
+        struct set set;
+        struct frame *frames = start_sampled(&set, &policy_random, COUNT);
+
+        set.seed = 5;
+        for (unsigned i = 0; i < CHOICES; i++) {
+            frames[i % 7].referenced = true;
+            choices[run][i] = (unsigned)(set.policy->victim(&set) - frames);
+            chosen[choices[run][i]]++;
+        }
+        set.seed = 6;
+        for (unsigned i = 0; i < 100; i++)
+            different += choices[run][i] != (unsigned)(set.policy->victim(&set) - frames);
+        stop_sampled(&set, frames);
+    }
+    ck_assert_mem_eq(choices[0], choices[1], sizeof(choices[0]));
+    ck_assert_uint_ge(different, 100);
+    for (unsigned i = 0; i < COUNT; i++)
+        ck_assert(chosen[i] > 2 * CHOICES / COUNT * 7 / 10 && chosen[i] < 2 * CHOICES / COUNT * 13 / 10);
+}
+END_TEST
+
 static Suite *policy_suite(void) {
     Suite *suite = suite_create("policy");
     TCase *tests = tcase_create("policy");
@@ -451,6 +546,9 @@ static Suite *policy_suite(void) {
     tcase_add_loop_test(tests, policies_name_only_frames_of_the_set, 0, policies);
     tcase_add_loop_test(tests, policies_change_under_way, 0, policies);
     tcase_add_test(tests, order_is_carried_over);
+    tcase_add_test(tests, lru_is_sampled);
+    tcase_add_test(tests, aging_counts_recent_ticks_most);
+    tcase_add_test(tests, random_is_uniform_and_seeded);
     return suite;
 }
 
