@@ -24,7 +24,7 @@
  * Whom. The process that has been active for longest; of several that came at the same time, the one with the
  * most refaults. So nobody is passed over: those who are out come back in the order in which they left. Who asks for
  * little is left alone as long as there are others: an eighth of the time that the busiest runs or waits for pages (an
- * editor), or a quarter of the pages that one needs on average (a shell).
+ * editor), or a quarter of the pages that the largest needs (a shell).
  *
  * When back. At once when fewer are active than the level allows (one has ended, or sleeps). Otherwise when it
  * has been out for a turn and an active one has had its turn, in exchange. When there have been frames for it
@@ -122,8 +122,9 @@ static bool one_is_leaving(void) {
 /* What the active processes ask for. */
 struct company {
     unsigned active;
-    pfn_t needed, lacking; /* pages of their working sets; of these, those that are not in memory */
-    uint32_t demand;       /* of the busiest */
+    pfn_t largest;   /* working set of one, pages */
+    pfn_t lacking;   /* pages of all working sets that are not in memory */
+    uint32_t demand; /* of the busiest */
 };
 
 static struct company look_at_active(void) {
@@ -134,7 +135,7 @@ static struct company look_at_active(void) {
             continue;
         space->load.needed = MIN(swapper_working_set(space), frames_pageable());
         company.active++;
-        company.needed += space->load.needed;
+        company.largest = MAX(company.largest, space->load.needed);
         company.lacking += space->load.needed - MIN(space->pmap.resident, space->load.needed);
         company.demand = MAX(company.demand, space->load.demand);
     }
@@ -143,8 +144,7 @@ static struct company look_at_active(void) {
 
 /* It is one of those that memory is short for. */
 static bool asks_for_much(const struct space *space, const struct company *company) {
-    return 8 * space->load.demand >= company->demand &&
-           4 * company->active * space->load.needed >= company->needed;
+    return 8 * space->load.demand >= company->demand && 4 * space->load.needed >= company->largest;
 }
 
 /* @a should rather leave than @b. */
