@@ -46,6 +46,7 @@
 #include "mm/reftrace.h"
 #include "mm/scope.h"
 #include "mm/space.h"
+#include "mm/swap.h"
 #include "mm/trace.h"
 #include "mm/unit.h"
 #include "mm/vm.h"
@@ -328,6 +329,8 @@ static enum step fault_anon(struct fault *fault, struct anon *anon) {
 
     if (frame == NULL)
         return fault_read_swap(fault, anon);
+    if (frame->state == FRAME_DIRTY && fault->traced == REFTRACE_MISS && swap_write(&frame, 1) > 0)
+        return STEP_AGAIN; /* in the string it has been written out: it comes back unmodified */
     if (vm_options.swap_static && fault->access == FAULT_WRITE)
         amap_give_home(fault->area->amap, fault->area->amap_offset + fault->index, anon);
     if (frame->state == FRAME_BUSY)

@@ -5,12 +5,14 @@
  *
  *     refstring [-p POLICY] [-n FRAMES] [-s] [-t TICK] [-T TAU] STRING | -f FILE
  *
- * STRING is as 7,0,1,2w: `w` writes. Prints "POLICY FRAMES frames: N faults of M references, N page-outs";
+ * STRING is as 7,0,1,2w: `w` writes. Numbers may be large, as in what reftrace records: they are names, and a page is
+ * there for each that occurs. Prints "POLICY FRAMES frames: N faults of M references, N page-outs";
  * with -s also every reference with F for a fault. OPT is told the future by a first run. Where there is no
  * such kernel (Linux) it says so and exits with 2.
  */
 #include <ctype.h>
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,50 +22,82 @@
 #include <unistd.h>
 
 #define PAGE      4096u
-#define PAGES_MAX 4096u
+#define PAGES_MAX 4096u /* different ones */
 
-static unsigned *string; /* page << 1 | write */
+static const char usage[] =
+    "usage: refstring [-p POLICY] [-n FRAMES] [-s] [-t TICK] [-T TAU] STRING | -f FILE\n"
+    "  touches pages in the order of STRING, as 7,0,1,2w (w: writes), in so many page frames (standard 3) "
+    "under\n"
+    "  a policy (standard fifo), and tells how often the processor faulted; -s: at which of them;\n"
+    "  -t, -T: references between two ticks, and that a working set reaches back (wsclock)\n";
+
+static unsigned *string; /* page << 1 | write; pages are numbered as they first appear */
 static unsigned count, room, pages;
+static unsigned names[PAGES_MAX]; /* what the pages are called in the string */
 
-static void add(unsigned page, int writes) {
-    if (page >= PAGES_MAX)
-        errx(1, "page %u: there are %u", page, PAGES_MAX);
+static unsigned page_called(unsigned name) {
+    for (unsigned page = 0; page < pages; page++)
+        if (names[page] == name)
+            return page;
+    if (pages == PAGES_MAX)
+        errx(1, "more than %u different pages", PAGES_MAX);
+    names[pages] = name;
+    return pages++;
+}
+
+static void add(unsigned name, int writes) {
     if (count == room) {
         room = room == 0 ? 256 : 2 * room;
         string = realloc(string, room * sizeof(*string));
         if (string == NULL)
             err(1, "memory");
     }
-    string[count++] = page << 1 | (writes != 0);
-    if (page >= pages)
-        pages = page + 1;
+    string[count++] = page_called(name) << 1 | (writes != 0);
 }
 
 static void parse(const char *text) {
     while (*text != '\0') {
         if (isdigit((unsigned char)*text)) {
             char *end;
-            unsigned page = (unsigned)strtoul(text, &end, 10);
 
-            add(page, *end == 'w');
+            errno = 0;
+            unsigned long name = strtoul(text, &end, 10);
+            if (errno != 0 || name > INT32_MAX)
+                errx(1, "page number %.*s is too large", (int)(end - text), text);
+            add((unsigned)name, *end == 'w');
             text = end + (*end == 'w');
         } else if (*text == '#') {
             text += strcspn(text, "\n");
-        } else {
+        } else if (isspace((unsigned char)*text) || *text == ',') {
             text++;
+        } else {
+            errx(1, "not a reference string at \"%.20s\"", text);
         }
     }
 }
 
 static void parse_file(const char *name) {
-    static char line[4096];
+    char *line = NULL;
+    size_t line_room = 0;
     FILE *file = fopen(name, "r");
 
     if (file == NULL)
         err(1, "%s", name);
-    while (fgets(line, sizeof(line), file) != NULL)
+    while (getline(&line, &line_room, file) >= 0)
         parse(line);
+    if (ferror(file))
+        err(1, "%s", name);
+    free(line);
     fclose(file);
+}
+
+static unsigned number(const char *text, const char *what) {
+    char *end;
+    unsigned long value = isdigit((unsigned char)*text) ? strtoul(text, &end, 10) : 0;
+
+    if (value == 0 || *end != '\0' || value > INT32_MAX)
+        errx(1, "%s: \"%s\" is not a number above 0", what, text);
+    return (unsigned)value;
 }
 
 /* --- the kernel's side --- */
@@ -123,7 +157,7 @@ static unsigned run(const struct run *how, volatile char *base, unsigned *page_o
         if (how->steps) {
             unsigned now = figure(" faults=");
 
-            printf("%u%s%s ", string[i] >> 1, string[i] & 1 ? "w" : "", now > faults ? "F" : "");
+            printf("%u%s%s ", names[string[i] >> 1], string[i] & 1 ? "w" : "", now > faults ? "F" : "");
             faults = now;
         }
     }
@@ -143,7 +177,7 @@ int main(int argc, char **argv) {
     unsigned page_outs, faults;
     volatile char *base;
 
-    for (int option; (option = getopt(argc, argv, "p:n:sf:t:T:")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "hp:n:sf:t:T:")) != -1;) {
         size_t used = strlen(extra);
 
         switch (option) {
@@ -151,7 +185,7 @@ int main(int argc, char **argv) {
             how.policy = optarg;
             break;
         case 'n':
-            how.frames = (unsigned)strtoul(optarg, NULL, 10);
+            how.frames = number(optarg, "-n");
             break;
         case 's':
             how.steps = 1;
@@ -160,20 +194,26 @@ int main(int argc, char **argv) {
             parse_file(optarg);
             break;
         case 't':
-            snprintf(extra + used, sizeof(extra) - used, " tick=%s", optarg);
+            snprintf(extra + used, sizeof(extra) - used, " tick=%u", number(optarg, "-t"));
             break;
         case 'T':
-            snprintf(extra + used, sizeof(extra) - used, " tau=%s", optarg);
+            snprintf(extra + used, sizeof(extra) - used, " tau=%u", number(optarg, "-T"));
             break;
+        case 'h':
+            fputs(usage, stdout);
+            return 0;
         default:
+            fputs(usage, stderr);
             return 1;
         }
     }
     how.extra = extra;
     while (optind < argc)
         parse(argv[optind++]);
-    if (count == 0 || how.frames == 0)
-        errx(1, "usage: refstring [-p POLICY] [-n FRAMES] [-s] [-t TICK] [-T TAU] STRING | -f FILE");
+    if (count == 0) {
+        fputs(usage, stderr);
+        return 1;
+    }
     base = mmap(NULL, (size_t)pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED)
         err(1, "mmap");

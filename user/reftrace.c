@@ -20,6 +20,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static const char usage[] = "usage: reftrace [-w WINDOW] [-l LOG] FILE PROGRAM [ARGUMENT...]\n"
+                            "  runs a program, and records in FILE the pages that it refers to, in order\n";
+
 static void ask_for_trace(const char *window, const char *log) {
     char text[100];
     int fd = open("/proc/self/reflimit", O_WRONLY);
@@ -47,18 +50,20 @@ static void copy_log(const char *name) {
 
 int main(int argc, char **argv) {
     const char *window = "8", *log = "65536";
-    int status, option;
+    int status, option, help = 0;
 
-    while ((option = getopt(argc, argv, "+w:l:")) != -1) {
+    while ((option = getopt(argc, argv, "+hw:l:")) != -1) {
         if (option == 'w')
             window = optarg;
         else if (option == 'l')
             log = optarg;
         else
-            return 1;
+            help = 1 + (option != 'h');
     }
-    if (argc - optind < 2)
-        errx(1, "usage: reftrace [-w WINDOW] [-l LOG] FILE PROGRAM [ARGUMENT...]");
+    if (help != 0 || argc - optind < 2) {
+        fputs(usage, help == 1 ? stdout : stderr);
+        return help != 1;
+    }
     pid_t child = fork();
     if (child < 0)
         err(2, "fork");

@@ -1,11 +1,13 @@
 /* pagesim: replays a reference string through the kernel's replacement policies. See --help. */
 #include "tools/pagesim/sim.h"
 
+#include <ctype.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define POLICIES_MAX 16u
+#define FRAMES_MAX   (1u << 24)
 
 static const char usage[] =
     "usage: pagesim [options] [STRING]\n"
@@ -25,6 +27,7 @@ static const char usage[] =
     "  --dump             prints the string instead\n"
     "  --seed N           of the random policy and of random patterns (default 1)\n"
     "  --tick N           references between two ticks (default 4)\n"
+    "  --zero-fill        pages are new, and in no file: the first time that one leaves it is written out\n"
     "  --tau N            references that a working set reaches back (wsclock; default 50)\n"
     "\n"
     "policies: %s, opt\n";
@@ -48,16 +51,30 @@ static uint32_t number(const char *text, const char *what) {
     return (uint32_t)value;
 }
 
-static void parse_frames(struct request *request, const char *text) {
-    int end = 0;
+/* The number of frames that *@text begins with, and that ends at one of @ends; *@text is behind it. */
+static uint32_t frames_at(const char **text, const char *ends) {
+    char *end;
+    unsigned long value = isdigit((unsigned char)**text) ? strtoul(*text, &end, 10) : 0;
 
+    if (value == 0 || value > FRAMES_MAX || (*end != '\0' && strchr(ends, *end) == NULL))
+        fail("--frames: \"%s\": N, A-B or A-B/STEP is wanted, of 1 to %u", *text, FRAMES_MAX);
+    *text = end;
+    return (uint32_t)value;
+}
+
+static void parse_frames(struct request *request, const char *text) {
     request->step = 1;
-    if (sscanf(text, "%u-%u/%u%n", &request->low, &request->high, &request->step, &end) < 2) {
-        request->low = request->high = number(text, "--frames");
+    request->low = request->high = frames_at(&text, "-");
+    if (*text == '\0')
         return;
-    }
-    if (request->low == 0 || request->high < request->low || request->step == 0)
-        fail("--frames: \"%s\" is not a range", text);
+    text++;
+    request->high = frames_at(&text, "/");
+    if (request->high < request->low)
+        fail("--frames: %u-%u is not a range", request->low, request->high);
+    if (*text == '\0')
+        return;
+    text++;
+    request->step = frames_at(&text, "");
 }
 
 static void parse_policies(struct request *request, char *names) {
@@ -88,7 +105,7 @@ static void parse(struct request *request, struct string *string, int argc, char
         {"policy", 1, NULL, 'p'}, {"table", 0, NULL, 't'},   {"steps", 0, NULL, 'S'},
         {"svg", 1, NULL, 's'},    {"title", 1, NULL, 'T'},   {"dump", 0, NULL, 'd'},
         {"seed", 1, NULL, 'r'},   {"tick", 1, NULL, 'k'},    {"tau", 1, NULL, 'w'},
-        {"help", 0, NULL, 'h'},   {NULL, 0, NULL, 0}};
+        {"zero-fill", 0, NULL, 'z'}, {"help", 0, NULL, 'h'},   {NULL, 0, NULL, 0}};
     const char *pattern = NULL;
 
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -129,6 +146,9 @@ static void parse(struct request *request, struct string *string, int argc, char
         case 'w':
             request->options.tau = number(optarg, "--tau");
             break;
+        case 'z':
+            request->options.zero_fill = true;
+            break;
         case 'h':
             printf(usage, string_patterns, POLICY_NAMES);
             exit(0);
@@ -145,6 +165,17 @@ static void parse(struct request *request, struct string *string, int argc, char
     if (request->policy_count == 0)
         for (unsigned i = 0; policy_number(i) != NULL; i++)
             request->policies[request->policy_count++] = policy_number(i);
+}
+
+static void check(const struct request *request) {
+    bool range = request->low != request->high;
+
+    if ((request->table || request->steps) && range)
+        fail("--table and --steps want one number of frames");
+    if (request->svg != NULL && !request->table && !range)
+        fail("--svg draws a --table, or the curve over a range of --frames");
+    if (request->svg != NULL && request->table && request->policy_count > 1)
+        fail("--svg draws the table of one policy: --policy NAME");
 }
 
 static FILE *open_svg(const struct request *request) {
@@ -268,6 +299,7 @@ int main(int argc, char **argv) {
 
     parse(&request, &string, argc, argv);
     string_finish(&string);
+    check(&request);
     if (request.dump)
         dump(&string);
     else if (request.steps)

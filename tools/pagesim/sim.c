@@ -63,6 +63,9 @@ void sim_start(struct simulation *sim, const struct string *string, const struct
     sim->set.future = &sim->future;
     sim->frames = allocate(frames, sizeof(struct frame));
     sim->resident = allocate(string->pages, sizeof(struct frame *));
+    sim->stored = allocate(string->pages, sizeof(bool));
+    for (uint32_t page = 0; page < string->pages; page++)
+        sim->stored[page] = !options->zero_fill;
 }
 
 /* The frame for a page that is missing: an unused one, or the victim's. */
@@ -76,6 +79,7 @@ static struct frame *sim_take(struct simulation *sim, struct step *step) {
     step->written = frame->modified;
     step->victim = frame->index - 1;
     sim->page_outs += frame->modified;
+    sim->stored[step->victim] |= frame->modified;
     sim->set.policy->remove(&sim->set, frame);
     sim->resident[step->victim] = NULL;
     return frame;
@@ -88,6 +92,7 @@ static struct frame *sim_load(struct simulation *sim, uint32_t page, struct step
                             .owner = OWNER_OBJECT,
                             .index = page + 1,
                             .referenced = true,
+                            .modified = !sim->stored[page],
                             .set = &sim->set};
     list_init(&frame->link);
     sim->set.policy->add(&sim->set, frame);
@@ -121,6 +126,7 @@ void sim_end(struct simulation *sim) {
     set_stop(&sim->set);
     free(sim->frames);
     free(sim->resident);
+    free(sim->stored);
 }
 
 struct sim_result sim_run(const struct string *string, const struct policy *policy, uint32_t frames,

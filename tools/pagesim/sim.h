@@ -41,6 +41,7 @@ void string_free(struct string *string);
 
 struct sim_options {
     uint32_t period, tau, seed; /* of struct set; 0: as in the kernel */
+    bool zero_fill;             /* pages are new: nothing holds them until they have been written out once */
 };
 
 struct simulation {
@@ -49,6 +50,7 @@ struct simulation {
     struct set set;
     struct frame *frames;
     struct frame **resident; /* by page; NULL: not in memory */
+    bool *stored;            /* by page: its backing store holds it */
     uint32_t used;           /* frames that have ever been taken */
     uint32_t faults, page_outs;
 };

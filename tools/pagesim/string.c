@@ -39,10 +39,14 @@ void string_parse(struct string *string, const char *text) {
 }
 
 void string_read(struct string *string, FILE *file) {
-    char line[65536];
+    char *line = NULL;
+    size_t room = 0;
 
-    while (fgets(line, sizeof(line), file) != NULL)
+    while (getline(&line, &room, file) >= 0)
         string_parse(string, line);
+    if (ferror(file))
+        fail("the file cannot be read");
+    free(line);
 }
 
 /* --- renumbering --- */
