@@ -101,11 +101,11 @@ static void read_file(struct string *string, const char *name) {
 
 static void parse(struct request *request, struct string *string, int argc, char **argv) {
     static const struct option options[] = {
-        {"file", 1, NULL, 'f'},   {"pattern", 1, NULL, 'g'}, {"frames", 1, NULL, 'n'},
-        {"policy", 1, NULL, 'p'}, {"table", 0, NULL, 't'},   {"steps", 0, NULL, 'S'},
-        {"svg", 1, NULL, 's'},    {"title", 1, NULL, 'T'},   {"dump", 0, NULL, 'd'},
-        {"seed", 1, NULL, 'r'},   {"tick", 1, NULL, 'k'},    {"tau", 1, NULL, 'w'},
-        {"zero-fill", 0, NULL, 'z'}, {"help", 0, NULL, 'h'},   {NULL, 0, NULL, 0}};
+        {"file", 1, NULL, 'f'},      {"pattern", 1, NULL, 'g'}, {"frames", 1, NULL, 'n'},
+        {"policy", 1, NULL, 'p'},    {"table", 0, NULL, 't'},   {"steps", 0, NULL, 'S'},
+        {"svg", 1, NULL, 's'},       {"title", 1, NULL, 'T'},   {"dump", 0, NULL, 'd'},
+        {"seed", 1, NULL, 'r'},      {"tick", 1, NULL, 'k'},    {"tau", 1, NULL, 'w'},
+        {"zero-fill", 0, NULL, 'z'}, {"help", 0, NULL, 'h'},    {NULL, 0, NULL, 0}};
     const char *pattern = NULL;
 
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
