@@ -12,6 +12,7 @@
 #include "mm/frame.h"
 #include "mm/memobject.h"
 #include "mm/object.h"
+#include "mm/space.h"
 #include "mm/swap.h"
 
 static void print_counter(const char *name, uint32_t value, void *data) {
@@ -26,24 +27,58 @@ static void print_kib(struct text *text, const char *name, uint32_t pages) {
     text_print(text, "%-15s %8u kB\n", name, pages * KIB_PER_PAGE);
 }
 
+/* Frames by what they are to programs. */
+struct frame_survey {
+    uint32_t anonymous, of_files; /* that have a page-table entry */
+    uint32_t locked;
+};
+
+static struct frame_survey survey_frames(void) {
+    struct frame_survey survey = {0};
+    for (pfn_t n = 0; n < frame_total; n++) {
+        const struct frame *frame = &frame_table[n];
+        if (frame->state != FRAME_ACTIVE && frame->state != FRAME_PINNED)
+            continue;
+        survey.anonymous += frame->owner == OWNER_ANON && frame_mapped(frame);
+        survey.of_files += frame->owner == OWNER_OBJECT && frame_mapped(frame);
+        survey.locked += frame->locks > 0;
+    }
+    return survey;
+}
+
+static uint32_t page_tables(void) {
+    uint32_t pages = 0;
+    list_for_each (space, &spaces, struct space, link) {
+        pages += space->pmap.tables;
+    }
+    return pages;
+}
+
 /* As sysinfo(2): the memory is what may be paged. */
 void print_meminfo(struct text *text, struct process *process UNUSED) {
+    struct frame_survey survey = survey_frames();
+    uint32_t shared = memobjects_resident() + shared_anonymous_resident();
     print_kib(text, "MemTotal:", frames_pageable());
     print_kib(text, "MemFree:", frames_available() - MIN(frames_available(), frame_count(FRAME_CLEAN)));
     print_kib(text, "MemAvailable:", frames_available());
     print_kib(text, "Buffers:", 0);
-    print_kib(text, "Cached:", object_pages_resident);
+    print_kib(text, "Cached:", object_pages_resident + shared);
     print_kib(text, "SwapCached:", anons_twice());
     print_kib(text, "Active:", frame_count(FRAME_ACTIVE));
     print_kib(text, "Inactive:", frame_count(FRAME_CLEAN) + frame_count(FRAME_DIRTY));
+    print_kib(text, "Unevictable:", frame_count(FRAME_PINNED));
+    print_kib(text, "Mlocked:", survey.locked);
     print_kib(text, "SwapTotal:", swap_total());
     print_kib(text, "SwapFree:", swap_free_slots());
-    print_kib(text, "CommitLimit:", commit_limit());
-    print_kib(text, "Committed_AS:", commit_promised());
     print_kib(text, "Dirty:", frame_count(FRAME_DIRTY));
     print_kib(text, "Writeback:", frame_count(FRAME_BUSY));
-    print_kib(text, "Shmem:", memobjects_resident());
+    print_kib(text, "AnonPages:", survey.anonymous);
+    print_kib(text, "Mapped:", survey.of_files);
+    print_kib(text, "Shmem:", shared);
     print_kib(text, "Slab:", frame_count(FRAME_KERNEL));
+    print_kib(text, "PageTables:", page_tables());
+    print_kib(text, "CommitLimit:", commit_limit());
+    print_kib(text, "Committed_AS:", commit_promised());
 }
 
 static void print_mount(struct mount *mount, void *data) {

@@ -52,11 +52,48 @@ static uint64_t signal_set(const struct process *process, bool ignored) {
     return set;
 }
 
+static const struct thread *first_thread(const struct process *process) {
+    return list_empty(&process->threads) ? NULL : list_first(&process->threads, struct thread, siblings);
+}
+
+static const char *state_name(char state) {
+    switch (state) {
+    case 'R':
+        return "R (running)";
+    case 'T':
+        return "T (stopped)";
+    case 'Z':
+        return "Z (zombie)";
+    default:
+        return "S (sleeping)";
+    }
+}
+
+/* Pages of private memory that may be written to: a stack's, or all but stacks'. */
+static pgoff_t data_pages(struct space *space, bool stack) {
+    pgoff_t pages = 0;
+    list_for_each (area, &space->areas, struct area, link) {
+        if ((area->flags & AREA_WRITE) && !(area->flags & AREA_SHARED) &&
+            stack == !!(area->flags & AREA_GROWSDOWN))
+            pages += area->pages;
+    }
+    return pages;
+}
+
+static void print_sizes(struct text *text, struct space *space) {
+    pgoff_t code = (pgoff_t)((PAGE_UP(space->code_end) - PAGE_DOWN(space->code_start)) / PAGE_SIZE);
+    text_print(text, "VmData:\t%8u kB\n", (unsigned)data_pages(space, false) * KIB_PER_PAGE);
+    text_print(text, "VmStk:\t%8u kB\n", (unsigned)data_pages(space, true) * KIB_PER_PAGE);
+    text_print(text, "VmExe:\t%8u kB\n", (unsigned)code * KIB_PER_PAGE);
+}
+
 /* Those of its first thread. The bounding set cannot be changed, and nothing is ambient. */
 static void print_capabilities(struct text *text, const struct process *process) {
-    struct capabilities none = {0}, *own = &none;
-    if (!list_empty(&process->threads))
-        own = &list_first(&process->threads, struct thread, siblings)->capabilities;
+    struct capabilities none = {0};
+    const struct capabilities *own = &none;
+    const struct thread *first = first_thread(process);
+    if (first)
+        own = &first->capabilities;
     text_print(text, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\n", own->inheritable,
                own->permitted, own->effective);
     text_print(text, "CapBnd:\t%016llx\nCapAmb:\t%016llx\nNoNewPrivs:\t0\n", CAPABILITIES_ALL, 0ull);
@@ -64,8 +101,9 @@ static void print_capabilities(struct text *text, const struct process *process)
 
 void print_status(struct text *text, struct process *process) {
     struct space_usage usage = usage_of(process);
-    text_print(text, "Name:\t%s\nState:\t%c\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\n", process->name,
-               state_of(process), process->pid, process->pid, parent_of(process));
+    text_print(text, "Name:\t%s\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
+               process->name, process->umask, state_name(state_of(process)), process->pid, process->pid,
+               parent_of(process));
     text_print(text, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t%u\n", FILES_MAX);
     if (process->space) {
         text_print(text, "VmPeak:\t%8u kB\n", (unsigned)process->space->peak_virtual * KIB_PER_PAGE);
@@ -77,12 +115,16 @@ void print_status(struct text *text, struct process *process) {
                    (unsigned)(usage.resident - usage.of_files - usage.shared) * KIB_PER_PAGE);
         text_print(text, "RssFile:\t%8u kB\n", (unsigned)usage.of_files * KIB_PER_PAGE);
         text_print(text, "RssShmem:\t%8u kB\n", (unsigned)usage.shared * KIB_PER_PAGE);
-        text_print(text, "VmSwap:\t%8u kB\n", (unsigned)usage.swapped * KIB_PER_PAGE);
+        print_sizes(text, process->space);
         text_print(text, "VmPTE:\t%8u kB\n", process->space->pmap.tables * KIB_PER_PAGE);
+        text_print(text, "VmSwap:\t%8u kB\n", (unsigned)usage.swapped * KIB_PER_PAGE);
     }
     print_capabilities(text, process);
-    text_print(text, "Threads:\t%u\nSigPnd:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n",
-               thread_count(process), process->signals_pending, signal_set(process, true),
+    const struct thread *first = first_thread(process);
+    text_print(text, "Threads:\t%u\nSigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\n",
+               thread_count(process), first ? first->signals_pending : 0, process->signals_pending,
+               first ? first->signals_blocked : 0);
+    text_print(text, "SigIgn:\t%016llx\nSigCgt:\t%016llx\n", signal_set(process, true),
                signal_set(process, false));
 }
 

@@ -14,6 +14,7 @@
  *
  * Source: mlock(2), POSIX 1003.1b.
  */
+#include "arch/x86/pmap.h"
 #include "lib/errno.h"
 #include "lib/wait.h"
 #include "mm/amap.h"
@@ -172,4 +173,30 @@ int space_unlock_all(struct space *space) {
     }
     area_merge_range(space, 0, USER_TOP);
     return 0;
+}
+
+/* --- locked pages of files, which are unmapped while they are written --- */
+
+static void lock_again(struct space *space, const struct area *area, pgoff_t page) {
+    vaddr_t address = area->start + ((vaddr_t)page << PAGE_SHIFT);
+    struct frame *frame = object_lookup(area->object, area->object_offset + page);
+
+    if (frame == NULL || (frame->state != FRAME_ACTIVE && frame->state != FRAME_PINNED) ||
+        pmap_query(&space->pmap, address, NULL) != 0 ||
+        (area->amap != NULL && amap_get(area->amap, area->amap_offset + page) != NULL))
+        return;
+    if (frame_map(frame, space, address, PMAP_REFERENCED) == 0)
+        frame_lock_mapping(frame, space, address);
+}
+
+void lock_bring_back(const struct object *object, pgoff_t first, pgoff_t end) {
+    list_for_each (space, &spaces, struct space, link) {
+        list_for_each (area, &space->areas, struct area, link) {
+            if (area->object != object || !(area->flags & AREA_LOCKED) || !(area->flags & AREA_PROTECTION))
+                continue;
+            for (pgoff_t page = 0; page < area->pages; page++)
+                if (area->object_offset + page >= first && area->object_offset + page < end)
+                    lock_again(space, area, page);
+        }
+    }
 }

@@ -75,6 +75,35 @@ pgoff_t memobjects_resident(void) {
     return resident;
 }
 
+static pgoff_t amap_resident(const struct amap *amap) {
+    pgoff_t resident = 0;
+
+    for (pgoff_t i = amap_next(amap, 0, amap->pages); i < amap->pages;
+         i = amap_next(amap, i + 1, amap->pages))
+        resident += amap_get(amap, i)->frame != NULL;
+    return resident;
+}
+
+/* Is there no area before @last, in the order of the spaces, that shows the same shared memory? */
+static bool is_first_with_amap(const struct area *last) {
+    list_for_each (space, &spaces, struct space, link)
+        list_for_each (area, &space->areas, struct area, link)
+            if (area->amap == last->amap)
+                return area == last;
+    return true;
+}
+
+pgoff_t shared_anonymous_resident(void) {
+    pgoff_t resident = 0;
+
+    list_for_each (space, &spaces, struct space, link)
+        list_for_each (area, &space->areas, struct area, link)
+            if ((area->flags & AREA_SHARED) && area->object == NULL && area->amap != NULL &&
+                is_first_with_amap(area))
+                resident += amap_resident(area->amap);
+    return resident;
+}
+
 bool memobject_is_hole(const struct object *object, pgoff_t index) {
     return object->amap != NULL && (index >= object->amap->pages || amap_get(object->amap, index) == NULL);
 }

@@ -45,6 +45,8 @@ pgoff_t memobject_pages(const struct object *object);
 /* Of them, those that are in memory; the same of all memory objects: /proc/meminfo's Shmem. */
 pgoff_t memobject_resident(const struct object *object);
 pgoff_t memobjects_resident(void);
+/* Frames that hold pages of MAP_SHARED|MAP_ANONYMOUS, each once. */
+pgoff_t shared_anonymous_resident(void);
 
 /* For mm/object.c: the object's page, made if need be. 0 with *@found, 1: look again, or errno. May sleep. */
 int memobject_attempt(struct object *object, pgoff_t index, struct frame **found);

@@ -185,6 +185,12 @@ int object_tell_errors(struct object *object, struct error_cursor *cursor);
  * May sleep.
  */
 int object_flush(struct object *object, pgoff_t first, pgoff_t count);
+
+/*
+ * In mm/lock.c: pages [first, end) of the object that locked areas had mapped before they were written are mapped and
+ * locked again, those that are in memory. Never sleeps.
+ */
+void lock_bring_back(const struct object *object, pgoff_t first, pgoff_t end);
 /*
  * Starts writing the modified pages of the range that no page table shows, without waiting for the end: the last
  * user of these pages has gone. May sleep for metadata.

@@ -117,9 +117,10 @@ void object_put_frames(struct object *object, struct frame **frames, unsigned to
 }
 
 int object_flush(struct object *object, pgoff_t first, pgoff_t pages) {
-    pgoff_t end = first + pages < first ? ~(pgoff_t)0 : first + pages;
+    pgoff_t begin = first, end = first + pages < first ? ~(pgoff_t)0 : first + pages;
     struct frame *batch[FLUSH_BATCH];
     uint32_t errors = object->write_errors;
+    bool locked = false;
 
     may_sleep();
     while (first < end) {
@@ -129,6 +130,8 @@ int object_flush(struct object *object, pgoff_t first, pgoff_t pages) {
         if (total > 0) {
             first = batch[total - 1]->index +
                     1; /* each page once: a page whose write fails is not tried for ever */
+            for (unsigned i = 0; i < total; i++)
+                locked |= batch[i]->locks > 0;
             object_put_frames(object, batch, total);
         } else if (waiting != NULL) {
             frame_wait(waiting);
@@ -137,6 +140,8 @@ int object_flush(struct object *object, pgoff_t first, pgoff_t pages) {
         }
     }
     object_wait_writes(object);
+    if (locked)
+        lock_bring_back(object, begin, end);
     return object->write_errors != errors ? object->write_error : 0;
 }
 

@@ -168,12 +168,61 @@ static void shared_memory(void) {
            with_child > 0 && with_child < before ? "yes" : "no");
 }
 
+/* --- what is shared, of what is in memory --- */
+
+static long shmem_before;
+
+static void expect_shmem(const char *what, long pages) {
+    long after = meminfo("Shmem:");
+
+    printf("Shmem, %s: %+ld\n", what, after - shmem_before);
+    if (after - shmem_before != pages)
+        fail("Shmem, %s: %+ld pages, not %+ld", what, after - shmem_before, pages);
+    shmem_before = after;
+}
+
+static void shared_in_memory(void) {
+    char *place = map(PROT_READ | PROT_WRITE, MAP_SHARED), *again;
+    int pid, id, file;
+
+    shmem_before = meminfo("Shmem:");
+    memset(place, 1, HALF * PAGE);
+    expect_shmem("half of a mapping stored to", HALF);
+    pid = fork();
+    if (pid == 0) {
+        memset(place, 2, BYTES);
+        _exit(0);
+    }
+    waitpid(pid, NULL, 0);
+    expect_shmem("all of it, by a child", HALF);
+    mprotect(place, PAGE, PROT_READ);
+    expect_shmem("a page read only", 0);
+    munmap(place, BYTES);
+    expect_shmem("unmapped", -PAGES);
+    id = shmget(IPC_PRIVATE, BYTES, IPC_CREAT | 0600);
+    place = shmat(id, NULL, 0);
+    again = shmat(id, NULL, 0);
+    place[0] = again[PAGE] = again[0] = 1;
+    expect_shmem("two pages of a segment", 2);
+    shmctl(id, IPC_RMID, NULL);
+    shmdt(place);
+    shmdt(again);
+    expect_shmem("the segment gone", -2);
+    file = open("/dev/shm/promises", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    pwrite(file, "x", 1, 3 * PAGE);
+    expect_shmem("a page of a file in memory", 1);
+    unlink("/dev/shm/promises");
+    close(file);
+    expect_shmem("the file gone", -1);
+}
+
 int main(int argc, char **argv) {
     program_start(argc, argv, "promises", usage);
     setvbuf(stdout, NULL, _IONBF, 0); /* no memory of its own meanwhile */
     private_memory();
     heap_and_stack();
     shared_memory();
+    shared_in_memory();
     printf("no more is promised than could be kept: %s\n",
            meminfo("Committed_AS:") <= meminfo("CommitLimit:") ? "yes" : "no");
     return 0;

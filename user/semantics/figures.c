@@ -210,6 +210,102 @@ static void arguments(void) {
     wait_for(pid);
 }
 
+/* --- pages of a file, locked ---------------------------------------------------------------------- */
+
+static void look_at_locked(const char *when, char *pages) {
+    unsigned char resident[PAGES];
+    unsigned in_memory = 0;
+    char what[80];
+    struct rusage before, after;
+    getrusage(RUSAGE_SELF, &before);
+    snprintf(what, sizeof(what), "Locked, of a file's pages %s", when);
+    fact(what, "%ld", smaps(pages, "\nLocked:"));
+    if (mincore(pages, PAGES * PAGE, resident) == 0)
+        for (unsigned i = 0; i < PAGES; i++)
+            in_memory += resident[i] & 1;
+    fact("of them in memory", "%u", in_memory);
+    touch(pages, false);
+    getrusage(RUSAGE_SELF, &after);
+    fact("major faults to read them", "%ld", after.ru_majflt - before.ru_majflt);
+}
+
+/* What has been written is locked as before. */
+static void locked_file(void) {
+    static const char name[] = "locked-file";
+    int file = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    ftruncate(file, PAGES * PAGE);
+    char *pages = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    fact_call("mlock of a file's pages", mlock(pages, PAGES * PAGE));
+    touch(pages, true);
+    look_at_locked("stored to", pages);
+    fact_call("msync", msync(pages, PAGES * PAGE, MS_SYNC));
+    look_at_locked("after msync", pages);
+    touch(pages, true);
+    fact_call("fsync", fsync(file));
+    look_at_locked("after fsync", pages);
+    touch(pages, true);
+    fact_call("MADV_PAGEOUT", madvise(pages, PAGES * PAGE, MADV_PAGEOUT));
+    fact_call("MADV_DONTNEED", madvise(pages, PAGES * PAGE, MADV_DONTNEED));
+    look_at_locked("after that", pages);
+    munlock(pages, PAGES * PAGE);
+    fact("Locked after munlock", "%ld", smaps(pages, "\nLocked:"));
+    munmap(pages, PAGES * PAGE);
+    close(file);
+    unlink(name);
+}
+
+/* --- names and fields ------------------------------------------------------------------------------ */
+
+/* Which of the names, as lines begin, are in the file. */
+static void names_in(const char *path, const char *const *names) {
+    for (; *names != NULL; names++) {
+        char what[80], line[40];
+        snprintf(line, sizeof(line), "\n%s:", *names);
+        snprintf(what, sizeof(what), "%s tells %s", path, *names);
+        fact_true(what, figure(path, NULL, line) >= 0);
+    }
+}
+
+static void fields_of(const char *path) {
+    char text[1024], what[60];
+    unsigned fields = 0;
+    int file = open(path, O_RDONLY);
+    ssize_t bytes = read(file, text, sizeof(text) - 1);
+    close(file);
+    text[bytes < 0 ? 0 : bytes] = '\0';
+    for (char *rest = text, *word; (word = strsep(&rest, " \n")) != NULL;)
+        fields += *word != '\0';
+    snprintf(what, sizeof(what), "fields of %s", path);
+    fact(what, "%u", fields);
+}
+
+static void names(void) {
+    static const char *const of_machine[] = {
+        "MemFree",     "MemAvailable", "Buffers",   "Cached",     "SwapCached",  "Active",       "Inactive",
+        "Unevictable", "Mlocked",      "SwapTotal", "SwapFree",   "Dirty",       "Writeback",    "AnonPages",
+        "Mapped",      "Shmem",        "Slab",      "PageTables", "CommitLimit", "Committed_AS", NULL};
+    static const char *const of_process[] = {
+        "Umask",  "State",  "Tgid",   "Pid",    "PPid",    "TracerPid", "Uid",        "Gid",      "FDSize",
+        "VmPeak", "VmSize", "VmLck",  "VmHWM",  "VmRSS",   "RssAnon",   "RssFile",    "RssShmem", "VmData",
+        "VmStk",  "VmExe",  "VmPTE",  "VmSwap", "Threads", "SigPnd",    "ShdPnd",     "SigBlk",   "SigIgn",
+        "SigCgt", "CapInh", "CapPrm", "CapEff", "CapBnd",  "CapAmb",    "NoNewPrivs", NULL};
+    static const char *const of_area[] = {"Size",          "KernelPageSize", "MMUPageSize",  "Rss",
+                                          "Pss",           "Shared_Clean",   "Shared_Dirty", "Private_Clean",
+                                          "Private_Dirty", "Referenced",     "Anonymous",    "Swap",
+                                          "SwapPss",       "Locked",         "VmFlags",      NULL};
+    names_in("/proc/meminfo", of_machine);
+    names_in("/proc/self/status", of_process);
+    names_in("/proc/self/smaps", of_area);
+    fields_of("/proc/self/stat");
+    fields_of("/proc/self/statm");
+    char text[2048] = "", *state;
+    int file = open("/proc/self/status", O_RDONLY);
+    read(file, text, sizeof(text) - 1);
+    close(file);
+    state = strstr(text, "State:");
+    fact("the state of one who looks", "%.17s", state != NULL ? state : "none");
+}
+
 static const struct group groups[] = {
     {"pages of one's own", own_pages},
     {"pages of two", pages_of_two},
@@ -217,5 +313,7 @@ static const struct group groups[] = {
     {"peaks", peaks},
     {"faults", faults},
     {"arguments of another", arguments},
+    {"locked pages of a file", locked_file},
+    {"names and fields", names},
 };
 THEME(figures, "what /proc and getrusage say of a process's memory", groups);
