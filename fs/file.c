@@ -189,10 +189,14 @@ void file_ref(struct file *file) {
     file->refs++;
 }
 
+void (*file_closed_for_good)(const struct file *file);
+
 void file_unref(struct file *file) {
     ASSERT(file->refs > 0);
     if (--file->refs > 0)
         return;
+    if (file_closed_for_good)
+        file_closed_for_good(file);
     struct vnode *vnode = file->vnode;
     if (vnode->operations->closed && !(file->flags & O_PATH))
         vnode->operations->closed(vnode, may_read(file->flags), may_write(file->flags));

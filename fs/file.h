@@ -20,6 +20,8 @@ int file_open(struct vnode *start, const char *path, unsigned flags, unsigned mo
 int file_open_vnode(struct vnode *vnode, unsigned flags, struct file **file);
 void file_ref(struct file *file);
 void file_unref(struct file *file);
+/* Told of each open file that goes with its last reference, unless it is NULL. Must not sleep. */
+extern void (*file_closed_for_good)(const struct file *file);
 
 /* position NULL: the file's own, which moves. Bytes, or errno. */
 long file_read(struct file *file, vaddr_t buffer, size_t bytes, const uint64_t *position);

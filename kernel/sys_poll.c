@@ -11,6 +11,7 @@
 #include "arch/x86/time.h"
 #include "arch/x86/usercopy.h"
 #include "kernel/descriptor.h"
+#include "kernel/poll.h"
 #include "kernel/process.h"
 #include "kernel/syscall.h"
 #include "kernel/systime.h"
@@ -18,18 +19,9 @@
 #include "lib/string.h"
 #include "mm/heap.h"
 
-#include <linux/poll.h>
-
-struct poll_set {
-    unsigned count;
-    struct pollfd entries[FILES_MAX];
-    struct file *files[FILES_MAX]; /* of the entries, with references; NULL: not open */
-    struct waiter waiters[FILES_MAX];
-};
-
 #define ALWAYS_REPORTED (POLLERR | POLLHUP | POLLNVAL)
 
-static unsigned poll_file(const struct file *file) {
+unsigned poll_file(const struct file *file) {
     if (!file)
         return POLLNVAL;
     if (!file->vnode->operations->poll)
@@ -95,22 +87,24 @@ static int sleep_for_any(struct poll_set *set, uint64_t until) {
     return result;
 }
 
+int poll_once(struct poll_set *set, const struct time_limit *limit) {
+    stand_in_queues(set);
+    int ready = ask_all(set), slept = 0;
+    if (ready == 0 && !time_limit_passed(limit))
+        slept = sleep_for_any(set, limit->until);
+    else if (ready == 0)
+        slept = -ETIMEDOUT;
+    leave_queues(set);
+    return ready > 0 ? ready : slept;
+}
+
 /* The number of ready entries, 0 after the time limit, or -EINTR. */
 static int wait_for_files(struct poll_set *set, const struct time_limit *limit) {
-    for (;;) {
-        stand_in_queues(set);
-        int ready = ask_all(set);
-        int slept = 0;
-        if (ready == 0 && !time_limit_passed(limit))
-            slept = sleep_for_any(set, limit->until);
-        else if (ready == 0)
-            slept = -ETIMEDOUT;
-        leave_queues(set);
-        if (ready > 0 || slept == -EINTR)
-            return ready > 0 ? ready : -EINTR;
-        if (slept == -ETIMEDOUT)
-            return 0;
-    }
+    int ready;
+    do
+        ready = poll_once(set, limit);
+    while (ready == 0);
+    return ready == -ETIMEDOUT ? 0 : ready;
 }
 
 static int poll_wait(struct poll_set *set, const struct time_limit *limit) {
@@ -162,7 +156,7 @@ static void use_mask(uint64_t mask) {
     signal_set_mask(mask);
 }
 
-static int use_user_mask(vaddr_t user_mask) {
+int poll_use_mask(vaddr_t user_mask) {
     uint64_t mask;
     if (user_mask == 0)
         return 0;
@@ -191,7 +185,7 @@ static long ppoll(vaddr_t entries, unsigned count, vaddr_t timeout, vaddr_t mask
     struct time_limit limit;
     int error = time_limit_from_user(timeout, time64, &limit);
     if (!error)
-        error = use_user_mask(mask);
+        error = poll_use_mask(mask);
     if (error)
         return error;
     long ready = poll_with_limit(entries, count, &limit);
@@ -304,7 +298,7 @@ static int use_packed_mask(vaddr_t packed) {
         return 0;
     if (user_read(argument, packed, sizeof argument))
         return -EFAULT;
-    return use_user_mask(argument[0]);
+    return poll_use_mask(argument[0]);
 }
 
 static long pselect(int count, const vaddr_t sets[3], vaddr_t timeout, vaddr_t packed_mask, bool time64) {

@@ -51,6 +51,7 @@ static const struct syscall syscalls[] = {
     CALL(pipe), CALL(pipe2),
     CALL_SLEEP(poll), CALL_SLEEP(ppoll), CALL_SLEEP_AS(ppoll_time64, ppoll_time64),
     CALL_SLEEP_AS(_newselect, newselect), CALL_SLEEP(pselect6), CALL_SLEEP(pselect6_time64),
+    CALL(epoll_create), CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_wait), CALL(epoll_pwait),
 
     /* names */
     CALL(mkdir), CALL(mkdirat), CALL(mknod), CALL(mknodat), CALL(unlink), CALL(unlinkat), CALL(rmdir),

@@ -98,6 +98,13 @@ long sys_fstatfs64(int fd, size_t size, vaddr_t buffer);
 long sys_getdents64(int fd, vaddr_t buffer, size_t size);
 long sys_getdents(int fd, vaddr_t buffer, size_t size);
 
+/* sys_epoll.c */
+long sys_epoll_create(int size);
+long sys_epoll_create1(unsigned flags);
+long sys_epoll_ctl(int epfd, int operation, int fd, vaddr_t user_event);
+long sys_epoll_wait(int epfd, vaddr_t events, int most, int milliseconds);
+long sys_epoll_pwait(int epfd, vaddr_t events, int most, int milliseconds, vaddr_t mask);
+
 /* sys_poll.c */
 long sys_poll(vaddr_t entries, unsigned count, int milliseconds);
 long sys_ppoll(vaddr_t entries, unsigned count, vaddr_t timeout, vaddr_t mask);
