@@ -6,6 +6,7 @@
  */
 #include "arch/x86/usercopy.h"
 #include "fs/direct.h"
+#include "fs/mode.h"
 #include "kernel/descriptor.h"
 #include "kernel/filelock.h"
 #include "kernel/process.h"
@@ -176,6 +177,27 @@ long sys_ftruncate64(int fd, uint64_t size) {
 
 long sys_ftruncate(int fd, long size) {
     return sys_ftruncate64(fd, (uint64_t)(int64_t)size);
+}
+
+/*
+ * No file system here gives out blocks ahead of what is written, as ext2 does not on Linux: C libraries write zeros
+ * instead. The other refusals are Linux's.
+ */
+long sys_fallocate(int fd, unsigned mode, uint32_t offset_low, int32_t offset_high, uint32_t bytes_low,
+                   int32_t bytes_high) {
+    const struct file *file = descriptor_file(fd);
+    (void)offset_low;
+    if (!file)
+        return -EBADF;
+    if (offset_high < 0 || bytes_high < 0 || (bytes_high == 0 && bytes_low == 0))
+        return -EINVAL;
+    if (mode != 0)
+        return -EOPNOTSUPP;
+    if ((file->flags & O_ACCMODE) == O_RDONLY)
+        return -EBADF;
+    if (S_ISFIFO(file->vnode->mode))
+        return -ESPIPE;
+    return S_ISREG(file->vnode->mode) || S_ISBLK(file->vnode->mode) ? -EOPNOTSUPP : -ENODEV;
 }
 
 long sys_fsync(int fd) {

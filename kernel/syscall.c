@@ -45,7 +45,7 @@ static const struct syscall syscalls[] = {
     CALL_AGAIN(open), CALL_AGAIN(openat), CALL(creat), CALL(memfd_create), CALL(close),
     CALL_AGAIN(read), CALL_AGAIN(write), CALL_AGAIN(readv), CALL_AGAIN(writev),
     CALL_AGAIN(pread64), CALL_AGAIN(pwrite64), CALL_AGAIN(preadv), CALL_AGAIN(pwritev),
-    CALL(lseek), CALL_AS(_llseek, llseek), CALL(ftruncate), CALL(ftruncate64),
+    CALL(lseek), CALL_AS(_llseek, llseek), CALL(ftruncate), CALL(ftruncate64), CALL(fallocate),
     CALL(fsync), CALL_AS(fdatasync, fsync), CALL(sync), CALL(syncfs),
     CALL(dup), CALL(dup2), CALL(dup3), CALL_AGAIN(fcntl), CALL_AGAIN_AS(fcntl64, fcntl), CALL_AGAIN(flock), CALL_AGAIN(ioctl),
     CALL(pipe), CALL(pipe2),

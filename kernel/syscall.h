@@ -34,6 +34,8 @@ long sys_preadv(int fd, vaddr_t vector, unsigned count, uint64_t position);
 long sys_pwritev(int fd, vaddr_t vector, unsigned count, uint64_t position);
 long sys_lseek(int fd, long offset, int whence);
 long sys_llseek(int fd, uint32_t high, uint32_t low, vaddr_t result, int whence);
+long sys_fallocate(int fd, unsigned mode, uint32_t offset_low, int32_t offset_high, uint32_t bytes_low,
+                   int32_t bytes_high);
 long sys_ftruncate64(int fd, uint64_t size);
 long sys_ftruncate(int fd, long size);
 long sys_fsync(int fd);

@@ -263,6 +263,29 @@ static void running_program(void) {
     fact_true("opened for reading", open(self, O_RDONLY) >= 0);
 }
 
+/* Where there is no fallocate for a file system, the C library writes zeros: it comes to the same. */
+static void allocating(void) {
+    int file = open("allocated", O_RDWR | O_CREAT | O_TRUNC, 0600), ends[2];
+    struct stat status;
+    write(file, "ab", 2);
+    fact("posix_fallocate", "%d", posix_fallocate(file, 0, 3 * PAGE + 10));
+    fstat(file, &status);
+    fact("the size after it", "%d", (int)status.st_size);
+    char bytes[4] = "xxxx";
+    pread(file, bytes, 3, 0);
+    fact("what was there, and zero", "%.2s%d", bytes, bytes[2]);
+    fact_call("fallocate of nothing", fallocate(file, 0, 0, 0));
+    fact_call("fallocate before the beginning", fallocate(file, 0, -1, 10));
+    fact_call("fallocate of no file", fallocate(60, 0, 0, 10));
+    close(file);
+    file = open("allocated", O_RDONLY);
+    fact_call("fallocate of a file that is read", fallocate(file, 0, 0, 10));
+    close(file);
+    unlink("allocated");
+    pipe(ends);
+    fact_call("fallocate of a pipe", fallocate(ends[1], 0, 0, 10));
+}
+
 static const struct group groups[] = {
     {"one cache", one_cache},
     {"private mappings", private_view},
@@ -280,5 +303,6 @@ static const struct group groups[] = {
     {"other processes", other_processes},
     {"O_DIRECT", direct},
     {"programs that run", running_program},
+    {"allocating", allocating},
 };
 THEME(file, "mapped files: one cache, the end, truncation, names, O_DIRECT", groups);
