@@ -14,7 +14,7 @@ MAGIC = 0x6475726C
 PAGE = 4096
 SECTOR = 512
 LINE = re.compile(r"[RAPLTCUDM]( \d+)+\n")
-SHAPE = ["--disk-size", "64M", "--swap-size", "16M", "--frames", "600"]
+SHAPE = ["--disk-size", "96M", "--swap-size", "16M", "--frames", "600"]
 AGAIN = "cat /durable/* /durable/*/* >/dev/null 2>/dev/null; seqsweep 3M 2"
 
 
