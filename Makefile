@@ -388,8 +388,8 @@ lint: lint-format lint-tidy lint-cppcheck ## clang-format, clang-tidy, cppcheck,
 lint-format:
 	@clang-format --dry-run -Werror $(own_c_code)
 
-# With what DEBUG=1 adds as well. clang wants its own way to say "no FPU", and does not know all of gcc's warnings.
-lint-tidy: tidy_flags = $(filter-out -mgeneral-regs-only -Wno-dangling-pointer,$(KERNEL_CFLAGS)) -mno-sse -mno-mmx -mno-80387
+# With what DEBUG=1 adds as well. clang wants its own way to say "no FPU", and does not know all of gcc's flags.
+lint-tidy: tidy_flags = $(filter-out -mgeneral-regs-only -Wno-dangling-pointer -mpreferred-stack-boundary=2,$(KERNEL_CFLAGS)) -mno-sse -mno-mmx -mno-80387
 lint-tidy: debug_c = $(shell grep -lE 'FAULTLINE_DEBUG|"(kernel/debug|mm/redzone)\.h"' $(kernel_c))
 lint-tidy:
 	@printf '%s\n' $(kernel_c) | xargs -P $$(nproc) -n 3 sh -c \
