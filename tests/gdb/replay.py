@@ -92,6 +92,21 @@ def written(page: int) -> None:
     gdb.execute("delete")
     found = json.loads(text(f"who-wrote -json {page + 100} 1"))
     check(found["function"] == "first_store" and found["user"], f"first_store wrote it: {found['function']}")
+    reversed_to(page + 100, found)
+
+
+def reversed_to(address: int, found: dict) -> None:
+    """gdb's own way back to the same store: a watchpoint on the byte, and reverse-continue."""
+    gdb.execute("break-user onefault later_store")
+    gdb.execute("continue")
+    gdb.execute("delete")
+    check(count() > found["instruction"], "behind the store")
+    gdb.execute(f"watch *(unsigned char *){address}")
+    gdb.execute("reverse-continue")
+    memory.forget()
+    check(memory.register("eip") == found["pc"], f"the watchpoint stops at the store: {memory.register('eip'):#x}")
+    check(count() == found["instruction"], "at the same instruction of the run")
+    gdb.execute("delete")
 
 
 def main() -> None:
