@@ -6,7 +6,8 @@
  *
  * Two mains drive them: libFuzzer, guided by coverage, where clang has it (`make fuzz`), and standalone.c, with
  * seeded mutations of the examples, everywhere (`make test`). The arguments -runs=N, -seed=N and files to try
- * mean the same to both. The corpus is not kept: fuzz_example makes it.
+ * mean the same to both. They begin with what fuzz_example makes, and with tests/fuzz/corpus: a few small inputs
+ * per target that libFuzzer found to lead to places where no other does.
  */
 #ifndef TESTS_FUZZ_FUZZ_H
 #define TESTS_FUZZ_FUZZ_H

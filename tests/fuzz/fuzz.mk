@@ -10,7 +10,7 @@ SECONDS ?= 60
 fuzz_targets := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 fuzz_tests   := $(addprefix build/tests/fuzz/,$(fuzz_targets))
 fuzz_clang   := $(addprefix build/fuzz/,$(fuzz_targets))
-FUZZ_CFLAGS  := -std=gnu11 -O1 -g $(WARNINGS) -DFAULTLINE_HOST -Itests/unit/fake -I. -fno-omit-frame-pointer \
+FUZZ_CFLAGS  := -std=gnu11 -O1 -g $(WARNINGS) -Wno-unknown-warning-option -DFAULTLINE_HOST -Itests/unit/fake -I. -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all -fsanitize=fuzzer-no-link
 
 .PHONY: fuzz fuzz-libfuzzer fuzz-syscalls fuzz-disks

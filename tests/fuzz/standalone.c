@@ -2,12 +2,13 @@
  * A main for fuzz targets without libFuzzer: TARGET [-runs=N] [-seed=N] [-seconds=N] [-examples=DIRECTORY] [FILE…]
  *
  * Tries the files, all examples, and then N mutations of examples, each made from (seed, number) alone, so that one
- * can be repeated. An input that a target does not survive is written to TARGET.crash, and its number is told.
+ * can be repeated. Examples are the target's own, and the files of tests/fuzz/corpus/TARGET. An input that a target does not survive is written to TARGET.crash, and its number is told.
  * Prints Check's summary line, so that tests/run counts it as one test. With -examples the examples are written as
  * files, for libFuzzer to begin with.
  */
 #include "tests/fuzz/fuzz.h"
 
+#include <glob.h>
 #include <sanitizer/common_interface_defs.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -15,13 +16,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ROOM = 70000, EXAMPLES_MAX = 64, HANG_SECONDS = 20 };
+enum { ROOM = 70000, EXAMPLES_MAX = 128, HANG_SECONDS = 20 };
 
 static struct {
     uint8_t data[ROOM];
     size_t bytes;
 } examples[EXAMPLES_MAX];
-static unsigned example_count;
+static unsigned example_count, own_examples; /* the corpus comes behind the target's own */
 
 static uint8_t input[ROOM];
 static size_t input_bytes;
@@ -139,10 +140,30 @@ static void make_examples(void) {
            (bytes = fuzz_example(example_count, examples[example_count].data, ROOM)) > 0)
         examples[example_count++].bytes = bytes;
     MUST(example_count > 0);
+    own_examples = example_count;
+}
+
+/* In the order of their names, so that a seed means the same everywhere. */
+static void read_corpus(void) {
+    char pattern[400];
+    const char *name = strrchr(program, '/');
+    glob_t found;
+    snprintf(pattern, sizeof(pattern), "tests/fuzz/corpus/%s/*", name == NULL ? program : name + 1);
+    if (glob(pattern, 0, NULL, &found) != 0)
+        return;
+    for (size_t i = 0; i < found.gl_pathc && example_count < EXAMPLES_MAX; i++) {
+        FILE *file = fopen(found.gl_pathv[i], "r");
+        if (file == NULL)
+            continue;
+        examples[example_count].bytes = fread(examples[example_count].data, 1, ROOM, file);
+        example_count++;
+        fclose(file);
+    }
+    globfree(&found);
 }
 
 static int write_examples(const char *directory) {
-    for (unsigned i = 0; i < example_count; i++) {
+    for (unsigned i = 0; i < own_examples; i++) {
         char name[400];
         snprintf(name, sizeof(name), "%s/example-%02u", directory, i);
         FILE *file = fopen(name, "w");
@@ -174,6 +195,7 @@ int main(int argc, char **argv) {
     signal(SIGABRT, on_signal);
     signal(SIGALRM, on_signal);
     make_examples();
+    read_corpus();
     for (int i = 1; i < argc; i++) {
         if (strncmp(argv[i], "-runs=", 6) == 0)
             runs = strtoul(argv[i] + 6, NULL, 10);

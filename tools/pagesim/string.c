@@ -39,14 +39,13 @@ void string_parse(struct string *string, const char *text) {
 }
 
 void string_read(struct string *string, FILE *file) {
-    char *line = NULL;
-    size_t room = 0;
+    static char *line; /* kept for the next file, and where fail() does not come back */
+    static size_t room;
 
     while (getline(&line, &room, file) >= 0)
         string_parse(string, line);
     if (ferror(file))
         fail("the file cannot be read");
-    free(line);
 }
 
 /* --- renumbering --- */
