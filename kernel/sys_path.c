@@ -250,7 +250,7 @@ long sys_fchmod(int fd, unsigned mode) {
 /* -1 leaves an id as it is. */
 static long change_owner(struct vnode *vnode, uint32_t uid, uint32_t gid) {
     struct vnode_attributes attributes;
-    int error = vnode->operations->get_attributes(vnode, &attributes);
+    int error = vnode_get_attributes(vnode, &attributes);
     if (error)
         return error;
     attributes.uid = uid == UINT32_MAX ? attributes.uid : uid;
@@ -308,7 +308,7 @@ static long set_times(int directory_fd, vaddr_t user_path, unsigned flags,
                           : descriptor_vnode(directory_fd, &vnode);
     if (error)
         return error;
-    error = vnode->operations->get_attributes(vnode, &attributes);
+    error = vnode_get_attributes(vnode, &attributes);
     if (!error) {
         attributes.ctime = now_seconds();
         attributes.atime = choose_time(&times[0], attributes.ctime, attributes.atime);

@@ -26,8 +26,7 @@ static uint32_t device_minor(uint64_t device) {
 
 /* Takes over the caller's reference to @vnode. */
 static int attributes_of(struct vnode *vnode, struct vnode_attributes *attributes) {
-    memset(attributes, 0, sizeof *attributes);
-    int error = vnode->operations->get_attributes(vnode, attributes);
+    int error = vnode_get_attributes(vnode, attributes);
     vnode_unref(vnode);
     return error;
 }

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 enum { SOON_US = 30000, LONG_MS = 20000 };
@@ -114,6 +115,9 @@ static void refusals(void) {
     fact_call("epoll_create of nothing", epoll_create(0));
     fact_true("epoll_create", epoll_create(1) >= 0);
     fact_call("epoll_create1 with unknown flags", epoll_create1(1));
+    struct stat about;
+    fact_call("fstat of a set", fstat(set, &about));
+    fact("its mode", "%o", about.st_mode);
     fact_true("FD_CLOEXEC", fcntl(set, F_GETFD) == FD_CLOEXEC);
     change(EPOLL_CTL_ADD, ends[0], EPOLLIN, 1);
     fact_call("a file twice", change(EPOLL_CTL_ADD, ends[0], EPOLLIN, 1));
