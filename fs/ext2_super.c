@@ -198,13 +198,15 @@ static int ext2_sync(struct mount *mount) {
     return error ? error : second;
 }
 
-/* Forgets the files that are in memory only for their pages. */
+/* Forgets the files that are in memory only for their pages, with what could not be written of them. */
 static void drop_unused(struct ext2_fs *fs) {
     while (!list_empty(&fs->unused)) {
         struct ext2_inode *inode = list_first(&fs->unused, struct ext2_inode, unused);
         list_remove(&inode->unused);
         fs->unused_count--;
-        object_drop_pages(&inode->vnode.object, 0);
+        vnode_ref(&inode->vnode);
+        object_truncate(&inode->vnode.object, 0);
+        vnode_unref(&inode->vnode);
     }
 }
 
