@@ -308,10 +308,7 @@ END_TEST
 /* --- anons --- */
 
 START_TEST(the_three_states_of_an_anon) {
-    struct fake_disk *disk = fake_disk_create("hdb", 80 * SECTORS_PER_PAGE);
-
-    fake_mkswap(disk, 80, NULL, 0);
-    ck_assert_int_eq(swap_start(&disk->device), 0);
+    fake_swap("hdb", 80);
     struct anon *anon = tagged(77);
     struct frame *frame = anon->frame;
 

@@ -35,9 +35,7 @@ static struct space *space;
 static void setup(void) {
     vm_options.check = 1;
     fake_boot(FRAMES, 0);
-    struct fake_disk *swap_disk = fake_disk_create("hda2", SLOTS * SECTORS_PER_PAGE);
-    fake_mkswap(swap_disk, SLOTS, NULL, 0);
-    ck_assert_int_eq(swap_start(&swap_disk->device), 0);
+    fake_swap("hda2", SLOTS);
     vm_start();
     fake_yield();
     disk = fake_disk_create("hda1", FILE_PAGES * SECTORS_PER_PAGE);
@@ -109,10 +107,7 @@ static unsigned bits(unsigned page) {
 }
 
 static struct frame *frame_at(unsigned page) {
-    pfn_t pfn;
-
-    ck_assert_uint_ne(pmap_query(&space->pmap, PLACE + page * PAGE_SIZE, &pfn), 0);
-    return &frame_table[pfn];
+    return fake_frame_at(&space->pmap, PLACE + page * PAGE_SIZE);
 }
 
 /* The page leaves for the pool, as if it had been the victim. */

@@ -69,10 +69,7 @@ static struct anon *active_anon(void) {
 }
 
 static void start_swap(slot_t slots) {
-    struct fake_disk *swap_disk = fake_disk_create("hdb", slots * SECTORS_PER_PAGE);
-
-    fake_mkswap(swap_disk, slots, NULL, 0);
-    ck_assert_int_eq(swap_start(&swap_disk->device), 0);
+    fake_swap("hdb", slots);
 }
 
 #define assert_state(frame, wanted) ck_assert_uint_eq((frame)->state, wanted)

@@ -31,15 +31,11 @@ static struct space *programs[MOST];
 static unsigned total;
 
 static void start(unsigned seconds) {
-    struct fake_disk *disk;
-
     vm_options.check = 1;
     vm_options.readahead = 0;
     vm_options.loadcontrol = seconds;
     fake_boot(300 + PAGEABLE, PAGEABLE);
-    disk = fake_disk_create("hda2", 8000 * SECTORS_PER_PAGE);
-    fake_mkswap(disk, 8000, NULL, 0);
-    ck_assert_int_eq(swap_start(&disk->device), 0);
+    fake_swap("hda2", 8000);
     vm_start();
     ck_assert_uint_eq(loadcontrol_seconds(), seconds);
     fake_yield(); /* the daemon comes to its first sleep */

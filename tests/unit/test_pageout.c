@@ -28,15 +28,10 @@
 
 /* A machine of @kernel + @pageable frames with @slots slots of swap (0: none), its daemon running. */
 static void start(pfn_t kernel, pfn_t pageable, slot_t slots) {
-    struct fake_disk *disk;
-
     vm_options.check = 1;
     fake_boot(kernel + pageable, kernel == 0 ? 0 : pageable);
-    if (slots > 0) {
-        disk = fake_disk_create("hda2", slots * SECTORS_PER_PAGE);
-        fake_mkswap(disk, slots, NULL, 0);
-        ck_assert_int_eq(swap_start(&disk->device), 0);
-    }
+    if (slots > 0)
+        fake_swap("hda2", slots);
     vm_start();
     fake_yield(); /* the daemon comes to its first sleep */
 }
@@ -53,15 +48,7 @@ static void report(const char *name) {
             counters[COUNT_FAULT_RECLAIM], fake_kills, counters[COUNT_VM_CHECKS], fake_switches);
 }
 
-static const struct program_options ordinary = {.steps = 1000,
-                                                .programs = 5,
-                                                .forks = 10,
-                                                .map_pages = 40,
-                                                .pages = 300,
-                                                .files = 3,
-                                                .memory_files = 2,
-                                                .file_pages = 60,
-                                                .file_sleeps = 20};
+static const struct program_options ordinary = {.steps = 1000, ORDINARY_PROGRAMS};
 
 START_TEST(plenty_of_memory) {
     fake_random_machine(_i);

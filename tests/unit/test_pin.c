@@ -37,9 +37,7 @@ static struct space *space;
 static void setup(void) {
     vm_options.check = 1;
     fake_boot(FRAMES, 0);
-    struct fake_disk *swap_disk = fake_disk_create("hda2", SLOTS * SECTORS_PER_PAGE);
-    fake_mkswap(swap_disk, SLOTS, NULL, 0);
-    ck_assert_int_eq(swap_start(&swap_disk->device), 0);
+    fake_swap("hda2", SLOTS);
     vm_start();
     fake_yield();
     space = space_create();

@@ -26,16 +26,12 @@
 #define PAGEABLE 800u
 
 static void start(enum quota_rule quota) {
-    struct fake_disk *disk;
-
     vm_options.check = 1;
     vm_options.scope = SCOPE_LOCAL;
     vm_options.quota = quota;
     vm_options.readahead = 0;
     fake_boot(300 + PAGEABLE, PAGEABLE);
-    disk = fake_disk_create("hda2", 8000 * SECTORS_PER_PAGE);
-    fake_mkswap(disk, 8000, NULL, 0);
-    ck_assert_int_eq(swap_start(&disk->device), 0);
+    fake_swap("hda2", 8000);
     vm_start();
     fake_yield(); /* the daemon comes to its first sleep */
 }
@@ -289,25 +285,11 @@ static void change_scopes(void *unused) {
 
 /* The same while programs fault, fork, map files and end, and pages are on their way. */
 START_TEST(the_scope_changes_under_programs) {
-    static const struct program_options options = {.steps = 1000,
-                                                   .programs = 5,
-                                                   .forks = 10,
-                                                   .map_pages = 40,
-                                                   .pages = 300,
-                                                   .files = 3,
-                                                   .memory_files = 2,
-                                                   .file_pages = 60,
-                                                   .file_sleeps = 20};
-    struct fake_disk *disk;
-
-    fake_seed((uint32_t)_i + 1);
-    fake_disk_order = _i % 3;
-    fake_check_every = 50;
+    static const struct program_options options = {.steps = 1000, ORDINARY_PROGRAMS};
+    fake_random_machine(_i);
     vm_options.check = 1;
     fake_boot(450, 150);
-    disk = fake_disk_create("hda2", 4000 * SECTORS_PER_PAGE);
-    fake_mkswap(disk, 4000, NULL, 0);
-    ck_assert_int_eq(swap_start(&disk->device), 0);
+    fake_swap("hda2", 4000);
     vm_start();
     fake_thread(change_scopes, NULL, NULL);
     programs_run(&options);

@@ -27,29 +27,16 @@
 static struct space *space;
 
 static void start(pfn_t pageable, slot_t slots) {
-    struct fake_disk *disk;
-
     vm_options.check = 1;
     fake_boot(300 + pageable, pageable);
-    disk = fake_disk_create("hda2", slots * SECTORS_PER_PAGE);
-    fake_mkswap(disk, slots, NULL, 0);
-    ck_assert_int_eq(swap_start(&disk->device), 0);
+    fake_swap("hda2", slots);
     vm_start();
     fake_yield(); /* the daemon comes to its first sleep */
 }
 
 /* --- random programs --- */
 
-static const struct program_options swapping = {.steps = 1000,
-                                                .programs = 5,
-                                                .forks = 10,
-                                                .map_pages = 40,
-                                                .pages = 300,
-                                                .files = 3,
-                                                .memory_files = 2,
-                                                .file_pages = 60,
-                                                .file_sleeps = 20,
-                                                .swapping = true};
+static const struct program_options swapping = {.steps = 1000, ORDINARY_PROGRAMS, .swapping = true};
 
 static void run(const struct program_options *options) {
     programs_run(options);

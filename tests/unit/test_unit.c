@@ -31,16 +31,11 @@ enum { UNIT = 4, FILE_PAGES = 40 };
 static struct space *space;
 
 static void start(unsigned unit, pfn_t pageable, slot_t slots) {
-    struct fake_disk *disk;
-
     vm_options.check = 1;
     vm_options.unit = unit;
     fake_boot(300 + pageable, pageable);
-    if (slots > 0) {
-        disk = fake_disk_create("hda2", slots * SECTORS_PER_PAGE);
-        fake_mkswap(disk, slots, NULL, 0);
-        ck_assert_int_eq(swap_start(&disk->device), 0);
-    }
+    if (slots > 0)
+        fake_swap("hda2", slots);
     vm_start();
     fake_yield();
 }
@@ -78,10 +73,7 @@ static unsigned bits(unsigned page) {
 }
 
 static struct frame *frame_of(unsigned page) {
-    pfn_t pfn;
-
-    ck_assert_uint_ne(pmap_query(&space->pmap, PLACE + page * PAGE_SIZE, &pfn), 0);
-    return &frame_table[pfn];
+    return fake_frame_at(&space->pmap, PLACE + page * PAGE_SIZE);
 }
 
 static unsigned mapped(unsigned pages) {
@@ -273,15 +265,7 @@ END_TEST
 
 /* --- random programs --- */
 
-static const struct program_options ordinary = {.steps = 400,
-                                                .programs = 5,
-                                                .forks = 10,
-                                                .map_pages = 40,
-                                                .pages = 300,
-                                                .files = 3,
-                                                .memory_files = 2,
-                                                .file_pages = 60,
-                                                .file_sleeps = 20};
+static const struct program_options ordinary = {.steps = 400, ORDINARY_PROGRAMS};
 
 static unsigned random_machine(int seed) {
     fake_random_machine(seed);

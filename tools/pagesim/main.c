@@ -99,63 +99,68 @@ static void read_file(struct string *string, const char *name) {
         fclose(file);
 }
 
+static const struct option options[] = {
+    {"file", 1, NULL, 'f'},      {"pattern", 1, NULL, 'g'}, {"frames", 1, NULL, 'n'},
+    {"policy", 1, NULL, 'p'},    {"table", 0, NULL, 't'},   {"steps", 0, NULL, 'S'},
+    {"svg", 1, NULL, 's'},       {"title", 1, NULL, 'T'},   {"dump", 0, NULL, 'd'},
+    {"seed", 1, NULL, 'r'},      {"tick", 1, NULL, 'k'},    {"tau", 1, NULL, 'w'},
+    {"zero-fill", 0, NULL, 'z'}, {"help", 0, NULL, 'h'},    {NULL, 0, NULL, 0}};
+
+/* One option, with its argument in optarg. A pattern is generated behind all others, as it needs the seed. */
+static void parse_option(struct request *request, struct string *string, int option, const char **pattern) {
+    switch (option) {
+    case 'f':
+        read_file(string, optarg);
+        break;
+    case 'g':
+        *pattern = optarg;
+        break;
+    case 'n':
+        parse_frames(request, optarg);
+        break;
+    case 'p':
+        parse_policies(request, optarg);
+        break;
+    case 't':
+        request->table = true;
+        break;
+    case 'S':
+        request->steps = true;
+        break;
+    case 's':
+        request->svg = optarg;
+        break;
+    case 'T':
+        request->title = optarg;
+        break;
+    case 'd':
+        request->dump = true;
+        break;
+    case 'r':
+        request->options.seed = number(optarg, "--seed");
+        break;
+    case 'k':
+        request->options.period = number(optarg, "--tick");
+        break;
+    case 'w':
+        request->options.tau = number(optarg, "--tau");
+        break;
+    case 'z':
+        request->options.zero_fill = true;
+        break;
+    case 'h':
+        printf(usage, string_patterns, POLICY_NAMES);
+        exit(0);
+    default:
+        exit(2);
+    }
+}
+
 static void parse(struct request *request, struct string *string, int argc, char **argv) {
-    static const struct option options[] = {
-        {"file", 1, NULL, 'f'},      {"pattern", 1, NULL, 'g'}, {"frames", 1, NULL, 'n'},
-        {"policy", 1, NULL, 'p'},    {"table", 0, NULL, 't'},   {"steps", 0, NULL, 'S'},
-        {"svg", 1, NULL, 's'},       {"title", 1, NULL, 'T'},   {"dump", 0, NULL, 'd'},
-        {"seed", 1, NULL, 'r'},      {"tick", 1, NULL, 'k'},    {"tau", 1, NULL, 'w'},
-        {"zero-fill", 0, NULL, 'z'}, {"help", 0, NULL, 'h'},    {NULL, 0, NULL, 0}};
     const char *pattern = NULL;
 
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        switch (option) {
-        case 'f':
-            read_file(string, optarg);
-            break;
-        case 'g':
-            pattern = optarg;
-            break;
-        case 'n':
-            parse_frames(request, optarg);
-            break;
-        case 'p':
-            parse_policies(request, optarg);
-            break;
-        case 't':
-            request->table = true;
-            break;
-        case 'S':
-            request->steps = true;
-            break;
-        case 's':
-            request->svg = optarg;
-            break;
-        case 'T':
-            request->title = optarg;
-            break;
-        case 'd':
-            request->dump = true;
-            break;
-        case 'r':
-            request->options.seed = number(optarg, "--seed");
-            break;
-        case 'k':
-            request->options.period = number(optarg, "--tick");
-            break;
-        case 'w':
-            request->options.tau = number(optarg, "--tau");
-            break;
-        case 'z':
-            request->options.zero_fill = true;
-            break;
-        case 'h':
-            printf(usage, string_patterns, POLICY_NAMES);
-            exit(0);
-        default:
-            exit(2);
-        }
-    }
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
+        parse_option(request, string, option, &pattern);
     if (pattern != NULL)
         string_generate(string, pattern, request->options.seed);
     while (optind < argc)

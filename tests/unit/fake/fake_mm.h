@@ -61,6 +61,8 @@ extern char fake_panic_text[256];
  * them, or NULL where it would fault. Panics if the page tables lead to a frame that nobody may look at.
  */
 void *fake_mmu(struct pmap *pmap, vaddr_t address, bool write);
+/* The frame that is mapped at @address, where one must be. */
+struct frame *fake_frame_at(struct pmap *pmap, vaddr_t address);
 
 /* --- threads: fake_mm_sched.c --- */
 
@@ -104,6 +106,8 @@ bool fake_disk_complete_one(void);
 
 /* Writes a version 1 swap header as mkswap does, for @slots slots with the header's, and @bad bad pages. */
 void fake_mkswap(struct fake_disk *disk, slot_t slots, const uint32_t *bad, unsigned bad_count);
+/* A disk of @slots slots with such a header and no bad pages, in use as the swap area. */
+void fake_swap(const char *name, slot_t slots);
 
 /* --- files: fake_mm_file.c --- */
 

@@ -10,7 +10,9 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/counters.h"
+#include "mm/vm.h"
 
+#include <check.h>
 #include <stdlib.h>
 
 #define BIOS 64u
@@ -257,4 +259,11 @@ void fake_mkswap(struct fake_disk *disk, slot_t total, const uint32_t *bad, unsi
     if (bad_count > 0)
         memcpy(page + 1536, bad, bad_count * sizeof(*bad));
     memcpy(page + PAGE_SIZE - 10, "SWAPSPACE2", 10);
+}
+
+void fake_swap(const char *name, slot_t total) {
+    struct fake_disk *disk = fake_disk_create(name, total * SECTORS_PER_PAGE);
+
+    fake_mkswap(disk, total, NULL, 0);
+    ck_assert_int_eq(swap_start(&disk->device), 0);
 }

@@ -11,6 +11,8 @@
 #include "arch/x86/pmap.h"
 #include "mm/frame.h"
 
+#include <check.h>
+
 #define TLB_ENTRIES 32u
 
 static struct tlb_entry {
@@ -85,4 +87,11 @@ void *fake_mmu(struct pmap *pmap, vaddr_t address, bool write) {
         panic("the processor reaches frame %u in state %u at %p", (unsigned)frame_number(frame), frame->state,
               (void *)address);
     return (uint8_t *)frame_data(frame) + (address & PAGE_MASK);
+}
+
+struct frame *fake_frame_at(struct pmap *pmap, vaddr_t address) {
+    pfn_t pfn;
+
+    ck_assert_uint_ne(pmap_query(pmap, address, &pfn), 0);
+    return &frame_table[pfn];
 }

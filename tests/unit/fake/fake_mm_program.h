@@ -30,6 +30,11 @@ struct program_options {
 
 #define PROGRAM_FILES 5u
 
+/* Of most tests; steps and what is special come before or behind. */
+#define ORDINARY_PROGRAMS                                                                                    \
+    .programs = 5, .forks = 10, .map_pages = 40, .pages = 300, .files = 3, .memory_files = 2,                \
+    .file_pages = 60, .file_sleeps = 20
+
 /* The machine of random run @seed, from 0: threads and transfers in an order of its own, vm_check() now and then. */
 void fake_random_machine(int seed);
 
