@@ -12,24 +12,13 @@
 #include "drivers/serial.h"
 
 #include "arch/x86/irq.h"
-#include "arch/x86/port.h"
 #include "arch/x86/time.h"
+#include "arch/x86/uart.h"
 #include "lib/log.h"
 #include "lib/wait.h"
 
 enum {
-    COM1 = 0x3F8,
     COM1_IRQ = 4,
-
-    UART_DATA = COM1 + 0,
-    UART_INTERRUPT_ENABLE = COM1 + 1,
-    UART_INTERRUPT_ID = COM1 + 2, /* reading */
-    UART_FIFO_CONTROL = COM1 + 2, /* writing */
-    UART_LINE_CONTROL = COM1 + 3,
-    UART_MODEM_CONTROL = COM1 + 4,
-    UART_LINE_STATUS = COM1 + 5,
-    UART_MODEM_STATUS = COM1 + 6,
-    UART_SCRATCH = COM1 + 7,
 
     INTERRUPT_RECEIVED = 0x01,
     INTERRUPT_SENT = 0x02,
@@ -39,16 +28,9 @@ enum {
     ID_MASK = 0x0E,
     ID_MODEM = 0x00,
 
-    LINE_DIVISOR = 0x80, /* the first two registers are the baud rate divisor */
-    LINE_8N1 = 0x03,
-    DIVISOR_115200 = 1,
     FIFO_ENABLE = 0x81,       /* receive interrupt at 8 bytes, or when the line falls silent */
     MODEM_DTR_RTS_IRQ = 0x0B, /* OUT2 gates the interrupt line of a PC */
-    STATUS_RECEIVED = 0x01,
-    STATUS_FIFO_EMPTY = 0x20,
-    STATUS_ALL_SENT = 0x40,
 
-    FIFO_BYTES = 16,
     BURST_MAX = 256,    /* bytes at once to a FIFO that empties at once, as QEMU's: then others' turn */
     EVENTS_MAX = 64,    /* of one interrupt: a port gone mad must not hold the machine */
     DRAIN_SECONDS = 60, /* without progress: a reader may be slow, but this one is gone */
@@ -86,10 +68,10 @@ static uint8_t ring_get(struct ring *ring) {
 
 static void refill_fifo(void) {
     for (unsigned sent = 0; !held && sent < BURST_MAX && ring_fill(&sending) > 0; sent += fifo_bytes) {
-        if ((port_in8(UART_LINE_STATUS) & STATUS_FIFO_EMPTY) == 0)
+        if ((port_in8(COM1 + UART_LINE_STATUS) & STATUS_FIFO_EMPTY) == 0)
             return;
         for (unsigned n = 0; n < fifo_bytes && ring_fill(&sending) > 0; n++)
-            port_out8(UART_DATA, ring_get(&sending));
+            port_out8(COM1 + UART_DATA, ring_get(&sending));
     }
 }
 
@@ -110,18 +92,18 @@ static void wake_writers(void) {
  */
 static void listen(bool on) {
     listening = on;
-    port_out8(UART_INTERRUPT_ENABLE, INTERRUPT_SENT | INTERRUPT_LINE | (on ? INTERRUPT_RECEIVED : 0));
+    port_out8(COM1 + UART_INTERRUPT_ENABLE, INTERRUPT_SENT | INTERRUPT_LINE | (on ? INTERRUPT_RECEIVED : 0));
 }
 
 static void receive(void) {
     bool any = false;
 
-    while ((port_in8(UART_LINE_STATUS) & STATUS_RECEIVED) != 0) {
+    while ((port_in8(COM1 + UART_LINE_STATUS) & STATUS_RECEIVED) != 0) {
         if (ring_fill(&received) == received.size) {
             listen(false);
             break;
         }
-        ring_put(&received, port_in8(UART_DATA));
+        ring_put(&received, port_in8(COM1 + UART_DATA));
         any = true;
     }
     if (any)
@@ -130,12 +112,12 @@ static void receive(void) {
 
 static void interrupt(void *data UNUSED) {
     for (unsigned i = 0; i < EVENTS_MAX; i++) {
-        uint8_t id = port_in8(UART_INTERRUPT_ID);
+        uint8_t id = port_in8(COM1 + UART_INTERRUPT_ID);
 
         if ((id & ID_NONE) != 0)
             return;
         if ((id & ID_MASK) == ID_MODEM)
-            port_in8(UART_MODEM_STATUS);
+            port_in8(COM1 + UART_MODEM_STATUS);
         receive();
         refill_fifo();
         wake_writers();
@@ -213,7 +195,7 @@ static bool all_sent(uint32_t *left) {
 
     refill_fifo();
     *left = ring_fill(&sending);
-    bool empty = *left == 0 && (port_in8(UART_LINE_STATUS) & STATUS_ALL_SENT) != 0;
+    bool empty = *left == 0 && (port_in8(COM1 + UART_LINE_STATUS) & STATUS_ALL_SENT) != 0;
 
     irq_restore(state);
     return empty;
@@ -236,11 +218,11 @@ void serial_drain(void) {
 
 /* The scratch register exists for nothing else but to be written and read back. */
 static bool port_answers(void) {
-    port_out8(UART_SCRATCH, 0x5A);
-    if (port_in8(UART_SCRATCH) != 0x5A)
+    port_out8(COM1 + UART_SCRATCH, 0x5A);
+    if (port_in8(COM1 + UART_SCRATCH) != 0x5A)
         return false;
-    port_out8(UART_SCRATCH, 0xA5);
-    return port_in8(UART_SCRATCH) == 0xA5;
+    port_out8(COM1 + UART_SCRATCH, 0xA5);
+    return port_in8(COM1 + UART_SCRATCH) == 0xA5;
 }
 
 /*
@@ -248,9 +230,9 @@ static bool port_answers(void) {
  * file piped into an emulator), there is no moment at which that is safe: then we do without.
  */
 static void enable_fifo(void) {
-    if ((port_in8(UART_LINE_STATUS) & STATUS_RECEIVED) != 0)
+    if ((port_in8(COM1 + UART_LINE_STATUS) & STATUS_RECEIVED) != 0)
         return;
-    port_out8(UART_FIFO_CONTROL, FIFO_ENABLE);
+    port_out8(COM1 + UART_FIFO_CONTROL, FIFO_ENABLE);
     fifo_bytes = FIFO_BYTES;
 }
 
@@ -261,12 +243,9 @@ bool serial_init(struct deferred *changed) {
     on_change = changed;
     unsigned state = irq_save();
 
-    port_out8(UART_LINE_CONTROL, LINE_DIVISOR);
-    port_out8(UART_DATA, DIVISOR_115200);
-    port_out8(UART_INTERRUPT_ENABLE, 0); /* the divisor's high byte, as long as that bit is set */
-    port_out8(UART_LINE_CONTROL, LINE_8N1);
+    uart_set_line(COM1);
     enable_fifo();
-    port_out8(UART_MODEM_CONTROL, MODEM_DTR_RTS_IRQ);
+    port_out8(COM1 + UART_MODEM_CONTROL, MODEM_DTR_RTS_IRQ);
     irq_install(COM1_IRQ, interrupt, NULL);
     listen(true);
     irq_restore(state);

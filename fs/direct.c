@@ -149,12 +149,14 @@ static int next_piece(struct direct *direct) {
 }
 
 /*
- * Moves direct->bytes, as far as it goes, and waits for the disk, even when killed: it still writes into our
+ * Moves direct->bytes past the cache, which is flushed of them first, as far as it goes, and waits for the disk, even when killed: it still writes into our
  * frames. 0 or 1 (a hole is in the way of a write) with what is left in direct->bytes, or errno.
  */
 static int move(struct direct *direct) {
-    int result = 0;
+    int result = flush(direct->object, direct->position, direct->bytes);
 
+    if (result != 0)
+        return result;
     block_plug();
     while (direct->bytes > 0 && result == 0)
         result = next_piece(direct);
@@ -217,9 +219,7 @@ static long read_in_turn(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint
                             .buffer = buffer,
                             .position = position,
                             .bytes = whole};
-    int error = flush(object, position, whole);
-    if (!error)
-        error = move(&direct);
+    int error = move(&direct);
     size_t done = whole - direct.bytes;
     if (error)
         return direct.error == 0 && done ? (long)done : error;
@@ -256,9 +256,7 @@ static long overwrite(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64_
                             .buffer = buffer,
                             .position = position,
                             .bytes = whole};
-    int error = flush(object, position, whole);
-    if (!error)
-        error = move(&direct);
+    int error = move(&direct);
     int second = update_cache(&direct, position, direct.position);
     if (vnode->has_pages && direct.position > position && !second)
         second = vnode->operations->end_write(vnode);

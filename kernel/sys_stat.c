@@ -44,23 +44,29 @@ static int attributes_at(int directory_fd, vaddr_t user_path, unsigned flags,
     return error ? error : attributes_of(vnode, attributes);
 }
 
+/* struct stat and struct stat64 name their members alike and differ in their widths. */
+#define FILL_STAT(to, from)                                                                                  \
+    do {                                                                                                     \
+        memset(&(to), 0, sizeof(to)); /* padding too: no kernel bytes leave this way */                      \
+        (to).st_dev = (typeof((to).st_dev))(from)->device;                                                   \
+        (to).st_ino = (typeof((to).st_ino))(from)->inode;                                                    \
+        (to).st_mode = (typeof((to).st_mode))(from)->mode;                                                   \
+        (to).st_nlink = (typeof((to).st_nlink))(from)->links;                                                \
+        (to).st_uid = (typeof((to).st_uid))(from)->uid;                                                      \
+        (to).st_gid = (typeof((to).st_gid))(from)->gid;                                                      \
+        (to).st_rdev = (typeof((to).st_rdev))(from)->rdevice;                                                \
+        (to).st_size = (typeof((to).st_size))(from)->size;                                                   \
+        (to).st_blksize = (from)->block_size;                                                                \
+        (to).st_blocks = (from)->blocks;                                                                     \
+        (to).st_atime = (from)->atime;                                                                       \
+        (to).st_mtime = (from)->mtime;                                                                       \
+        (to).st_ctime = (from)->ctime;                                                                       \
+    } while (0)
+
 static long write_stat64(const struct vnode_attributes *from, vaddr_t buffer) {
     struct stat64 to;
-    memset(&to, 0, sizeof to); /* padding too: no kernel bytes leave this way */
-    to.st_dev = from->device;
+    FILL_STAT(to, from);
     to.__st_ino = (unsigned long)from->inode;
-    to.st_ino = from->inode;
-    to.st_mode = from->mode;
-    to.st_nlink = from->links;
-    to.st_uid = from->uid;
-    to.st_gid = from->gid;
-    to.st_rdev = from->rdevice;
-    to.st_size = (long long)from->size;
-    to.st_blksize = from->block_size;
-    to.st_blocks = from->blocks;
-    to.st_atime = from->atime;
-    to.st_mtime = from->mtime;
-    to.st_ctime = from->ctime;
     return user_write(buffer, &to, sizeof to);
 }
 
@@ -89,20 +95,7 @@ static long write_stat(const struct vnode_attributes *from, vaddr_t buffer) {
     struct stat to;
     if (from->size > 0x7FFFFFFF)
         return -EOVERFLOW;
-    memset(&to, 0, sizeof to);
-    to.st_dev = (unsigned long)from->device;
-    to.st_ino = (unsigned long)from->inode;
-    to.st_mode = (unsigned short)from->mode;
-    to.st_nlink = (unsigned short)from->links;
-    to.st_uid = (unsigned short)from->uid;
-    to.st_gid = (unsigned short)from->gid;
-    to.st_rdev = (unsigned long)from->rdevice;
-    to.st_size = (unsigned long)from->size;
-    to.st_blksize = from->block_size;
-    to.st_blocks = from->blocks;
-    to.st_atime = from->atime;
-    to.st_mtime = from->mtime;
-    to.st_ctime = from->ctime;
+    FILL_STAT(to, from);
     return user_write(buffer, &to, sizeof to);
 }
 

@@ -5,6 +5,7 @@
 #include "user/lib/program.h"
 
 #include "user/lib/pattern.h"
+#include "user/lib/result.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -24,17 +25,6 @@ static const char usage[] =
 
 #define WORDS (PAGE / sizeof(uint32_t))
 
-static void fact(const char *what, long result) {
-    if (result < 0)
-        printf("%s: %s\n", what, strerrorname_np(errno));
-    else
-        printf("%s: %ld\n", what, result);
-}
-
-static void fact_ok(const char *what, bool good) {
-    printf("%s: %s\n", what, good ? "yes" : "no");
-}
-
 static int open_checked(const char *name, int flags) {
     int fd = open(name, flags, 0600);
     if (fd < 0)
@@ -46,25 +36,25 @@ static int open_checked(const char *name, int flags) {
 
 static void refusals(const char *name, char *memory) {
     int fd = open_checked(name, O_RDWR | O_CREAT | O_TRUNC | O_DIRECT);
-    fact_ok("F_GETFL tells it", fcntl(fd, F_GETFL) & O_DIRECT);
-    fact("write", pwrite(fd, memory, 4 * PAGE, 0));
-    fact("from an odd address", pwrite(fd, memory + 100, PAGE, 0));
-    fact("of an odd length", pwrite(fd, memory, 1000, 0));
-    fact("at an odd place", pread(fd, memory, PAGE, 10));
-    fact("sectors", pwrite(fd, memory + SECTOR, 3 * SECTOR, SECTOR));
-    fact("into no memory", pread(fd, (void *)(uintptr_t)PAGE, PAGE, 0));
+    print_whether("F_GETFL tells it", fcntl(fd, F_GETFL) & O_DIRECT);
+    print_result("write", pwrite(fd, memory, 4 * PAGE, 0));
+    print_result("from an odd address", pwrite(fd, memory + 100, PAGE, 0));
+    print_result("of an odd length", pwrite(fd, memory, 1000, 0));
+    print_result("at an odd place", pread(fd, memory, PAGE, 10));
+    print_result("sectors", pwrite(fd, memory + SECTOR, 3 * SECTOR, SECTOR));
+    print_result("into no memory", pread(fd, (void *)(uintptr_t)PAGE, PAGE, 0));
     char *constant = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    fact("into memory that is read only", pread(fd, constant, PAGE, 0));
-    fact("from there", pwrite(fd, constant, PAGE, 0));
-    fact("at the end", pread(fd, memory, PAGE, 4 * PAGE));
-    fact("over the end", pread(fd, memory, 4 * PAGE, 2 * PAGE));
-    fact("F_SETFL without it", fcntl(fd, F_SETFL, 0));
-    fact("of an odd length", pread(fd, memory, 1000, 0));
-    fact("F_SETFL with it", fcntl(fd, F_SETFL, O_DIRECT));
+    print_result("into memory that is read only", pread(fd, constant, PAGE, 0));
+    print_result("from there", pwrite(fd, constant, PAGE, 0));
+    print_result("at the end", pread(fd, memory, PAGE, 4 * PAGE));
+    print_result("over the end", pread(fd, memory, 4 * PAGE, 2 * PAGE));
+    print_result("F_SETFL without it", fcntl(fd, F_SETFL, 0));
+    print_result("of an odd length", pread(fd, memory, 1000, 0));
+    print_result("F_SETFL with it", fcntl(fd, F_SETFL, O_DIRECT));
     close(fd);
     int pipe_ends[2];
-    fact("of a directory", open("/", O_RDONLY | O_DIRECT | O_DIRECTORY) < 0 ? -1 : 0);
-    fact("pipe", pipe(pipe_ends));
+    print_result("of a directory", open("/", O_RDONLY | O_DIRECT | O_DIRECTORY) < 0 ? -1 : 0);
+    print_result("pipe", pipe(pipe_ends));
 }
 
 /* The same bytes by every way in and out. */
@@ -73,43 +63,44 @@ static void coherence(const char *name, uint32_t *memory) {
         plain = open_checked(name, O_RDWR);
     uint32_t *other = allocate_pages(8 * PAGE);
     pattern_fill(memory, 0, 8 * WORDS, 1);
-    fact("past the end", pwrite(direct, memory, 8 * PAGE, 0));
-    fact("read by the cache", pread(plain, other, 8 * PAGE, 0));
+    print_result("past the end", pwrite(direct, memory, 8 * PAGE, 0));
+    print_result("read by the cache", pread(plain, other, 8 * PAGE, 0));
     pattern_check(other, 0, 8 * WORDS, 1, "by the cache");
     pattern_fill(memory, 0, 8 * WORDS, 2);
-    fact("over what the cache holds", pwrite(direct, memory, 8 * PAGE, 0));
-    fact("read by the cache", pread(plain, other, 8 * PAGE, 0));
+    print_result("over what the cache holds", pwrite(direct, memory, 8 * PAGE, 0));
+    print_result("read by the cache", pread(plain, other, 8 * PAGE, 0));
     pattern_check(other, 0, 8 * WORDS, 2, "by the cache again");
     uint32_t *map = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, plain, 0);
     pattern_check(map, 0, 8 * WORDS, 2, "by a mapping");
     pattern_fill(map, 0, 8 * WORDS, 3);
     memset(other, 0, 8 * PAGE);
-    fact("what a mapping has stored", pread(direct, other, 8 * PAGE, 0));
+    print_result("what a mapping has stored", pread(direct, other, 8 * PAGE, 0));
     pattern_check(other, 0, 8 * WORDS, 3, "stored by a mapping");
     pattern_fill(memory, 0, 8 * WORDS, 4);
-    fact("under a mapping", pwrite(direct, memory, 8 * PAGE, 0));
+    print_result("under a mapping", pwrite(direct, memory, 8 * PAGE, 0));
     pattern_check(map, 0, 8 * WORDS, 4, "seen by a mapping");
     pattern_fill(map + WORDS, 0, WORDS, 5);
-    fact("a sector beside a store", pwrite(direct, memory, SECTOR, PAGE + 4 * SECTOR));
-    fact_ok("both are there", map[WORDS] == pattern_word(5, 0) && map[WORDS + 4 * SECTOR / 4] == memory[0]);
-    fact("into a mapping of the file itself", pread(direct, map, PAGE, 4 * PAGE));
-    fact_ok("it is the file's", map[0] == pattern_word(4, 4 * WORDS));
-    fact("cut", ftruncate(plain, PAGE + 700));
-    fact("over the end", pread(direct, other, 4 * PAGE, 0));
-    fact_ok("up to it", memcmp(other, map, PAGE + 700) == 0);
-    fact("grown", ftruncate(plain, 16 * PAGE));
-    fact("a hole", pread(direct, other, 8 * PAGE, 8 * PAGE));
-    fact_ok("reads as zeros", other[0] == 0 && other[8 * WORDS - 1] == 0);
+    print_result("a sector beside a store", pwrite(direct, memory, SECTOR, PAGE + 4 * SECTOR));
+    print_whether("both are there",
+                  map[WORDS] == pattern_word(5, 0) && map[WORDS + 4 * SECTOR / 4] == memory[0]);
+    print_result("into a mapping of the file itself", pread(direct, map, PAGE, 4 * PAGE));
+    print_whether("it is the file's", map[0] == pattern_word(4, 4 * WORDS));
+    print_result("cut", ftruncate(plain, PAGE + 700));
+    print_result("over the end", pread(direct, other, 4 * PAGE, 0));
+    print_whether("up to it", memcmp(other, map, PAGE + 700) == 0);
+    print_result("grown", ftruncate(plain, 16 * PAGE));
+    print_result("a hole", pread(direct, other, 8 * PAGE, 8 * PAGE));
+    print_whether("reads as zeros", other[0] == 0 && other[8 * WORDS - 1] == 0);
     pattern_fill(memory, 0, 8 * WORDS, 6);
-    fact("into the hole and past the end", pwrite(direct, memory, 8 * PAGE, 12 * PAGE));
-    fact("read by the cache", pread(plain, other, 8 * PAGE, 12 * PAGE));
+    print_result("into the hole and past the end", pwrite(direct, memory, 8 * PAGE, 12 * PAGE));
+    print_result("read by the cache", pread(plain, other, 8 * PAGE, 12 * PAGE));
     pattern_check(other, 0, 8 * WORDS, 6, "in the hole");
     struct stat status;
     fstat(plain, &status);
     printf("size %d\n", (int)status.st_size);
     int append = open_checked(name, O_WRONLY | O_APPEND | O_DIRECT);
-    fact("append", write(append, memory, PAGE));
-    fact("where it ended", lseek(append, 0, SEEK_CUR));
+    print_result("append", write(append, memory, PAGE));
+    print_result("where it ended", lseek(append, 0, SEEK_CUR));
     munmap(map, 8 * PAGE);
     munmap(other, 8 * PAGE);
     close(append);
@@ -289,8 +280,8 @@ static void compare(const char *name, size_t size) {
     if (bytes < 0)
         fail_errno("%s: read past the cache", name);
     read_all(plain, cached, (size_t)bytes);
-    fact_ok("all that was asked for", (size_t)bytes == size);
-    fact_ok("the same through the cache", memcmp(straight, cached, (size_t)bytes) == 0);
+    print_whether("all that was asked for", (size_t)bytes == size);
+    print_whether("the same through the cache", memcmp(straight, cached, (size_t)bytes) == 0);
 }
 
 int main(int argc, char **argv) {

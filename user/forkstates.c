@@ -27,7 +27,6 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <time.h>
 
 static const char usage[] =
     "forkstates [PAGES [EATEN]]\n"
@@ -36,7 +35,7 @@ static const char usage[] =
 #define WORDS   (PAGE / sizeof(uint32_t))
 #define PRESENT (1ull << 63)
 
-enum { WRITTEN_EVERY = 4, WAITS = 2000, WAIT_NS = 5000000 };
+enum { WRITTEN_EVERY = 4 };
 enum { SEED_OLD = 1, SEED_CHILD, SEED_PARENT };
 enum state { NOWHERE, MEMORY, POOL, MOVING, SWAP, STATES };
 
@@ -150,17 +149,6 @@ static void measure(const char *what, bool by_child, struct work work, struct co
 }
 
 /* --- putting the pages where they should be --- */
-
-static void wait_until_written(void) {
-    struct vmstat now;
-    for (unsigned i = 0; i < WAITS; i++) {
-        vmstat_read(&now);
-        if (vmstat_value(&now, "nr_pool_dirty") == 0 && vmstat_value(&now, "nr_busy") == 0)
-            return;
-        nanosleep(&(struct timespec){.tv_nsec = WAIT_NS}, NULL);
-    }
-    fail("pages are not written");
-}
 
 static void eat(void) {
     uint32_t *other = allocate_pages(eaten);

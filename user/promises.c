@@ -7,6 +7,8 @@
  */
 #include "user/lib/program.h"
 
+#include "user/lib/vmstat.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -18,28 +20,15 @@ static const char usage[] = "promises\n"
 
 enum { PAGES = 10, HALF = PAGES / 2, BYTES = PAGES * PAGE };
 
-static long meminfo(const char *name) {
-    char text[4096], *line;
-    int file = open("/proc/meminfo", O_RDONLY);
-    ssize_t bytes = read(file, text, sizeof(text) - 1);
-
-    close(file);
-    text[bytes < 0 ? 0 : bytes] = '\0';
-    line = strstr(text, name);
-    if (line == NULL)
-        fail("/proc/meminfo has no %s", name);
-    return strtol(line + strlen(name), NULL, 10) / (long)(PAGE / 1024);
-}
-
 static long before;
 
 static void begin(void) {
-    before = meminfo("Committed_AS:");
+    before = meminfo_pages("Committed_AS:");
 }
 
 /* Since begin() or the last expect(), @pages more have been promised. */
 static void expect(const char *what, long pages) {
-    long after = meminfo("Committed_AS:");
+    long after = meminfo_pages("Committed_AS:");
 
     printf("%s: %+ld\n", what, after - before);
     if (after - before != pages)
@@ -104,7 +93,7 @@ static void heap_and_stack(void) {
         if (strstr(line, "[stack]") != NULL)
             sscanf(line, "%lx-%lx", &start, &end);
     fclose(maps);
-    before = meminfo("Committed_AS:");
+    before = meminfo_pages("Committed_AS:");
     *(volatile char *)(start - PAGES * PAGE) = 1;
     expect("a stack that grows", PAGES);
 }
@@ -160,7 +149,7 @@ static void shared_memory(void) {
         pause();
         _exit(0);
     }
-    long with_child = meminfo("Committed_AS:") - before;
+    long with_child = meminfo_pages("Committed_AS:") - before;
     kill(pid, 9);
     waitpid(pid, NULL, 0);
     expect("a child that has come and gone", 0);
@@ -173,7 +162,7 @@ static void shared_memory(void) {
 static long shmem_before;
 
 static void expect_shmem(const char *what, long pages) {
-    long after = meminfo("Shmem:");
+    long after = meminfo_pages("Shmem:");
 
     printf("Shmem, %s: %+ld\n", what, after - shmem_before);
     if (after - shmem_before != pages)
@@ -185,7 +174,7 @@ static void shared_in_memory(void) {
     char *place = map(PROT_READ | PROT_WRITE, MAP_SHARED), *again;
     int pid, id, file;
 
-    shmem_before = meminfo("Shmem:");
+    shmem_before = meminfo_pages("Shmem:");
     memset(place, 1, HALF * PAGE);
     expect_shmem("half of a mapping stored to", HALF);
     pid = fork();
@@ -224,6 +213,6 @@ int main(int argc, char **argv) {
     shared_memory();
     shared_in_memory();
     printf("no more is promised than could be kept: %s\n",
-           meminfo("Committed_AS:") <= meminfo("CommitLimit:") ? "yes" : "no");
+           meminfo_pages("Committed_AS:") <= meminfo_pages("CommitLimit:") ? "yes" : "no");
     return 0;
 }

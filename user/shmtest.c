@@ -6,6 +6,7 @@
 #include "user/lib/program.h"
 
 #include "user/lib/pattern.h"
+#include "user/lib/result.h"
 
 #include <fcntl.h>
 #include <sys/ipc.h>
@@ -22,18 +23,6 @@ static const char usage[] =
 
 #define BYTES 10000u /* three pages, the last in part */
 #define WORDS (PAGE / sizeof(uint32_t))
-
-/* A fact: what a call returned, as a number or as the name of an error. */
-static void fact(const char *what, long result) {
-    if (result < 0)
-        printf("%s: %s\n", what, strerrorname_np(errno));
-    else
-        printf("%s: %ld\n", what, result);
-}
-
-static void fact_ok(const char *what, bool good) {
-    printf("%s: %s\n", what, good ? "yes" : "no");
-}
 
 static long attached(int id) {
     struct shmid_ds status;
@@ -59,29 +48,29 @@ static key_t free_key(void) {
 
 static void keys(void) {
     key_t key = free_key();
-    fact("shmget of a key that is not there", shmget(key, BYTES, 0));
-    fact("shmget of no bytes", shmget(key, 0, IPC_CREAT | 0600));
+    print_result("shmget of a key that is not there", shmget(key, BYTES, 0));
+    print_result("shmget of no bytes", shmget(key, 0, IPC_CREAT | 0600));
     int id = shmget(key, BYTES, IPC_CREAT | IPC_EXCL | 0640);
-    fact_ok("made", id >= 0);
-    fact("made again with IPC_EXCL", shmget(key, BYTES, IPC_CREAT | IPC_EXCL | 0600));
-    fact_ok("found", shmget(key, BYTES, 0) == id && shmget(key, 0, IPC_CREAT) == id);
-    fact("found, but larger", shmget(key, BYTES + PAGE, 0));
+    print_whether("made", id >= 0);
+    print_result("made again with IPC_EXCL", shmget(key, BYTES, IPC_CREAT | IPC_EXCL | 0600));
+    print_whether("found", shmget(key, BYTES, 0) == id && shmget(key, 0, IPC_CREAT) == id);
+    print_result("found, but larger", shmget(key, BYTES + PAGE, 0));
     struct shmid_ds status;
-    fact("IPC_STAT", shmctl(id, IPC_STAT, &status));
+    print_result("IPC_STAT", shmctl(id, IPC_STAT, &status));
     printf("size %zu, mode %o, attached %u\n", (size_t)status.shm_segsz, (unsigned)status.shm_perm.mode,
            (unsigned)status.shm_nattch);
-    fact_ok("key and creator", status.shm_perm.__key == key && status.shm_cpid == getpid());
+    print_whether("key and creator", status.shm_perm.__key == key && status.shm_cpid == getpid());
     status.shm_perm.mode = 0600;
-    fact("IPC_SET", shmctl(id, IPC_SET, &status));
-    fact("IPC_STAT", shmctl(id, IPC_STAT, &status));
+    print_result("IPC_SET", shmctl(id, IPC_SET, &status));
+    print_result("IPC_STAT", shmctl(id, IPC_STAT, &status));
     printf("mode %o\n", (unsigned)status.shm_perm.mode);
-    fact("unknown command", shmctl(id, 77, &status));
-    fact("IPC_RMID", shmctl(id, IPC_RMID, NULL));
-    fact("removed again", shmctl(id, IPC_RMID, NULL));
-    fact("shmat of a removed one", (long)shmat(id, NULL, 0));
-    fact("shmget of a removed one", shmget(key, BYTES, 0));
+    print_result("unknown command", shmctl(id, 77, &status));
+    print_result("IPC_RMID", shmctl(id, IPC_RMID, NULL));
+    print_result("removed again", shmctl(id, IPC_RMID, NULL));
+    print_result("shmat of a removed one", (long)shmat(id, NULL, 0));
+    print_result("shmget of a removed one", shmget(key, BYTES, 0));
     int first = shmget(IPC_PRIVATE, 1, 0600), second = shmget(IPC_PRIVATE, 1, 0600);
-    fact_ok("IPC_PRIVATE is always a new one", first >= 0 && second >= 0 && first != second);
+    print_whether("IPC_PRIVATE is always a new one", first >= 0 && second >= 0 && first != second);
     shmctl(first, IPC_RMID, NULL);
     shmctl(second, IPC_RMID, NULL);
 }
@@ -89,36 +78,36 @@ static void keys(void) {
 static void places(void) {
     int id = shmget(IPC_PRIVATE, BYTES, 0600);
     char *memory = attach(id, NULL, 0), *other = attach(id, NULL, 0);
-    fact("attached twice", attached(id));
-    fact_ok("zeros at first", memory[0] == 0 && memory[BYTES - 1] == 0);
+    print_result("attached twice", attached(id));
+    print_whether("zeros at first", memory[0] == 0 && memory[BYTES - 1] == 0);
     strcpy(memory + PAGE, "one memory");
     printf("seen at the other place: %s\n", other + PAGE);
-    fact("shmat where something is", (long)shmat(id, memory, 0));
-    fact("shmat at no page's start", (long)shmat(id, memory + 100, 0));
-    fact("SHM_REMAP anywhere", (long)shmat(id, NULL, SHM_REMAP));
-    fact_ok("SHM_REMAP with SHM_RND", shmat(id, other + 100, SHM_REMAP | SHM_RND) == other);
-    fact("attached", attached(id));
-    fact("shmdt of the middle", shmdt(memory + PAGE));
-    fact("shmdt", shmdt(other));
-    fact("shmdt again", shmdt(other));
-    fact_ok("shmat where there is room", shmat(id, other, 0) == other);
-    fact("munmap of the middle", munmap(other + PAGE, PAGE));
-    fact("attached, in pieces", attached(id));
-    fact("shmdt takes both pieces", shmdt(other));
-    fact("attached", attached(id));
+    print_result("shmat where something is", (long)shmat(id, memory, 0));
+    print_result("shmat at no page's start", (long)shmat(id, memory + 100, 0));
+    print_result("SHM_REMAP anywhere", (long)shmat(id, NULL, SHM_REMAP));
+    print_whether("SHM_REMAP with SHM_RND", shmat(id, other + 100, SHM_REMAP | SHM_RND) == other);
+    print_result("attached", attached(id));
+    print_result("shmdt of the middle", shmdt(memory + PAGE));
+    print_result("shmdt", shmdt(other));
+    print_result("shmdt again", shmdt(other));
+    print_whether("shmat where there is room", shmat(id, other, 0) == other);
+    print_result("munmap of the middle", munmap(other + PAGE, PAGE));
+    print_result("attached, in pieces", attached(id));
+    print_result("shmdt takes both pieces", shmdt(other));
+    print_result("attached", attached(id));
     char *reader = attach(id, NULL, SHM_RDONLY);
     printf("read only: %s\n", reader + PAGE);
-    fact("mprotect of a read-only attach", mprotect(reader, PAGE, PROT_READ | PROT_WRITE));
+    print_result("mprotect of a read-only attach", mprotect(reader, PAGE, PROT_READ | PROT_WRITE));
     int pid = fork_checked();
     if (pid == 0) {
         reader[0] = 1;
         exit(0);
     }
-    fact("a store there ends with status", wait_for(pid));
+    print_result("a store there ends with status", wait_for(pid));
     shmctl(id, IPC_RMID, NULL);
-    fact("attached after IPC_RMID", attached(id));
-    fact_ok("attached once more by its id", shmat(id, NULL, 0) != (void *)-1);
-    fact("attached", attached(id));
+    print_result("attached after IPC_RMID", attached(id));
+    print_whether("attached once more by its id", shmat(id, NULL, 0) != (void *)-1);
+    print_result("attached", attached(id));
 }
 
 /* Waits for a byte from the other process, or sends it one. */
@@ -145,16 +134,16 @@ static void processes(void) {
         _exit(1);
     }
     await(up[0]);
-    fact("attached after fork", attached(id));
+    print_result("attached after fork", attached(id));
     printf("said: %s\n", memory + 2 * PAGE);
     shmctl(id, IPC_RMID, NULL);
-    fact("attached after IPC_RMID", attached(id));
+    print_result("attached after IPC_RMID", attached(id));
     tell(down[1]);
-    fact("child", wait_for(pid));
-    fact("attached after exec and exit", attached(id));
+    print_result("child", wait_for(pid));
+    print_result("attached after exec and exit", attached(id));
     printf("still there: %s\n", memory + 2 * PAGE);
-    fact("shmdt", shmdt(memory));
-    fact("gone with the last", attached(id));
+    print_result("shmdt", shmdt(memory));
+    print_result("gone with the last", attached(id));
 }
 
 /* --- /dev/shm --- */
@@ -165,35 +154,35 @@ static void names(void) {
     snprintf(path, sizeof(path), "/dev/shm%s", name);
     snprintf(other, sizeof(other), "/dev/shm%s-b", name);
     struct stat status;
-    fact("shm_open of what is not there", shm_open(name, O_RDWR, 0));
+    print_result("shm_open of what is not there", shm_open(name, O_RDWR, 0));
     int fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
-    fact_ok("shm_open", fd >= 0);
-    fact("shm_open with O_EXCL", shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600));
-    fact("ftruncate", ftruncate(fd, BYTES));
+    print_whether("shm_open", fd >= 0);
+    print_result("shm_open with O_EXCL", shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600));
+    print_result("ftruncate", ftruncate(fd, BYTES));
     fstat(fd, &status);
     printf("size %d, blocks %d, links %d, mode %o\n", (int)status.st_size, (int)status.st_blocks,
            (int)status.st_nlink, (unsigned)status.st_mode);
-    fact("link", link(path, other));
-    fact("rename to its own link", rename(path, other));
-    fact("unlink", unlink(other));
-    fact("rename", rename(path, other));
-    fact("stat of the old name", stat(path, &status));
-    fact("stat of the new one", stat(other, &status));
-    fact("symlink", symlink("nowhere", path));
+    print_result("link", link(path, other));
+    print_result("rename to its own link", rename(path, other));
+    print_result("unlink", unlink(other));
+    print_result("rename", rename(path, other));
+    print_result("stat of the old name", stat(path, &status));
+    print_result("stat of the new one", stat(other, &status));
+    print_result("symlink", symlink("nowhere", path));
     char target[20];
-    fact("readlink", readlink(path, target, sizeof(target)));
-    fact("stat through it", stat(path, &status));
-    fact("shm_unlink", shm_unlink(name));
-    fact("mkdir", mkdir(path, 0700));
-    fact("unlink of a directory", unlink(path) < 0 && (errno == EISDIR || errno == EPERM) ? 0 : 1);
+    print_result("readlink", readlink(path, target, sizeof(target)));
+    print_result("stat through it", stat(path, &status));
+    print_result("shm_unlink", shm_unlink(name));
+    print_result("mkdir", mkdir(path, 0700));
+    print_result("unlink of a directory", unlink(path) < 0 && (errno == EISDIR || errno == EPERM) ? 0 : 1);
     snprintf(target, sizeof(target), "%s", "x");
     char inner[100];
     snprintf(inner, sizeof(inner), "%s/inner", path);
-    fact("rename into it", rename(other, inner));
-    fact("rename of a directory into itself", rename(path, inner));
-    fact("rmdir of a full directory", rmdir(path));
-    fact("unlink in it", unlink(inner));
-    fact("rmdir", rmdir(path));
+    print_result("rename into it", rename(other, inner));
+    print_result("rename of a directory into itself", rename(path, inner));
+    print_result("rmdir of a full directory", rmdir(path));
+    print_result("unlink in it", unlink(inner));
+    print_result("rmdir", rmdir(path));
     close(fd);
 }
 
@@ -201,19 +190,19 @@ static void contents(void) {
     char name[40], text[16] = "";
     snprintf(name, sizeof(name), "/shmtest-%d", (int)getpid());
     int fd = shm_open(name, O_RDWR | O_CREAT, 0600);
-    fact("shm_unlink while open", shm_unlink(name));
+    print_result("shm_unlink while open", shm_unlink(name));
     ftruncate(fd, 3 * PAGE);
     char *shared = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     char *copy = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
     strcpy(shared + PAGE, "by the mapping");
-    fact("pread", pread(fd, text, sizeof(text), PAGE));
+    print_result("pread", pread(fd, text, sizeof(text), PAGE));
     printf("read: %s\n", text);
-    fact("pwrite", pwrite(fd, "by a write", 11, 2 * PAGE));
+    print_result("pwrite", pwrite(fd, "by a write", 11, 2 * PAGE));
     printf("mapped: %s, private: %s\n", shared + 2 * PAGE, copy + 2 * PAGE);
     strcpy(copy + 2 * PAGE, "by the private map");
     printf("mapped: %s, private: %s\n", shared + 2 * PAGE, copy + 2 * PAGE);
-    fact("read of a hole", pread(fd, text, sizeof(text), 0));
-    fact_ok("it is zeros", text[0] == 0 && text[15] == 0);
+    print_result("read of a hole", pread(fd, text, sizeof(text), 0));
+    print_whether("it is zeros", text[0] == 0 && text[15] == 0);
     struct stat status;
     fstat(fd, &status);
     printf("blocks %d\n", (int)status.st_blocks);
@@ -222,25 +211,25 @@ static void contents(void) {
         shared[3 * PAGE] = 1;
         exit(0);
     }
-    fact("a store past the end ends with status", wait_for(pid));
-    fact("ftruncate", ftruncate(fd, PAGE + 2));
+    print_result("a store past the end ends with status", wait_for(pid));
+    print_result("ftruncate", ftruncate(fd, PAGE + 2));
     printf("cut: %s\n", shared + PAGE);
-    fact("ftruncate", ftruncate(fd, 3 * PAGE));
+    print_result("ftruncate", ftruncate(fd, 3 * PAGE));
     printf("and grown: %s, %d, private: %s\n", shared + PAGE, shared[2 * PAGE], copy + 2 * PAGE);
-    fact("msync", msync(shared, 3 * PAGE, MS_SYNC));
-    fact("fsync", fsync(fd));
+    print_result("msync", msync(shared, 3 * PAGE, MS_SYNC));
+    print_result("fsync", fsync(fd));
     struct statvfs space;
-    fact("statvfs", fstatvfs(fd, &space));
-    fact_ok("it has room, in pages",
-            space.f_bsize == PAGE && space.f_bfree > 0 && space.f_bfree < space.f_blocks);
+    print_result("statvfs", fstatvfs(fd, &space));
+    print_whether("it has room, in pages",
+                  space.f_bsize == PAGE && space.f_bfree > 0 && space.f_bfree < space.f_blocks);
 }
 
 /* Memory with a descriptor and no name. */
 static void unnamed(void) {
-    fact("memfd_create, odd flags", memfd_create("x", 0x4000));
+    print_result("memfd_create, odd flags", memfd_create("x", 0x4000));
     int fd = memfd_create("shmtest", 0);
     struct stat status;
-    fact("ftruncate", ftruncate(fd, BYTES));
+    print_result("ftruncate", ftruncate(fd, BYTES));
     fstat(fd, &status);
     printf("size %d, links %d, regular %d\n", (int)status.st_size, (int)status.st_nlink,
            S_ISREG(status.st_mode));

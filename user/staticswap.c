@@ -24,22 +24,14 @@ static const char usage[] = "staticswap [DISK]\n"
 #define PRESENT (1ull << 63)
 #define SWAPPED (1ull << 62)
 
-enum { RUN = 64, PAGES = 4 * RUN, PAGES_MAX = 4 * PAGES, WAITS = 2000, WAIT_NS = 5000000 };
+enum { RUN = 64, PAGES = 4 * RUN, PAGES_MAX = 4 * PAGES, WAIT_NS = 5000000 };
 
 static int disk;
 
 /* --- how much swap is free --- */
 
 static long swap_free(void) {
-    char text[4096], *line;
-    int file = open("/proc/meminfo", O_RDONLY);
-    ssize_t bytes = read(file, text, sizeof(text) - 1);
-    close(file);
-    text[bytes < 0 ? 0 : bytes] = '\0';
-    line = strstr(text, "SwapFree:");
-    if (line == NULL)
-        fail("/proc/meminfo has no SwapFree");
-    return strtol(line + strlen("SwapFree:"), NULL, 10) / (long)(PAGE / 1024);
+    return meminfo_pages("SwapFree:");
 }
 
 static long before;
@@ -54,17 +46,6 @@ static void expect(const char *what, long slots) {
 }
 
 /* --- where pages are --- */
-
-static void wait_until_written(void) {
-    static struct vmstat now;
-    for (unsigned i = 0; i < WAITS; i++) {
-        vmstat_read(&now);
-        if (vmstat_value(&now, "nr_pool_dirty") == 0 && vmstat_value(&now, "nr_busy") == 0)
-            return;
-        nanosleep(&(struct timespec){.tv_nsec = WAIT_NS}, NULL);
-    }
-    fail("pages are not written");
-}
 
 static void page_out(void *memory, size_t pages) {
     if (madvise(memory, pages * PAGE, MADV_PAGEOUT) != 0)

@@ -121,9 +121,6 @@ static struct frame *to_pool(unsigned page) {
 
 /* All pages of the area leave for swap or the file, and their frames go to somebody else. */
 static void page_all_out(unsigned pages) {
-    static struct frame *taken[FRAMES];
-    unsigned total = 0;
-
     for (unsigned i = 0; i < pages; i++)
         if (bits(i) != 0) {
             struct frame *frame = to_pool(i);
@@ -132,11 +129,7 @@ static void page_all_out(unsigned pages) {
                 ck_assert_uint_eq(swap_write(&frame, 1), 1);
             fake_settle();
         }
-    while ((taken[total] = frame_take(USE_PAGEOUT)) != NULL)
-        total++;
-    while (total > 0)
-        frame_release(taken[--total]);
-    fake_settle();
+    fake_empty_pool();
 }
 
 /* --- the kinds --- */

@@ -44,16 +44,8 @@ static void start(unsigned seconds) {
 
 /* Another program, with @pages pages. */
 static struct space *program(unsigned pages) {
-    vaddr_t at;
-    struct map_request request = {.address = PLACE,
-                                  .length = pages * PAGE_SIZE,
-                                  .flags = AREA_READ | AREA_WRITE | AREA_MAYWRITE,
-                                  .fixed = true};
-    struct space *space = space_create();
+    struct space *space = fake_space((int)total + 1, PLACE, pages);
 
-    ck_assert_ptr_nonnull(space);
-    space->owner_pid = (int)total + 1;
-    ck_assert_int_eq(space_map(space, &request, &at), 0);
     programs[total++] = space;
     return space;
 }

@@ -362,6 +362,14 @@ static struct frame *make_frames(struct set *set) {
     return frames;
 }
 
+static void take_apart(struct set *set, struct frame *frames) {
+    for (unsigned i = 0; i < FRAMES; i++)
+        if (frames[i].state == FRAME_ACTIVE)
+            set->policy->remove(set, &frames[i]);
+    set_stop(set);
+    free(frames);
+}
+
 START_TEST(policies_name_only_frames_of_the_set) {
     struct set set;
     struct frame *frames = make_frames(&set);
@@ -372,11 +380,7 @@ START_TEST(policies_name_only_frames_of_the_set) {
         exercise(&set, frames, 50);
         assert_sound(&set, frames);
     }
-    for (unsigned i = 0; i < FRAMES; i++)
-        if (frames[i].state == FRAME_ACTIVE)
-            set.policy->remove(&set, &frames[i]);
-    set_stop(&set);
-    free(frames);
+    take_apart(&set, frames);
 }
 END_TEST
 
@@ -398,11 +402,7 @@ START_TEST(policies_change_under_way) {
         assert_sound(&set, frames);
         ck_assert_int_eq(set_change_policy(&set, policy_number((unsigned)_i)), 0);
     }
-    for (unsigned i = 0; i < FRAMES; i++)
-        if (frames[i].state == FRAME_ACTIVE)
-            set.policy->remove(&set, &frames[i]);
-    set_stop(&set);
-    free(frames);
+    take_apart(&set, frames);
 }
 END_TEST
 

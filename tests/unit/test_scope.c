@@ -36,21 +36,6 @@ static void start(enum quota_rule quota) {
     fake_yield(); /* the daemon comes to its first sleep */
 }
 
-/* A program of @pages pages; its pid is @pid. */
-static struct space *program(int pid, unsigned pages) {
-    vaddr_t at;
-    struct map_request request = {.address = PLACE,
-                                  .length = pages * PAGE_SIZE,
-                                  .flags = AREA_READ | AREA_WRITE | AREA_MAYWRITE,
-                                  .fixed = true};
-    struct space *space = space_create();
-
-    ck_assert_ptr_nonnull(space);
-    space->owner_pid = pid;
-    ck_assert_int_eq(space_map(space, &request, &at), 0);
-    return space;
-}
-
 /* A fault leaves the set within its quota, or no further above it than it was. */
 static void fault(struct space *space, vaddr_t address, enum fault_access access) {
     pfn_t before = space->set->count;
@@ -93,7 +78,7 @@ static pfn_t shared(void) {
 
 START_TEST(a_set_stays_within_its_quota) {
     start(QUOTA_EQUAL);
-    struct space *one = program(1, 700), *two = program(2, 700);
+    struct space *one = fake_space(1, PLACE, 700), *two = fake_space(2, PLACE, 700);
 
     sweep(one, 600);
     sweep(two, 600);
@@ -110,12 +95,12 @@ END_TEST
 /* A quota that shrinks is met soon, without a fault of the program's. */
 START_TEST(the_daemon_trims_to_the_quota) {
     start(QUOTA_EQUAL);
-    struct space *one = program(1, 700), *others[5];
+    struct space *one = fake_space(1, PLACE, 700), *others[5];
 
     sweep(one, 600);
     ck_assert_uint_gt(one->set->count, shared() / 2);
     for (int i = 0; i < 5; i++)
-        others[i] = program(2 + i, 10);
+        others[i] = fake_space(2 + i, PLACE, 10);
     ck_assert_uint_gt(one->set->count, one->set->quota);
     be_idle(10);
     ck_assert_uint_le(one->set->count, one->set->quota);
@@ -133,7 +118,7 @@ END_TEST
 
 START_TEST(the_checker_sees_a_quota_that_is_not_met) {
     start(QUOTA_EQUAL);
-    struct space *one = program(1, 700);
+    struct space *one = fake_space(1, PLACE, 700);
 
     sweep(one, 300);
     be_idle(40);
@@ -146,7 +131,7 @@ END_TEST
 /* By page-fault frequency: who faults much gets more, who does not gives back, and they fit together. */
 START_TEST(faults_move_frames_to_who_needs_them) {
     start(QUOTA_PFF);
-    struct space *quiet = program(1, 700), *busy = program(2, 700);
+    struct space *quiet = fake_space(1, PLACE, 700), *busy = fake_space(2, PLACE, 700);
     pfn_t at_first = busy->set->quota;
 
     ck_assert_uint_le(busy->set->quota + quiet->set->quota, shared());
@@ -177,7 +162,7 @@ END_TEST
 /* Between the bounds nothing changes; and only a program's own time counts. */
 START_TEST(between_the_bounds_a_quota_stays) {
     start(QUOTA_PFF);
-    struct space *one = program(1, 700), *two = program(2, 700);
+    struct space *one = fake_space(1, PLACE, 700), *two = fake_space(2, PLACE, 700);
     pfn_t quota = one->set->quota;
 
     for (unsigned period = 0; period < 10; period++) {
@@ -201,7 +186,7 @@ END_TEST
 START_TEST(fork_and_exit_keep_the_quota) {
     vm_options.quota_fixed = 60;
     start(QUOTA_FIXED);
-    struct space *parent = program(1, 300), *child;
+    struct space *parent = fake_space(1, PLACE, 300), *child;
 
     sweep(parent, 200);
     ck_assert_uint_le(parent->set->count, 60);
@@ -228,7 +213,7 @@ END_TEST
 START_TEST(the_least_quota_is_enough) {
     vm_options.quota_fixed = 1;
     start(QUOTA_FIXED);
-    struct space *one = program(1, 300);
+    struct space *one = fake_space(1, PLACE, 300);
 
     ck_assert_uint_eq(one->set->quota, QUOTA_LEAST);
     sweep(one, 300);
@@ -243,7 +228,7 @@ END_TEST
 START_TEST(the_scope_changes) {
     start(QUOTA_EQUAL);
     vm_options.scope = SCOPE_GLOBAL;
-    struct space *one = program(1, 700), *two = program(2, 700);
+    struct space *one = fake_space(1, PLACE, 700), *two = fake_space(2, PLACE, 700);
 
     sweep(one, 300);
     sweep(two, 300);

@@ -4,6 +4,9 @@
 #include "user/lib/vmstat.h"
 
 #include <fcntl.h>
+#include <time.h>
+
+enum { WAITS = 12000, WAIT_NS = 5000000 };
 
 /* All of it by one read: what is read later has been written later, and would not agree. */
 bool vmstat_read(struct vmstat *vmstat) {
@@ -42,4 +45,28 @@ unsigned long long vmstat_value(const struct vmstat *vmstat, const char *name) {
 
 long long vmstat_difference(const struct vmstat *before, const struct vmstat *after, const char *name) {
     return (long long)(vmstat_value(after, name) - vmstat_value(before, name));
+}
+
+void wait_until_written(void) {
+    static struct vmstat now;
+    for (unsigned i = 0; i < WAITS; i++) {
+        vmstat_read(&now);
+        if (vmstat_value(&now, "nr_pool_dirty") == 0 && vmstat_value(&now, "nr_busy") == 0)
+            return;
+        nanosleep(&(struct timespec){.tv_nsec = WAIT_NS}, NULL);
+    }
+    fail("pages are not written");
+}
+
+long meminfo_pages(const char *name) {
+    char text[4096];
+    int file = open("/proc/meminfo", O_RDONLY);
+    ssize_t bytes = file < 0 ? 0 : read(file, text, sizeof(text) - 1);
+    if (file >= 0)
+        close(file);
+    text[bytes < 0 ? 0 : bytes] = '\0';
+    const char *line = strstr(text, name);
+    if (line == NULL)
+        fail("/proc/meminfo has no %s", name);
+    return strtol(line + strlen(name), NULL, 10) / (long)(PAGE / 1024);
 }

@@ -31,6 +31,11 @@ void fake_ram_create(pfn_t frames);
 /* RAM, and vm_init() with vm_options as they are: @usable frames, of which @pageable (0: all). */
 void fake_boot(pfn_t usable, pfn_t pageable);
 
+/* A space of program @owner_pid, with @pages private pages at @address. */
+struct space *fake_space(int owner_pid, vaddr_t address, unsigned pages);
+/* Nothing is left in the pool: all that is CLEAN gives its frame away, and all frames are FREE again. */
+void fake_empty_pool(void);
+
 void fake_seed(uint32_t seed);
 uint32_t fake_random(void);
 /* 0 to @below - 1. */

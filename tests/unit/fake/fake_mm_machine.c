@@ -7,6 +7,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/frame.h"
+#include "mm/space.h"
 #include "mm/vm.h"
 
 #include <stdarg.h>
@@ -79,6 +80,34 @@ void fake_boot(pfn_t usable, pfn_t pageable) {
     fake_ram_create(usable + FAKE_RAM_HOLE);
     vm_options.frames = pageable;
     vm_init();
+}
+
+struct space *fake_space(int owner_pid, vaddr_t address, unsigned pages) {
+    vaddr_t at;
+    struct map_request request = {.address = address,
+                                  .length = pages * PAGE_SIZE,
+                                  .flags = AREA_READ | AREA_WRITE | AREA_MAYWRITE,
+                                  .fixed = true};
+    struct space *space = space_create();
+
+    ASSERT(space != NULL);
+    space->owner_pid = owner_pid;
+    ASSERT(space_map(space, &request, &at) == 0);
+    return space;
+}
+
+void fake_empty_pool(void) {
+    struct frame *frame, *taken = NULL; /* a chain by the frames' first words */
+
+    while ((frame = frame_take(USE_PAGEOUT)) != NULL) {
+        *(struct frame **)frame_data(frame) = taken;
+        taken = frame;
+    }
+    while ((frame = taken) != NULL) {
+        taken = *(struct frame **)frame_data(frame);
+        frame_release(frame);
+    }
+    fake_settle();
 }
 
 /* --- chance --- */
