@@ -35,8 +35,8 @@
 #include "mm/counters.h"
 #include "mm/trace.h"
 
-/* Enough for some clusters of a page-out and the windows of some streams at a time. */
-enum { BIOS = 256, DISKS_MAX = 4 };
+/* Enough for the longest command at the disk, the next one, and the windows of some streams. */
+enum { BIOS = 384, DISKS_MAX = 4 };
 
 static struct bio pool[BIOS];
 static struct list pool_free = LIST_INITIALIZER(pool_free);
@@ -194,13 +194,18 @@ static bool in_range(const struct bio *bio) {
     return bio->sector < bio->device->sectors && bio->sectors <= bio->device->sectors - bio->sector;
 }
 
+/* A plug holds back what may grow: not what is enough pages for the longest command. */
+static bool held_back(const struct block_device *disk) {
+    return plug_depth > 0 && disk->queue->length * SECTORS_PER_PAGE < disk->driver->max_sectors;
+}
+
 static ALWAYS_INLINE void submit(struct bio *bio) {
     struct block_device *disk = bio->device->disk;
     unsigned state = irq_save();
 
     block_queue_add(disk->queue, bio);
     trace(TRACE_BIO_QUEUED, bio->write | bio->cause << 1, bio_frame(bio), bio_start(bio), bio->sectors, 0);
-    if (plug_depth == 0)
+    if (!held_back(disk))
         start_next(disk);
     else if (!disk->queue->busy && disk->queue->held_since == 0)
         disk->queue->held_since = time_nanoseconds();

@@ -51,8 +51,8 @@ void block_for_each_bio(void (*visit)(const struct bio *bio, void *data), void *
 unsigned block_bio_waiters(void);
 
 /*
- * Between the two, bios for an idle disk collect without being started, so that they can merge. Nests, per
- * machine. A sleep between them starts what has collected.
+ * Between the two, bios for an idle disk collect without being started, so that they can merge, up to what one
+ * command can take. Nests, per machine. A sleep between them starts what has collected.
  */
 void block_plug(void);
 void block_unplug(void);

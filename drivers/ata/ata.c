@@ -65,8 +65,9 @@ uint8_t ata_wait_brief(struct ata_channel *channel, uint8_t mask, uint8_t value)
 
 /* --- starting a command --- */
 
+/* A long request or a far one; the block layer asks for neither of a drive that knows 28 bits only. */
 static bool needs_lba48(const struct block_request *request) {
-    return (uint64_t)request->sector + request->sectors > LBA28_END;
+    return request->sectors > ATA_MAX_SECTORS28 || (uint64_t)request->sector + request->sectors > LBA28_END;
 }
 
 /* The address, 28 bits: eight in each of three registers, four in the device register. */
@@ -296,7 +297,15 @@ static void drive_tick(struct block_device *disk) {
 static const struct block_driver ata_driver = {
     .start = drive_start,
     .tick = drive_tick,
-    .max_sectors = ATA_MAX_SECTORS,
+    .max_sectors = ATA_MAX_SECTORS28,
+    .max_segments = ATA_MAX_SEGMENTS,
+};
+
+/* With 48-bit commands, and without the processor, which would be kept the longer from everything else. */
+static const struct block_driver ata_driver48 = {
+    .start = drive_start,
+    .tick = drive_tick,
+    .max_sectors = ATA_MAX_SECTORS48,
     .max_segments = ATA_MAX_SEGMENTS,
 };
 
@@ -313,7 +322,7 @@ static void channel_init(struct ata_channel *channel, bool dma) {
 static bool register_drive(struct ata_drive *drive) {
     if (!drive->present)
         return false;
-    drive->disk.driver = &ata_driver;
+    drive->disk.driver = drive->lba48 && drive->dma ? &ata_driver48 : &ata_driver;
     drive->disk.data = drive;
     block_register(&drive->disk);
     return true;

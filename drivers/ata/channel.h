@@ -73,9 +73,10 @@ enum ata_command {
 };
 
 enum {
-    ATA_MAX_SECTORS = 256, /* of a command: what LBA28 can count */
-    ATA_MAX_SEGMENTS = 64, /* bios of a command: entries of the bus master's table */
-    ATA_MAX_MULTIPLE = 16, /* sectors of a PIO block */
+    ATA_MAX_SECTORS28 = 256,  /* of a command with 28-bit addresses: what it can count */
+    ATA_MAX_SECTORS48 = 1024, /* of one with 48, which could count 65,536; but others wait meanwhile */
+    ATA_MAX_SEGMENTS = 128,   /* bios of a command: entries of the bus master's table */
+    ATA_MAX_MULTIPLE = 16,    /* sectors of a PIO block */
     ATA_MAX_TRIES = 3,
 };
 

@@ -456,6 +456,27 @@ START_TEST(plugged_pages_become_one_request) {
 }
 END_TEST
 
+/* The longest command goes to the disk while the rest of a run is still being submitted. */
+START_TEST(a_plug_holds_back_one_command_and_no_more) {
+    enum { COMMAND_PAGES = 32 };
+    struct block_device *partition = block_find("hda1");
+
+    block_plug();
+    for (unsigned i = 0; i < COMMAND_PAGES - 1; i++)
+        submit(partition, i * SECTORS_PER_PAGE, i % 8, true);
+    ck_assert_uint_eq(fake_request_count, 0);
+    for (unsigned i = COMMAND_PAGES - 1; i < 2 * COMMAND_PAGES; i++)
+        submit(partition, i * SECTORS_PER_PAGE, i % 8, true);
+    ck_assert_uint_eq(fake_request_count, 1);
+    block_unplug();
+    fake_disk_run();
+    ck_assert_uint_eq(done_count, 2 * COMMAND_PAGES);
+    ck_assert_uint_eq(fake_request_count, 2);
+    for (unsigned i = 0; i < 2; i++)
+        ck_assert_uint_eq(fake_requests[i].sectors, COMMAND_PAGES * SECTORS_PER_PAGE);
+}
+END_TEST
+
 START_TEST(data_arrives_where_it_should) {
     memset(pages[0], 'a', PAGE_SIZE);
     memset(pages[1], 'b', PAGE_SIZE);
@@ -612,6 +633,7 @@ static Suite *block_suite(void) {
     tcase_add_test(layer, disk_and_partitions_have_names);
     tcase_add_test(layer, runs_find_their_places);
     tcase_add_test(layer, plugged_pages_become_one_request);
+    tcase_add_test(layer, a_plug_holds_back_one_command_and_no_more);
     tcase_add_test(layer, data_arrives_where_it_should);
     tcase_add_test(layer, next_request_starts_in_the_interrupt);
     tcase_add_test(layer, time_of_the_disk_is_counted);
