@@ -385,6 +385,7 @@ extern const struct vnode_operations ext2_special_operations;
 extern const struct pager ext2_pager;
 int ext2_map_blocks(struct vnode *vnode, uint64_t position, struct extent *extent);
 int ext2_prepare_write(struct vnode *vnode, struct frame *frame, pgoff_t index, unsigned from, unsigned to);
+bool ext2_write_in_place(struct vnode *vnode, pgoff_t index, unsigned from, unsigned to);
 void ext2_unused(struct object *object);
 void ext2_release(struct object *object);
 

@@ -395,6 +395,7 @@ const struct vnode_operations ext2_file_operations = {
     .set_attributes = ext2_set_attributes,
     .sync = ext2_sync_inode,
     .prepare_write = ext2_prepare_write,
+    .write_in_place = ext2_write_in_place,
     .end_write = ext2_end_write,
     .map_blocks = ext2_map_blocks,
 };

@@ -104,6 +104,15 @@ int ext2_prepare_write(struct vnode *vnode, struct frame *frame, pgoff_t index, 
     return error ? error : second;
 }
 
+/* The inode's times are those of whole seconds: all writes of a second but the first leave them as they are. */
+bool ext2_write_in_place(struct vnode *vnode, pgoff_t index, unsigned from, unsigned to) {
+    struct ext2_inode *inode = ext2_inode_of(vnode);
+    uint32_t now = ext2_now();
+    bool holes;
+    return inode->disk.mtime == now && inode->disk.ctime == now && !ext2_writable(inode->fs) &&
+           peek_page(inode, index, from, to, false, &holes) == 0 && !holes;
+}
+
 /* A mapping is about to write to the page: the whole of it, as far as the file goes, needs blocks. */
 static int fill_holes(struct ext2_inode *inode, pgoff_t index) {
     struct object *object = &inode->vnode.object;

@@ -28,7 +28,7 @@ _Static_assert(sizeof(struct ext2_group) == 32, "group descriptor layout");
 _Static_assert(sizeof(struct ext2_disk_inode) == EXT2_INODE_BYTES, "inode layout");
 
 uint32_t ext2_now(void) {
-    return time_boot_epoch() + (uint32_t)(time_ticks() / TICKS_PER_SECOND);
+    return time_epoch();
 }
 
 int ext2_damaged(struct ext2_fs *fs, const char *format, ...) {

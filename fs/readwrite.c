@@ -8,7 +8,8 @@
  *
  * A write makes room on the disk first, then copies, then moves the end of the file, then says "modified":
  * in this order no page beyond the end is ever laundered (its data would be dropped), and a copy that stops
- * part way leaves zeros behind what was copied, never an earlier owner's bytes.
+ * part way leaves zeros behind what was copied, never an earlier owner's bytes. Where nothing but the contents
+ * of a page in memory changes, none of this is needed, and the copy is all: that is tried first here, too.
  *
  * Source: Gingell, Moran, Shannon, "Virtual Memory Architecture in SunOS" (1987): one cache for both; the
  * doubling read-ahead window is that of McKusick and Karels, "The Design … of 4.4BSD", section 7.4.
@@ -192,7 +193,27 @@ struct write {
     size_t bytes;      /* so many bytes, */
     uint64_t position; /* to here */
     void *bounce;      /* a page, or NULL as long as none was needed */
+    bool noted;        /* end_write() has something to note: more than contents may have changed */
 };
+
+/*
+ * The common case: the page is in memory and has its place, and what is copied to it is in memory, too; the file
+ * stays as long as it is. Nothing here sleeps, so that nothing is pinned. Not all may have been copied where it
+ * fails, but the page counts as modified then. False: it has to go the long way, write_page().
+ */
+static bool write_resident(const struct write *write, unsigned bytes) {
+    struct vnode *vnode = write->vnode;
+    const struct vnode_operations *operations = vnode->operations;
+    pgoff_t index = page_of(write->position);
+    unsigned from = (unsigned)write->position & PAGE_MASK;
+    if (write->position + bytes > vnode->object.size || !operations->write_in_place)
+        return false;
+    struct frame *frame = page_find(&vnode->object, index);
+    if (!frame || !operations->write_in_place(vnode, index, from, from + bytes))
+        return false;
+    page_modified(frame, from, from + bytes);
+    return user_copy_in_resident((uint8_t *)frame_data(frame) + from, write->buffer, bytes);
+}
 
 /* Ends the write of @bytes at byte @from of the pinned page: the end of the file first, then "modified". */
 static void page_written(struct write *write, struct frame *frame, unsigned from, unsigned bytes) {
@@ -249,6 +270,7 @@ static long write_page(struct write *write, unsigned bytes) {
     bool beyond_end = start >= object->size;
     bool replaces_all = from == 0 && (to == PAGE_SIZE || start + to >= object->size);
     struct frame *frame;
+    write->noted = true;
     if (replaces_all && !beyond_end && !object_lookup(object, index)) {
         long written = replace_page(write, index, bytes);
         if (written)
@@ -264,7 +286,9 @@ static long write_pages(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint6
     int error = cross_old_end(vnode, position);
     while (write.bytes && !error) {
         unsigned n = (unsigned)MIN(write.bytes, (size_t)(PAGE_SIZE - (write.position & PAGE_MASK)));
-        long written = wait_killed() ? -EINTR : write_page(&write, n);
+        long written = n;
+        if (!write_resident(&write, n))
+            written = wait_killed() ? -EINTR : write_page(&write, n);
         if (written < (long)n)
             error = written < 0 ? (int)written : -EFAULT;
         written = MAX(written, 0);
@@ -274,7 +298,7 @@ static long write_pages(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint6
     }
     if (write.bounce)
         kpage_free(write.bounce);
-    int second = vnode->operations->end_write(vnode);
+    int second = write.noted ? vnode->operations->end_write(vnode) : 0;
     size_t done = bytes - write.bytes;
     return done ? (long)done : error ? error : second;
 }

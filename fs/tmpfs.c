@@ -40,7 +40,7 @@ static struct {
 static const struct vnode_operations file_operations, link_operations, special_operations;
 
 uint32_t tmpfs_now(void) {
-    return time_boot_epoch() + (uint32_t)(time_ticks() / TICKS_PER_SECOND);
+    return time_epoch();
 }
 
 void tmpfs_touch(struct tmpfs_node *node) {
@@ -221,11 +221,20 @@ static int tmpfs_end_write(struct vnode *vnode) {
     return 0;
 }
 
+/* Its times are those of whole seconds. */
+static bool tmpfs_write_in_place(struct vnode *vnode, pgoff_t index UNUSED, unsigned from UNUSED,
+                                 unsigned to UNUSED) {
+    const struct tmpfs_node *node = tmpfs_node_of(vnode);
+    uint32_t now = tmpfs_now();
+    return node->mtime == now && node->ctime == now;
+}
+
 static const struct vnode_operations file_operations = {
     .parent = tmpfs_parent,
     .get_attributes = tmpfs_get_attributes,
     .set_attributes = tmpfs_set_attributes,
     .prepare_write = tmpfs_prepare_write,
+    .write_in_place = tmpfs_write_in_place,
     .end_write = tmpfs_end_write,
 };
 

@@ -75,10 +75,13 @@ struct vnode_operations {
      * caller has pinned, get their place on the disk; what is new is marked modified at once. With NULL for
      * @frame nothing is done: 0 if they all have their place already, 1 if not. end_write: the
      * caller has changed object.size and contents; the file system notes size and times, and gives back
-     * what prepare_write took past the end.
+     * what prepare_write took past the end. write_in_place: true if neither has anything to do for a write of
+     * bytes [from, to) of a page in memory, all inside the file: they have their place, and the file's times are
+     * of this second already. Never sleeps. NULL: never.
      */
     int (*prepare_write)(struct vnode *vnode, struct frame *frame, pgoff_t index, unsigned from, unsigned to);
     int (*end_write)(struct vnode *vnode);
+    bool (*write_in_place)(struct vnode *vnode, pgoff_t index, unsigned from, unsigned to);
 
     /*
      * Files on a disk, for O_DIRECT: where byte @position, a multiple of a sector, lies. Stays so for as long

@@ -188,7 +188,7 @@ static int node_make(const struct entry *entry, int pid, int descriptor, struct 
 }
 
 static int get_attributes(struct vnode *vnode, struct vnode_attributes *attributes) {
-    uint32_t now = time_boot_epoch() + (uint32_t)(time_ticks() / TICKS_PER_SECOND);
+    uint32_t now = time_epoch();
     *attributes = (struct vnode_attributes){.mode = vnode->mode,
                                             .links = S_ISDIR(vnode->mode) ? 2 : 1,
                                             .block_size = 1024,

@@ -281,10 +281,6 @@ long sys_fchown32(int fd, uint32_t uid, uint32_t gid) {
     return file ? change_owner(file->vnode, uid, gid) : -EBADF;
 }
 
-static uint32_t now_seconds(void) {
-    return time_boot_epoch() + (uint32_t)(time_nanoseconds() / 1000000000u);
-}
-
 #define UTIME_NOW  0x3FFFFFFFl
 #define UTIME_OMIT 0x3FFFFFFEl
 
@@ -310,7 +306,7 @@ static long set_times(int directory_fd, vaddr_t user_path, unsigned flags,
         return error;
     error = vnode_get_attributes(vnode, &attributes);
     if (!error) {
-        attributes.ctime = now_seconds();
+        attributes.ctime = time_epoch();
         attributes.atime = choose_time(&times[0], attributes.ctime, attributes.atime);
         attributes.mtime = choose_time(&times[1], attributes.ctime, attributes.mtime);
         error = set_attributes(vnode, &attributes, SET_TIMES);

@@ -273,12 +273,16 @@ static uint8_t sector_bits(unsigned from, unsigned to) {
     return (uint8_t)((1u << end) - (1u << first));
 }
 
-void page_put_modified(struct frame *frame, unsigned from, unsigned to) {
+void page_modified(struct frame *frame, unsigned from, unsigned to) {
     ASSERT(from <= to && to <= PAGE_SIZE);
     if (from < to) {
         frame->modified = true;
         frame->sectors |= sector_bits(from, to);
     }
+}
+
+void page_put_modified(struct frame *frame, unsigned from, unsigned to) {
+    page_modified(frame, from, to);
     frame_unpin(frame);
 }
 

@@ -154,6 +154,9 @@ bool object_find_place(struct object *object, pgoff_t index);
  */
 struct frame *page_find(struct object *object, pgoff_t index);
 
+/* Bytes [from, to) of a page that page_find() has found are about to change, or have. Never sleeps. */
+void page_modified(struct frame *frame, unsigned from, unsigned to);
+
 /* Ends page_get's pin. page_put_modified also marks bytes [from, to) of the page as modified. */
 void page_put(struct frame *frame);
 void page_put_modified(struct frame *frame, unsigned from, unsigned to);

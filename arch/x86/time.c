@@ -44,7 +44,7 @@ enum {
 static uint64_t ticks;
 static uint64_t first_cycle;
 static uint32_t scale; /* 0: no usable counter, ticks must do */
-static uint32_t boot_epoch;
+static uint32_t boot_epoch, epoch;
 
 /* --- reading the clock ------------------------------------------------------------------------------- */
 
@@ -80,10 +80,16 @@ uint32_t time_boot_epoch(void) {
     return boot_epoch;
 }
 
+uint32_t time_epoch(void) {
+    return epoch;
+}
+
 /* --- the tick ---------------------------------------------------------------------------------------- */
 
 static void tick(void *data UNUSED) {
     ticks++;
+    epoch =
+        boot_epoch + (uint32_t)(time_nanoseconds() / NANOSECONDS); /* not by ticks: some may have been lost */
     kernel_tick(irq_interrupted_user());
 }
 
@@ -213,7 +219,7 @@ static uint32_t date_to_epoch(const struct date *date) {
 
 void time_init(void) {
     struct date date = cmos_date();
-    boot_epoch = date_to_epoch(&date);
+    boot_epoch = epoch = date_to_epoch(&date);
     if (cpu.tsc) {
         calibrate();
         first_cycle = time_counter();

@@ -27,5 +27,6 @@ static ALWAYS_INLINE uint64_t time_counter(void) {
 /* Nanoseconds since boot = (time_cycles() - *@first) * *@scale / 2^22; *@scale 0: cycles are nanoseconds. */
 void time_cycle_rate(uint64_t *first, uint32_t *scale);
 uint32_t time_boot_epoch(void); /* seconds since 1970 at boot, from the CMOS clock */
+uint32_t time_epoch(void);      /* seconds since 1970, as of the last tick: what files are stamped with */
 
 #endif

@@ -62,6 +62,7 @@ static void setup(void) {
     fake_bad_sector = FAKE_NO_SECTOR;
     fake_write_failures = 0;
     fake_user_end = 0;
+    fake_user_resident = fake_clock_stands = false;
 }
 
 static void make_image(unsigned kib, const char *options) {
@@ -783,6 +784,66 @@ START_TEST(test_no_old_bytes) {
 }
 END_TEST
 
+/* fsync, and how many sectors that writes. */
+static unsigned sectors_of_sync(struct file *file) {
+    unsigned before = fake_sectors_written;
+    ck_assert_int_eq(file_sync(file), 0);
+    return fake_sectors_written - before;
+}
+
+/* Within one second only the first write over a page in memory has anything to note; what it notes is durable. */
+START_TEST(test_write_in_place) {
+    struct file *file;
+    uint64_t second_page = PAGE_SIZE;
+    make_image(2048, _i ? "-b 4096" : "-b 1024");
+    mount();
+    fake_user_resident = fake_clock_stands = true;
+    memset(scratch, 1, 20000);
+    ck_assert_int_eq(write_at("/f", 0, scratch, 20000), 20000);
+    ck_assert_int_eq(open_file("/f", O_RDWR, &file), 0);
+    sectors_of_sync(file);
+    unsigned superblock = sectors_of_sync(file);
+    memset(scratch, 2, PAGE_SIZE);
+    ck_assert_int_eq(file_write(file, (vaddr_t)scratch, PAGE_SIZE, &second_page), PAGE_SIZE);
+    ck_assert_uint_eq(sectors_of_sync(file), superblock + PAGE_SIZE / SECTOR_SIZE);
+    uint32_t old = attributes_of("/f").mtime;
+    fake_seconds += 10;
+    ck_assert_int_eq(file_write(file, (vaddr_t)scratch, 1, &second_page), 1);
+    ck_assert_uint_eq(attributes_of("/f").mtime, old + 10);
+    ck_assert_uint_eq(attributes_of("/f").ctime, old + 10);
+    ck_assert_uint_gt(sectors_of_sync(file), superblock + PAGE_SIZE / SECTOR_SIZE);
+    file_unref(file);
+    remount_checked();
+    ck_assert_uint_eq(attributes_of("/f").mtime, old + 10);
+    ck_assert_int_eq(read_at("/f", 0, scratch, 20000), 20000);
+    ck_assert(all_bytes(scratch, PAGE_SIZE, 1) && all_bytes(scratch + PAGE_SIZE, PAGE_SIZE, 2));
+    ck_assert(all_bytes(scratch + 2 * PAGE_SIZE, 20000 - 2 * PAGE_SIZE, 1));
+    unmount();
+    check_clean();
+}
+END_TEST
+
+/* A page in memory that is all hole, or has half of its blocks, is written in place by nobody. */
+START_TEST(test_write_over_hole) {
+    make_image(2048, _i ? "-b 4096" : "-b 1024");
+    mount();
+    fake_user_resident = fake_clock_stands = true;
+    ck_assert_int_eq(write_at("/f", 0, "x", 1), 1);
+    ck_assert_int_eq(truncate_to("/f", 20000), 0);
+    ck_assert_int_eq(read_at("/f", 0, scratch, 20000), 20000);
+    memset(scratch, 3, 20000);
+    uint64_t before = free_blocks();
+    ck_assert_int_eq(write_at("/f", 2048, scratch, PAGE_SIZE), PAGE_SIZE);
+    ck_assert_uint_eq(free_blocks(), before - (_i ? 1 : 4));
+    remount_checked();
+    ck_assert_int_eq(read_at("/f", 0, scratch, 20000), 20000);
+    ck_assert(all_bytes(scratch + 1, 2047, 0) && all_bytes(scratch + 2048, PAGE_SIZE, 3));
+    ck_assert(all_bytes(scratch + 2048 + PAGE_SIZE, 20000 - 2048 - PAGE_SIZE, 0));
+    unmount();
+    check_clean();
+}
+END_TEST
+
 /* Leaves every free block full of another file's bytes. */
 static void dirty_free_blocks(void) {
     memset(scratch, 0xee, sizeof scratch);
@@ -1313,6 +1374,8 @@ static Suite *suite(void) {
     tcase_add_loop_test(single, test_full_disk_directory, 0, 2);
     tcase_add_test(single, test_metadata_becomes_data);
     tcase_add_loop_test(single, test_no_old_bytes, 0, 2);
+    tcase_add_loop_test(single, test_write_in_place, 0, 2);
+    tcase_add_loop_test(single, test_write_over_hole, 0, 2);
     tcase_add_loop_test(single, test_fresh_blocks_are_zero, 0, 2);
     tcase_add_loop_test(single, test_stores_behind_the_end, 0, 8);
     tcase_add_test(single, test_attribute_block);

@@ -33,6 +33,12 @@ extern unsigned fake_write_failures;
 /* User memory from this address on is bad: copies stop there. 0: all is good. */
 extern vaddr_t fake_user_end;
 
+/* User memory is never absent; else half of what every second copy wants is. */
+extern bool fake_user_resident;
+/* The clock, in seconds; it goes on by itself unless it stands. */
+extern unsigned fake_seconds;
+extern bool fake_clock_stands;
+
 /* What happens while the one thread sleeps: its result is the sleep's. NULL: a test would hang, so it fails. */
 extern int (*fake_sleep)(void);
 
