@@ -12,7 +12,7 @@
 
 struct space;
 
-/* In the order of enum kind in mm/fault.c; then those that were refused. */
+/* In the order of enum kind in mm/fault_steps.h; then those that were refused. */
 #define FAULT_TIMES_KINDS 9u
 extern const char *const fault_times_names[FAULT_TIMES_KINDS];
 

@@ -8,7 +8,7 @@
  *     file,swap   from the file the first time; what is replaced goes to swap and comes back from there
  *
  * The last two are one line of the fault: a page of the image becomes an anonymous page when it is first
- * touched (fault_object() in mm/fault.c), and anonymous pages go to swap. What load=swap adds is here: it
+ * touched (fault_object() in mm/fault_object.c), and anonymous pages go to swap. What load=swap adds is here: it
  * touches every page before the program starts, and writes it out.
  *
  * Source: Silberschatz, "Operating System Concepts", 10.2.3 (use of swap space for the image).

@@ -5,7 +5,7 @@
  * There is no second mechanism behind them. The object has an amap, and that amap is the one of every area
  * that maps it shared; its pages are anonymous pages, paged to swap like any other. read() and write() reach
  * the same frames by way of page_get(). A private map shows the object's pages until it writes to them
- * (mm/fault.c).
+ * (mm/fault_object.c).
  */
 #include "mm/memobject.h"
 

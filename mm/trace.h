@@ -44,7 +44,7 @@ struct frame;
  *   access   0 read, 1 write
  *   why      of a wait: 1 frames, 2 a page under way, 3 slept already; of a switch: what became of the thread
  *            that ran, enum thread_state
- *   outcome  bits 0-3: enum kind of mm/fault.c, or 8 + enum fault_result where refused; bit 4: major
+ *   outcome  bits 0-3: enum kind of mm/fault_steps.h, or 8 + enum fault_result where refused; bit 4: major
  *   from     enum frame_state before
  *   bits     of the page-table entry: enum pmap_bits
  *   flags    a byte each, the lowest first: enum frame_state after, enum frame_owner, modified, read ahead

@@ -16,7 +16,7 @@ struct filter {
 bool filter_wants(const struct filter *filter, const struct file *file, const struct replay *replay,
                   const struct event *event);
 
-/* Fault kinds in the numbering of mm/fault.c; refused ones are 8. */
+/* Fault kinds in the numbering of mm/fault_steps.h; refused ones are 8. */
 #define FAULT_KINDS 9
 extern const char *const fault_kind_names[FAULT_KINDS];
 static inline unsigned fault_kind(uint8_t outcome) {

@@ -80,7 +80,7 @@ def _kind_of_object(page: Page, area: View, write: bool) -> str:
 
 
 def fault_kind(space: View, address: int, write: bool) -> str:
-    """What a fault there would be, from the state of things: mm/fault.c's decisions, without their effects."""
+    """What a fault there would be, from the state of things: mm/fault*.c's decisions, without their effects."""
     page = Page(space, address)
     area = page.area
     if not area:
