@@ -14,6 +14,7 @@
 #include "mm/area.h"
 #include "mm/counters.h"
 #include "mm/frame.h"
+#include "mm/launder.h"
 #include "mm/object.h"
 #include "mm/pageout.h"
 #include "mm/swap.h"
@@ -114,7 +115,8 @@ static struct frame *only_mapped_here(const struct part *part, vaddr_t address) 
     return frame->map.next == NULL && frame->state == FRAME_ACTIVE ? frame : NULL;
 }
 
-static void cool(const struct part *part, bool page_out) {
+/* COLD: the pages have not been used. */
+static void cool(const struct part *part) {
     vaddr_t end = address_of(part, part->end);
     struct pmap *pmap = &part->space->pmap;
 
@@ -122,18 +124,46 @@ static void cool(const struct part *part, bool page_out) {
          at = pmap_next_present(pmap, at + PAGE_SIZE, end)) {
         struct frame *frame = only_mapped_here(part, at);
 
+        if (frame != NULL)
+            frame_test_referenced(frame);
+    }
+}
+
+/* Up to a cluster of pages of [@at, @end) leave for the pool; where it stopped. */
+static vaddr_t evict_some(const struct part *part, vaddr_t at, vaddr_t end) {
+    struct pmap *pmap = &part->space->pmap;
+    unsigned evicted = 0;
+
+    for (at = pmap_next_present(pmap, at, end); at < end && evicted < SWAP_CLUSTER_MAX;
+         at = pmap_next_present(pmap, at + PAGE_SIZE, end)) {
+        struct frame *frame = only_mapped_here(part, at);
+
         if (frame == NULL)
             continue;
-        if (page_out) {
-            frame_unmap_all(frame);
-            frame_to_pool(frame);
-            count(COUNT_PGEVICT);
-        } else {
-            frame_test_referenced(frame);
-        }
+        frame_unmap_all(frame);
+        frame_to_pool(frame);
+        count(COUNT_PGEVICT);
+        evicted++;
     }
-    if (page_out)
-        pageout_launder();
+    return at;
+}
+
+/*
+ * PAGEOUT: a cluster at a time, so that the disk writes one while the next is unmapped. Files' pages are left to the
+ * daemon. While a bio is waited for another thread may change the areas: this one is found again each time.
+ */
+static void page_out(const struct part *part) {
+    struct part here = *part;
+    vaddr_t at = address_of(part, part->first), end = address_of(part, part->end);
+
+    while (at < end) {
+        here.area = space_find(here.space, at);
+        if (here.area == NULL || (here.area->flags & AREA_LOCKED))
+            break;
+        at = evict_some(&here, at, MIN(end, area_end(here.area)));
+        launder_anons();
+    }
+    pageout_launder();
 }
 
 /* --- all of them --- */
@@ -158,7 +188,10 @@ static int advise_part(const struct part *part, enum advice advice) {
     case ADVISE_PAGEOUT:
         if (part->area->flags & AREA_LOCKED)
             return -EINVAL;
-        cool(part, advice == ADVISE_PAGEOUT);
+        if (advice == ADVISE_PAGEOUT)
+            page_out(part);
+        else
+            cool(part);
         return 0;
     }
     return -EINVAL;

@@ -7,11 +7,9 @@
  *     evict     the policy names a victim; it loses its page-table entries, which tell whether it was
  *               modified, and enters the pool with contents and owner kept: CLEAN if its backing store has
  *               the same contents, else DIRTY
- *     launder   DIRTY pages are written, in clusters: anonymous pages to slots side by side, file pages with
- *               their neighbours; each becomes CLEAN when its write has ended
+ *     launder   DIRTY pages are written, in clusters; each becomes CLEAN when its write has ended (mm/launder.c)
  *
- * A page in the pool that is wanted again is taken back by the fault without I/O. Only unmapped frames are
- * ever written, so nothing can change a page while the disk reads it.
+ * A page in the pool that is wanted again is taken back by the fault without I/O.
  *
  * When the machine is idle and memory is more than half used, modified pages are written early and stay where
  * they are: evicting them later costs nothing.
@@ -31,7 +29,7 @@
 #include "mm/anon.h"
 #include "mm/counters.h"
 #include "mm/frame.h"
-#include "mm/object.h"
+#include "mm/launder.h"
 #include "mm/policy.h"
 #include "mm/refault.h"
 #include "mm/scope.h"
@@ -65,7 +63,6 @@ static uint64_t quiet_since;   /* … and since when it has not moved */
 static uint32_t idle_switches; /* context switches when the idle loop last looked, … */
 static uint64_t idle_since;    /* … and since when there has been none */
 static bool early_done;        /* nothing modified was left when the daemon last looked */
-static pfn_t early_cursor;     /* early cleaning goes round the frame table */
 
 bool pageout_wanted(void) {
     return frames_available() < MAX(pageout.low, frames_demand());
@@ -180,85 +177,6 @@ static unsigned evict_batch(void) {
     return evicted;
 }
 
-/* --- launder --- */
-
-/*
- * The anonymous pages at the head of the DIRTY list, up to a cluster, in the order of their addresses: pages
- * that are neighbours in memory become neighbours on swap, where read-ahead can fetch them together. Those of
- * a paging unit, which stand together on the list, stay together.
- */
-static unsigned gather_anons(struct frame **cluster, unsigned most) {
-    unsigned found = 0, unit = vm_options.unit;
-    const struct frame *last = NULL;
-
-    list_for_each (frame, frame_list(FRAME_DIRTY), struct frame, link) {
-        unsigned at = found;
-
-        if (frame->owner != OWNER_ANON)
-            continue;
-        if (found == most || (found > 0 && found + unit > most && !unit_same(last, frame)))
-            break;
-        for (; at > 0 && cluster[at - 1]->index / unit > frame->index / unit; at--)
-            cluster[at] = cluster[at - 1];
-        last = frame;
-        cluster[at] = frame;
-        found++;
-    }
-    return found;
-}
-
-/* Swap is full: they go back, to be asked again when something has been freed. */
-static void take_back(struct frame **frames, unsigned total) {
-    for (unsigned i = 0; i < total; i++)
-        frame_activate(frames[i], frames[i]->set);
-}
-
-static unsigned launder_anons(void) {
-    struct frame *cluster[SWAP_CLUSTER_MAX];
-    unsigned found = gather_anons(cluster, MIN(vm_options.cluster, SWAP_CLUSTER_MAX));
-    unsigned started = swap_write(cluster, found);
-
-    if (started == 0)
-        take_back(cluster, found);
-    return started;
-}
-
-static bool is_dirty_page(struct object *object, pgoff_t index) {
-    struct frame *frame = object_lookup(object, index);
-
-    return frame != NULL && frame->state == FRAME_DIRTY;
-}
-
-/* The file page and its DIRTY neighbours, in one put. */
-static unsigned launder_object(struct frame *frame) {
-    struct frame *cluster[SWAP_CLUSTER_MAX];
-    struct object *object = frame->object;
-    unsigned most = MIN(vm_options.cluster, SWAP_CLUSTER_MAX), found = 0;
-    pgoff_t index = frame->index;
-
-    while (index > 0 && frame->index - index < most / 2 && is_dirty_page(object, index - 1))
-        index--;
-    while (found < most && is_dirty_page(object, index))
-        cluster[found++] = object_lookup(object, index++);
-    object_ref(object);
-    object_put_frames(object, cluster, found);
-    object_unref(object);
-    return found;
-}
-
-/* Starts writing everything that is DIRTY; returns the number of pages started. May sleep for bios. */
-static STOP_POINT unsigned launder(void) {
-    unsigned started = 0, more = 1;
-
-    while (more > 0 && !list_empty(frame_list(FRAME_DIRTY))) {
-        struct frame *frame = list_first(frame_list(FRAME_DIRTY), struct frame, link);
-
-        more = frame->owner == OWNER_ANON ? launder_anons() : launder_object(frame);
-        started += more;
-    }
-    return started;
-}
-
 /* --- nothing left --- */
 
 static void out_of_memory(void) {
@@ -303,7 +221,7 @@ static bool fill_pool_round(pfn_t *evicted) {
 
     if (!enough)
         *evicted += evict_batch();
-    launder();
+    launder_all();
     if (frames_available() >= high_mark() || *evicted > before)
         return true;
     if (frames_being_laundered() > 0) {
@@ -345,26 +263,6 @@ static void fill_pool(void) {
     pageout.stuck_since = 0;
 }
 
-/* Writes a cluster of modified anonymous pages that stay in memory. */
-static void clean_early(void) {
-    struct frame *cluster[SWAP_CLUSTER_MAX];
-    unsigned found = 0, most = MIN(vm_options.cluster, SWAP_CLUSTER_MAX);
-
-    for (pfn_t looked = 0; looked < frame_total && found < most; looked++) {
-        struct frame *frame = &frame_table[early_cursor];
-
-        early_cursor = (early_cursor + 1) % frame_total;
-        if (frame->state != FRAME_ACTIVE || frame->owner != OWNER_ANON || frame->set->traced ||
-            !frame_test_modified(frame))
-            continue;
-        frame_unmap_all(frame);
-        cluster[found++] = frame;
-    }
-    early_done = found == 0;
-    if (found > 0)
-        count_add(COUNT_PGCLEANED_EARLY, swap_write(cluster, found));
-}
-
 static void pageout_main(void *unused) {
     (void)unused;
     pageout.thread = wait_self();
@@ -375,7 +273,7 @@ static void pageout_main(void *unused) {
             pageout.filling = false;
         }
         if (pageout.clean_early && !pageout_wanted())
-            clean_early();
+            early_done = launder_early() == 0;
         pageout.clean_early = false; /* whether or not there was time for it: it will be asked for again */
         if (pageout.trim) {
             pageout.trim = false;
@@ -384,7 +282,7 @@ static void pageout_main(void *unused) {
         }
         if (pageout.launder) {
             pageout.launder = false;
-            launder();
+            launder_all();
         }
         bool work = (pageout_wanted() && pageout.stuck_since == 0) || pageout.clean_early ||
                     pageout.launder || pageout.trim;

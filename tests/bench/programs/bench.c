@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,10 +24,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAGE   4096u
-#define SECTOR 512u
-#define WORDS  (PAGE / sizeof(uint32_t))
-#define STEP   (SECTOR / sizeof(uint32_t)) /* one word in each sector of a page is checked */
+#define PAGE      4096u
+#define SECTOR    512u
+#define WORDS     (PAGE / sizeof(uint32_t))
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define STEP      (SECTOR / sizeof(uint32_t)) /* one word in each sector of a page is checked */
 
 struct row {
     const char *name;
@@ -528,13 +530,18 @@ static void direct(void) {
     direct_write(buffer, PIECE, pages);
 }
 
-/* As much as was paged out, written past every cache, with several requests at the disk at a time. */
-static void raw_write(int file, uint32_t *buffer, unsigned pages) {
-    enum { PIECE = 256 };
+enum { PIECE = 256 };
 
-    for (unsigned p = 0; p < pages; p += PIECE)
-        if (pwrite(file, buffer, PIECE * PAGE, (off_t)p * PAGE) != (ssize_t)(PIECE * PAGE))
+/* So many pages of a file in order, past every cache, with several requests at the disk at a time; memory: @span pages. */
+static void raw_transfer(int file, uint32_t *words, unsigned span, unsigned pages, bool write) {
+    for (unsigned p = 0; p < pages; p += PIECE) {
+        off_t at = (off_t)p * PAGE;
+        uint32_t *piece = words + p % span * WORDS;
+        ssize_t moved = write ? pwrite(file, piece, PIECE * PAGE, at) : pread(file, piece, PIECE * PAGE, at);
+
+        if (moved != (ssize_t)(PIECE * PAGE))
             fail(big_file);
+    }
 }
 
 /*
@@ -545,16 +552,16 @@ static void raw_write(int file, uint32_t *buffer, unsigned pages) {
 static void out_rate(void) {
     enum { TURNS = 8, SLICE = 2048, GO_BY = 512 };
     unsigned page = 0, full = (unsigned)(memory / PAGE);
-    uint32_t *words = map_anonymous(memory + TURNS * SLICE * PAGE), *buffer = map_anonymous(256 * PAGE);
+    uint32_t *words = map_anonymous(memory + TURNS * SLICE * PAGE), *buffer = map_anonymous(PIECE * PAGE);
     int file = open(big_file, O_RDWR | O_DIRECT);
 
     fill(buffer, 6, 0);
     for (; page < full; page++)
         fill(words + page * WORDS, 3, page);
     for (unsigned turn = 0; turn < TURNS; turn++) {
-        raw_write(file, buffer, GO_BY);
+        raw_transfer(file, buffer, PIECE, GO_BY, true);
         begin();
-        raw_write(file, buffer, SLICE);
+        raw_transfer(file, buffer, PIECE, SLICE, true);
         end("raw-write", SLICE);
         begin();
         for (unsigned n = 0; n < SLICE; n++, page++)
@@ -562,6 +569,51 @@ static void out_rate(void) {
         end("page-out-full", SLICE);
     }
     for (unsigned p = 0; p < page; p++)
+        check(words + p * WORDS, 3, p);
+    close(file);
+}
+
+/*
+ * Page-in and page-out alone, each beside the disk's own rate for the very same frames, in turns. Pages that are on
+ * swap only, and whose frames can be had at once, are read in order; a file is read into the same memory. The pages,
+ * modified again, are written to the file; then they are paged out, with nothing asked for in their place. The last
+ * page is the last one to be written, and touching it waits for that: who counts sees how many were.
+ */
+static void rates(void) {
+    enum { TURNS = 8, GO_BY = PIECE };
+    unsigned slice = MIN(2048u, (unsigned)(memory / PAGE / 2)), slices = twice() / slice;
+    uint32_t *words = map_anonymous(2 * memory);
+    int file = open(big_file, O_RDWR | O_DIRECT);
+
+    for (unsigned n = 0; n < slices + TURNS; n++) {
+        unsigned first = n % slices * slice;
+        uint32_t *at = words + first * WORDS, *last = at + (slice - 1) * WORDS;
+
+        if (n >= slices) {
+            begin();
+            for (unsigned p = 0; p < slice; p++)
+                check(at + p * WORDS, 3, first + p);
+            end("page-in-rate", slice);
+            begin();
+            raw_transfer(file, at, slice, slice, false);
+            end("disk-read", slice);
+        }
+        for (unsigned p = 0; p < slice; p++)
+            fill(at + p * WORDS, 3, first + p);
+        raw_transfer(file, at, slice, GO_BY, true);
+        if (n >= slices) {
+            begin();
+            raw_transfer(file, at, slice, slice, true);
+            end("disk-write", slice);
+            begin();
+        }
+        if (madvise(at, slice * PAGE, MADV_PAGEOUT) != 0)
+            fail("madvise");
+        (void)*(volatile uint32_t *)last;
+        if (n >= slices)
+            end("page-out-rate", slice);
+    }
+    for (unsigned p = 0; p < twice(); p++)
         check(words + p * WORDS, 3, p);
     close(file);
 }
@@ -700,6 +752,7 @@ static const struct row rows[] = {
     {"cpu", cpu},
     {"swapping", swapping},
     {"out-rate", out_rate},
+    {"rates", rates},
     {"file-sequential", file_sequential},
     {"file-random", file_random},
     {"direct", direct},
