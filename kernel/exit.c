@@ -1,5 +1,5 @@
 /*
- * The end of threads and processes, and wait4.
+ * The end of threads and processes, and what wait4 and waitid find.
  *
  * A process ends with its last thread. When it is to end as a whole (exit_group, a fatal signal), all its
  * threads are told so, and each ends when it next returns to user mode, or at once if it is asleep in a way
@@ -161,69 +161,89 @@ void process_end_other_threads(void) {
     self->id = process->pid;
 }
 
-/* --- wait4 --- */
+/* --- wait4, waitid --- */
 
-/* wait4's first argument: a pid, -1 any, 0 own group, -GROUP. */
-static bool matches(const struct process *child, int pid) {
-    if (pid > 0)
-        return child->pid == pid;
-    if (pid == -1)
+static bool matches(const struct process *child, const struct wait_request *request) {
+    switch (request->which) {
+    case WAIT_PROCESS:
+        return child->pid == request->id;
+    case WAIT_GROUP:
+        return child->group == request->id;
+    default:
         return true;
-    return child->group == (pid == 0 ? process_current()->group : -pid);
+    }
 }
 
-static int reap(struct process *child, int *status, struct child_usage *usage) {
-    struct process *self = process_current();
-    int pid = child->pid;
-    *status = child->exit_status;
-    *usage = (struct child_usage){
+/* What the child and those it has waited for have used so far. */
+static struct child_usage usage_of(const struct process *child) {
+    struct child_usage usage = {
         .user_ticks = child->user_ticks + child->child_user_ticks,
         .kernel_ticks = child->kernel_ticks + child->child_kernel_ticks,
-        .minor = child->minor + child->child_minor,
-        .major = child->major + child->child_major,
+        .minor = child->minor + (uint32_t)child->child_minor,
+        .major = child->major + (uint32_t)child->child_major,
         .peak_resident = MAX(child->peak_resident, child->child_peak_resident),
     };
+    const struct space *space = child->space;
+    if (space) {
+        usage.minor += space->faults.minor;
+        usage.major += space->faults.major;
+        usage.peak_resident = MAX(usage.peak_resident, space->peak_resident);
+    }
+    return usage;
+}
+
+static void reap(struct process *child, const struct child_usage *usage) {
+    struct process *self = process_current();
     self->child_user_ticks += usage->user_ticks;
     self->child_kernel_ticks += usage->kernel_ticks;
     self->child_minor += usage->minor;
     self->child_major += usage->major;
     self->child_peak_resident = MAX(self->child_peak_resident, usage->peak_resident);
     process_destroy(child);
-    return pid;
 }
 
-/* What there is to report of @child: its pid with *@status, or 0. */
-static int report(struct process *child, unsigned options, int *status, struct child_usage *usage) {
-    if (child->exited)
-        return reap(child, status, usage);
-    if (child->stop_signal && (options & WUNTRACED)) {
-        *status = child->stop_signal << 8 | 0x7F;
-        child->stop_signal = 0;
-        return child->pid;
+/* What there is to report of @child: its pid with *@found, or 0. With WNOWAIT it can be reported again. */
+static int report(struct process *child, unsigned options, struct wait_report *found) {
+    bool keep = options & WNOWAIT;
+    int pid = child->pid;
+    found->usage = usage_of(child);
+    if (child->exited) {
+        if (!(options & WEXITED))
+            return 0;
+        found->status = child->exit_status;
+        if (!keep)
+            reap(child, &found->usage);
+        return pid;
+    }
+    if (child->stop_signal && (options & WSTOPPED)) {
+        found->status = child->stop_signal << 8 | 0x7F;
+        if (!keep)
+            child->stop_signal = 0;
+        return pid;
     }
     if (child->continued && (options & WCONTINUED)) {
-        *status = 0xFFFF;
-        child->continued = false;
-        return child->pid;
+        found->status = 0xFFFF;
+        child->continued = keep;
+        return pid;
     }
     return 0;
 }
 
-int process_wait(int pid, unsigned options, int *status, struct child_usage *usage) {
+int process_wait(const struct wait_request *request, struct wait_report *found) {
     struct process *self = process_current();
     for (;;) {
         bool any = false;
         list_for_each_safe (child, &self->children, struct process, sibling) {
-            if (!matches(child, pid))
+            if (!matches(child, request))
                 continue;
-            any = true;
-            int found = report(child, options, status, usage);
-            if (found)
-                return found;
+            any |= !child->exited || (request->options & WEXITED); /* nothing else will come of a zombie */
+            int pid = report(child, request->options, found);
+            if (pid)
+                return pid;
         }
         if (!any)
             return -ECHILD;
-        if (options & WNOHANG)
+        if (request->options & WNOHANG)
             return 0;
         if (wait_interruptible(&self->child_event) == -EINTR)
             return -EINTR;

@@ -150,13 +150,21 @@ void process_end_other_threads(void);
 void process_release_vfork(struct process *process);
 /* SIGCHLD with @code (CLD_*) and @status, and a wake-up for wait4. */
 void process_notify_parent(struct process *process, int code, int status);
-/* wait4: pid of the child and its wait status, 0 (WNOHANG), or -ECHILD, -EINTR. @usage: or NULL. */
-struct child_usage {
-    uint64_t user_ticks, kernel_ticks;
-    uint32_t minor, major;
-    pgoff_t peak_resident;
+struct wait_request {
+    enum { WAIT_ANY, WAIT_PROCESS, WAIT_GROUP } which;
+    int id;           /* of the process or group */
+    unsigned options; /* WEXITED, WSTOPPED, WCONTINUED: what to report; WNOHANG; WNOWAIT: and leave it as it is */
 };
-int process_wait(int pid, unsigned options, int *status, struct child_usage *usage);
+struct wait_report {
+    int status; /* Linux's wait status */
+    struct child_usage {
+        uint64_t user_ticks, kernel_ticks;
+        uint32_t minor, major;
+        pgoff_t peak_resident;
+    } usage;
+};
+/* wait4 and waitid: pid of the child that *@found is about, 0 (WNOHANG), or -ECHILD, -EINTR. May sleep. */
+int process_wait(const struct wait_request *request, struct wait_report *found);
 
 /* The end of the machine, when pid 1 has ended with @wait_status. kernel/shutdown.c */
 NORETURN void machine_shutdown(int wait_status);

@@ -12,6 +12,7 @@
 #include <asm/ldt.h>
 #include <linux/resource.h>
 #include <linux/sched.h>
+#include <linux/signal.h>
 #include <linux/wait.h>
 
 /* --- birth and death --- */
@@ -91,24 +92,91 @@ long sys_getrusage(int who, vaddr_t result) {
 /* --- waiting --- */
 
 long sys_wait4(int pid, vaddr_t user_status, unsigned options, vaddr_t user_usage) {
-    int status;
-    struct child_usage usage = {0};
+    struct wait_request request = {.options = options | WEXITED};
+    struct wait_report report;
     if (options & ~(unsigned)(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WALL | __WCLONE))
         return -EINVAL;
     if (pid == INT32_MIN) /* no group: it has no opposite */
         return -ESRCH;
-    int found = process_wait(pid, options, &status, &usage);
+    if (pid != -1) {
+        request.which = pid > 0 ? WAIT_PROCESS : WAIT_GROUP;
+        request.id = pid > 0 ? pid : pid == 0 ? process_current()->group : -pid;
+    }
+    int found = process_wait(&request, &report);
     if (found <= 0)
         return found;
-    if (user_status && user_write(user_status, &status, sizeof status))
+    if (user_status && user_write(user_status, &report.status, sizeof report.status))
         return -EFAULT;
-    if (user_usage && write_usage(user_usage, &usage))
+    if (user_usage && write_usage(user_usage, &report.usage))
         return -EFAULT;
     return found;
 }
 
 long sys_waitpid(int pid, vaddr_t user_status, unsigned options) {
     return sys_wait4(pid, user_status, options, 0);
+}
+
+static int request_of_waitid(struct wait_request *request, int which, int id) {
+    const unsigned events = WEXITED | WSTOPPED | WCONTINUED;
+    const unsigned known = events | WNOHANG | WNOWAIT | __WNOTHREAD | __WALL | __WCLONE;
+    if ((request->options & ~known) || !(request->options & events))
+        return -EINVAL;
+    request->id = id;
+    switch (which) {
+    case P_ALL:
+        request->which = WAIT_ANY;
+        return 0;
+    case P_PID:
+        request->which = WAIT_PROCESS;
+        return id > 0 ? 0 : -EINVAL;
+    case P_PGID:
+        request->which = WAIT_GROUP;
+        if (id == 0)
+            request->id = process_current()->group;
+        return id >= 0 ? 0 : -EINVAL;
+    case P_PIDFD: /* no file is one */
+        return id >= 0 ? -EBADF : -EINVAL;
+    default:
+        return -EINVAL;
+    }
+}
+
+/* A wait status as siginfo has it: CLD_*, and the code or signal that goes with it. */
+static int child_event(int status, int *value) {
+    int signal = status & 0x7F;
+    if (status == 0xFFFF) {
+        *value = SIGCONT;
+        return CLD_CONTINUED;
+    }
+    *value = signal == 0 || signal == 0x7F ? status >> 8 : signal;
+    return signal == 0 ? CLD_EXITED : signal == 0x7F ? CLD_STOPPED : CLD_KILLED;
+}
+
+/* What has become of child @pid; only these fields of siginfo, as on Linux: the rest stays as it is. */
+static int write_child_info(vaddr_t to, int pid, int status) {
+    siginfo_t info = {0};
+    if (pid > 0) {
+        int value, code = child_event(status, &value);
+        info.si_signo = SIGCHLD;
+        info.si_code = code;
+        info.si_pid = pid;
+        info.si_status = value;
+    }
+    return user_write(to, &info, offsetof(siginfo_t, si_utime));
+}
+
+/* Where no child is found, siginfo says so by zeros, after an error, too. */
+long sys_waitid(int which, int id, vaddr_t user_info, unsigned options, vaddr_t user_usage) {
+    struct wait_request request = {.options = options};
+    struct wait_report report = {0};
+    int found = request_of_waitid(&request, which, id);
+    if (found == 0)
+        found = process_wait(&request, &report);
+    if (found > 0 && user_usage && write_usage(user_usage, &report.usage))
+        return -EFAULT;
+    if (user_info && write_child_info(user_info, found, report.status))
+        return -EFAULT;
+    return found > 0 ? 0 : found;
 }
 
 /* --- family --- */

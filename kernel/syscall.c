@@ -71,7 +71,7 @@ static const struct syscall syscalls[] = {
 
     /* processes */
     CALL(fork), CALL(vfork), CALL(clone), CALL(execve), CALL(exit), CALL(exit_group),
-    CALL_AGAIN(wait4), CALL_AGAIN(waitpid), CALL(getrusage),
+    CALL_AGAIN(wait4), CALL_AGAIN(waitpid), CALL_AGAIN(waitid), CALL(getrusage),
     CALL(getpid), CALL(gettid), CALL(getppid), CALL(getpgid), CALL(getpgrp), CALL(getsid), CALL(setpgid),
     CALL(setsid),
     CALL(getuid), CALL_AS(geteuid, getuid), CALL_AS(getgid, getuid), CALL_AS(getegid, getuid),

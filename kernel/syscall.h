@@ -146,6 +146,7 @@ long sys_exit_group(int status);
 long sys_getrusage(int who, vaddr_t result);
 long sys_wait4(int pid, vaddr_t user_status, unsigned options, vaddr_t user_usage);
 long sys_waitpid(int pid, vaddr_t user_status, unsigned options);
+long sys_waitid(int which, int id, vaddr_t user_info, unsigned options, vaddr_t user_usage);
 long sys_getpid(void);
 long sys_gettid(void);
 long sys_getppid(void);

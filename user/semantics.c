@@ -12,12 +12,13 @@ static const char usage[] = "semantics [--list] [THEME ...]\n"
                             "  prints facts about memory, signals and threads; without a theme, all of them";
 
 extern const struct theme theme_access, theme_misuse, theme_mapping, theme_file, theme_sharing, theme_figures,
-    theme_usercopy, theme_signal, theme_frame, theme_thread, theme_abi, theme_limits, theme_waiting;
+    theme_usercopy, theme_signal, theme_frame, theme_thread, theme_abi, theme_limits, theme_waiting,
+    theme_children;
 
 static const struct theme *const themes[] = {
-    &theme_access,  &theme_misuse,   &theme_mapping, &theme_file,  &theme_sharing,
-    &theme_figures, &theme_usercopy, &theme_signal,  &theme_frame, &theme_thread,
-    &theme_abi,     &theme_limits,   &theme_waiting,
+    &theme_access,  &theme_misuse,   &theme_mapping, &theme_file,     &theme_sharing,
+    &theme_figures, &theme_usercopy, &theme_signal,  &theme_frame,    &theme_thread,
+    &theme_abi,     &theme_limits,   &theme_waiting, &theme_children,
 };
 
 static const struct theme *find(const char *name) {

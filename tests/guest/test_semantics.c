@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const char *const themes[] = {"access", "misuse", "mapping", "file", "sharing", "figures", "usercopy",
-                                     "signal", "frame",  "thread",  "abi",  "limits",  "waiting"};
+                                     "signal", "frame",  "thread",  "abi",  "limits",  "waiting", "children"};
 
 /* No group may have hung or died, on either side: the host would say the same as a guest that is as wrong. */
 static void check_whole(const struct run *run) {

@@ -44,7 +44,7 @@ const struct call calls[] = {
     CALL(ipc, "shnsba"), CALL(shmget, "enx"), CALL(shmat, "hax"), CALL(shmdt, "a"), CALL(shmctl, "hGb"),
     /* processes */
     CALL(fork, ""), CALL(vfork, ""), CALL(clone, "Cabub"), CALL(execve, "pVV"), CALL(exit, "."),
-    CALL(exit_group, "."), CALL(wait4, "ibsb"), CALL(waitpid, "ibs"), CALL(getrusage, "sb"), CALL(getpid, ""),
+    CALL(exit_group, "."), CALL(wait4, "ibsb"), CALL(waitpid, "ibs"), CALL(waitid, "cibsb"), CALL(getrusage, "sb"), CALL(getpid, ""),
     CALL(gettid, ""), CALL(getppid, ""), CALL(getpgid, "i"), CALL(getpgrp, ""), CALL(getsid, "i"),
     CALL(setpgid, "ii"), CALL(setsid, ""), CALL(getuid, ""), CALL(geteuid, ""), CALL(getgid, ""),
     CALL(getegid, ""), CALL(getuid32, ""), CALL(geteuid32, ""), CALL(getgid32, ""), CALL(getegid32, ""),
