@@ -27,6 +27,9 @@ void report(const char *what, size_t bad, size_t first);
 void expect_zeros(const char *what, const void *data, size_t bytes);
 size_t find_secret(const void *data, size_t bytes); /* its offset, or @bytes */
 
+/* "secrets: WHAT: nothing has been written", which counts as a secret told: nothing has been tested. */
+void report_silent(const char *what);
+
 /* --- victim.c: fills memory, files, pipes, registers and the kernel's stack with the secret --- */
 
 /* In a process of its own, which has ended when this returns. @pages: more than there are frames. */
@@ -40,7 +43,24 @@ void clear_fpu(void);
 /* --- what is looked at --- */
 void look_at_memory(unsigned pages); /* memory.c */
 void look_at_files(unsigned pages);  /* files.c */
-void look_at_structures(void);       /* structures.c */
-void look_at_start(char **argv);     /* start.c: after exec; argv of main */
+void look_at_structures(void);       /* structures.c; and events.c */
+void look_at_events(void);
+void look_at_start(char **argv); /* start.c: after exec; argv of main */
+
+/* --- structures.c: where calls write to, and the search of it --- */
+
+enum { ROOM = 4096 };
+extern unsigned char out[ROOM], out2[ROOM];
+
+/* Looks for the secret in both after fill(data), which makes call @number and must write to one of them. */
+void look_after(const char *what, long number, void (*fill)(const void *), const void *data);
+
+/* --- calls.c: is every call looked at? --- */
+
+void looked_at(long number);
+/* A line for each call that fills something and has not been looked at, which counts as a secret told. */
+void report_calls(void);
+/* A line for each call of the kernel's: its name, and what it writes. */
+void list_calls(void);
 
 #endif

@@ -1,14 +1,14 @@
 /*
  * Structures that the kernel fills: padding and unused fields must not show what its stack held before. Right
  * before each call the kernel's stack is soiled with the secret; what comes back is searched for it. Once more
- * with another secret before it counts, as two bytes may look like anything.
+ * with another secret before it counts, as two bytes may look like anything. A call that has written nothing has
+ * shown nothing: that is told, too.
  */
 #include "user/secrets/secrets.h"
 
-#include <asm/ldt.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
@@ -18,9 +18,7 @@
 #include <sys/wait.h>
 #include <termios.h>
 
-enum { ROOM = 4096 };
-
-static unsigned char out[ROOM], out2[ROOM];
+unsigned char out[ROOM], out2[ROOM];
 
 /* A call that fills `out`, or `out2`, or both. */
 struct probe {
@@ -35,6 +33,13 @@ struct probe {
 static size_t search(void) {
     size_t found = find_secret(out, ROOM);
     return found < ROOM ? found : find_secret(out2, ROOM);
+}
+
+static bool untouched(const unsigned char *bytes) {
+    for (unsigned i = 0; i < ROOM; i++)
+        if (bytes[i] != UNTOUCHED)
+            return false;
+    return true;
 }
 
 /* Where the secret was found by both of two tries; ROOM: not. */
@@ -52,6 +57,15 @@ static size_t search_after(void (*fill)(const void *), const void *data) {
     return found;
 }
 
+void look_after(const char *what, long number, void (*fill)(const void *), const void *data) {
+    size_t found = search_after(fill, data);
+    if (untouched(out) && untouched(out2))
+        report_silent(what);
+    else
+        report(what, found < ROOM, found);
+    looked_at(number);
+}
+
 static void call(const void *data) {
     const struct probe *p = data;
     const long *a = p->arguments;
@@ -59,18 +73,34 @@ static void call(const void *data) {
     syscall(p->number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
-/* --- calls ---------------------------------------------------------------------------------------- */
-
 static void look_at_calls(const struct probe *probes, unsigned count) {
+    for (unsigned i = 0; i < count; i++)
+        look_after(probes[i].name, probes[i].number, call, &probes[i]);
+}
+
+/* Those that may have nothing to tell. */
+static void look_if_told(const struct probe *probes, unsigned count) {
     for (unsigned i = 0; i < count; i++) {
         size_t found = search_after(call, &probes[i]);
         report(probes[i].name, found < ROOM, found);
     }
 }
 
+/* A set that tells of both ends of a pipe. */
+static int watched_pipe(int ends[2]) {
+    struct epoll_event in = {.events = EPOLLIN}, room = {.events = EPOLLOUT};
+    int set = epoll_create1(0);
+    if (set < 0 || pipe(ends) != 0 || write(ends[1], "x", 1) != 1 ||
+        epoll_ctl(set, EPOLL_CTL_ADD, ends[0], &in) != 0 ||
+        epoll_ctl(set, EPOLL_CTL_ADD, ends[1], &room) != 0)
+        fail_errno("epoll");
+    return set;
+}
+
 static void look_at_files_structures(void) {
-    static long no_time[2];
+    static long no_time[4];
     int file = open("secrets.dir", O_RDONLY | O_DIRECTORY);
+    int ends[2], set = watched_pipe(ends);
     const long path = (long)"secrets.dir", name = (long)"secrets.dir/a";
     const struct probe probes[] = {
         {"stat", SYS_stat, {name, OUT}},
@@ -91,29 +121,36 @@ static void look_at_files_structures(void) {
         {"pipe", SYS_pipe, {OUT}},
         {"readlinkat", SYS_readlinkat, {AT_FDCWD, (long)"/proc/self/exe", OUT, ROOM}},
         {"pipe2", SYS_pipe2, {OUT, O_CLOEXEC}},
-        {"fcntl, a lock", SYS_fcntl64, {0, 12 /* F_GETLK64 */, OUT}},
-        {"fcntl, a lock's older layout", SYS_fcntl64, {0, 5 /* F_GETLK */, OUT}},
         {"poll", SYS_poll, {OUT, 1, 0}},
         {"ppoll", SYS_ppoll, {OUT, 1, (long)no_time, 0, 8}},
         {"select", SYS__newselect, {3, OUT, OUT2, 0, (long)no_time}},
         {"pselect6", SYS_pselect6, {3, OUT, OUT2, 0, (long)no_time, 0}},
+        {"ppoll_time64", SYS_ppoll_time64, {OUT, 1, (long)no_time, 0, 8}},
+        {"pselect6_time64", SYS_pselect6_time64, {3, OUT, OUT2, 0, (long)no_time, 0}},
+        {"epoll_wait", SYS_epoll_wait, {set, OUT, 8, 0}},
+        {"epoll_pwait", SYS_epoll_pwait, {set, OUT, 8, 0, 0, 8}},
+        {"ioctl, a pipe's input", SYS_ioctl, {ends[0], FIONREAD, OUT}},
+    };
+    look_at_calls(probes, COUNT_OF(probes));
+    const struct probe terminal[] = {
         {"terminal's settings", SYS_ioctl, {0, TCGETS, OUT}},
         {"terminal's size", SYS_ioctl, {0, TIOCGWINSZ, OUT}},
         {"terminal's group", SYS_ioctl, {0, TIOCGPGRP, OUT}},
         {"terminal's input", SYS_ioctl, {0, FIONREAD, OUT}},
     };
-    look_at_calls(probes, COUNT_OF(probes));
+    (isatty(0) ? look_at_calls : look_if_told)(terminal, COUNT_OF(terminal));
     close(file);
+    close(set);
+    close(ends[0]);
+    close(ends[1]);
 }
 
 static void look_at_process_structures(void) {
-    static long no_time[2];
     static const uint32_t capabilities[2] = {0x20080522}; /* version 3, the caller's */
     char *memory = allocate_pages(16 * PAGE);
     const struct probe probes[] = {
         {"getrusage", SYS_getrusage, {0, OUT}},
         {"getrusage of children", SYS_getrusage, {-1, OUT}},
-        {"wait4", SYS_wait4, {-1, OUT, WNOHANG, OUT2}},
         {"uname", SYS_uname, {OUT}},
         {"sysinfo", SYS_sysinfo, {OUT}},
         {"times", SYS_times, {OUT}},
@@ -122,8 +159,6 @@ static void look_at_process_structures(void) {
         {"clock_gettime", SYS_clock_gettime, {1, OUT}},
         {"clock_gettime64", SYS_clock_gettime64, {1, OUT}},
         {"clock_gettime of the process", SYS_clock_gettime, {2, OUT}},
-        {"nanosleep", SYS_nanosleep, {(long)no_time, OUT}},
-        {"clock_nanosleep", SYS_clock_nanosleep, {1, 0, (long)no_time, OUT}},
         {"clock_getres", SYS_clock_getres, {1, OUT}},
         {"clock_getres_time64", SYS_clock_getres_time64, {1, OUT}},
         {"getitimer", SYS_getitimer, {0, OUT}},
@@ -137,29 +172,41 @@ static void look_at_process_structures(void) {
         {"getresuid, 16 bits", SYS_getresuid, {OUT, OUT + 64, OUT2}},
         {"capget", SYS_capget, {(long)capabilities, OUT}},
         {"capget, its version", SYS_capget, {OUT, 0}},
-        {"getgroups", SYS_getgroups32, {100, OUT}},
+        {"capset, its version", SYS_capset, {OUT, 0}},
+        {"getresgid, 16 bits", SYS_getresgid, {OUT, OUT + 64, OUT2}},
         {"sigaction", SYS_sigaction, {SIGUSR2, 0, OUT}},
         {"rt_sigaction", SYS_rt_sigaction, {SIGUSR2, 0, OUT, 8}},
         {"sigprocmask", SYS_sigprocmask, {0, 0, OUT}},
         {"rt_sigprocmask", SYS_rt_sigprocmask, {0, 0, OUT, 8}},
         {"rt_sigpending", SYS_rt_sigpending, {OUT, 8}},
         {"sigaltstack", SYS_sigaltstack, {0, OUT}},
-        {"rt_sigtimedwait, nothing", SYS_rt_sigtimedwait, {(long)no_time, OUT, (long)no_time, 8}},
         {"FUTEX_WAKE_OP", SYS_futex, {OUT, 5, 0, 0, OUT2, 0}},
-        {"set_tid_address", SYS_set_tid_address, {OUT}},
+        {"FUTEX_WAKE_OP, the other call", SYS_futex_time64, {OUT, 5, 0, 0, OUT2, 0}},
+        {"getrandom", SYS_getrandom, {OUT, 64, 0}},
         {"mincore", SYS_mincore, {(long)memory, 16 * PAGE, OUT}},
         {"shmctl, about all", SYS_shmctl, {0, SHM_INFO, OUT}},
         {"shmctl, limits", SYS_shmctl, {0, 3 /* IPC_INFO */, OUT}},
         {"ipc, about all", SYS_ipc, {24, 0, SHM_INFO | 0x100, 0, OUT}},
     };
     look_at_calls(probes, COUNT_OF(probes));
+    look_if_told(&(struct probe){"getgroups", SYS_getgroups32, {100, OUT}}, 1);
     munmap(memory, 16 * PAGE);
+}
+
+/* Where among all segments @segment is. */
+static int place_of(int segment) {
+    struct shmid_ds about;
+    int highest = shmctl(0, SHM_INFO, &about);
+    for (int place = 0; place <= highest; place++)
+        if (shmctl(place, SHM_STAT, &about) == segment)
+            return place;
+    fail("segment %d has no place", segment);
 }
 
 static void look_at_segments(void) {
     int segment = shmget(IPC_PRIVATE, PAGE, 0600);
     const struct probe probes[] = {
-        {"shmctl, a place", SYS_shmctl, {0, SHM_STAT, OUT}},
+        {"shmctl, a place", SYS_shmctl, {place_of(segment), SHM_STAT, OUT}},
         {"shmat by ipc", SYS_ipc, {21, segment, 0, OUT, 0}},
         {"shmctl, a segment", SYS_shmctl, {segment, IPC_STAT, OUT}},
         {"shmctl, a segment, older layout", SYS_ipc, {24, segment, IPC_STAT, 0, OUT}},
@@ -169,114 +216,7 @@ static void look_at_segments(void) {
     shmctl(segment, IPC_RMID, NULL);
 }
 
-/* --- frames of signals --------------------------------------------------------------------------- */
-
-static void note_nothing(int number) {
-    (void)number;
-}
-
-static void note_info(int number, siginfo_t *info, void *context) {
-    (void)number;
-    (void)info;
-    (void)context;
-}
-
-/* The frame is written on another stack, `out`, as far as it goes. */
-static void take_signal(const void *data) {
-    bool with_info = *(const bool *)data;
-    stack_t stack = {.ss_sp = out, .ss_size = ROOM}, off = {.ss_flags = SS_DISABLE};
-    struct sigaction action = {.sa_flags = SA_ONSTACK};
-    if (with_info) {
-        action.sa_sigaction = note_info;
-        action.sa_flags |= SA_SIGINFO;
-    } else {
-        action.sa_handler = note_nothing;
-    }
-    soil_kernel_stack();
-    sigaltstack(&stack, NULL);
-    sigaction(SIGUSR1, &action, NULL);
-    soil_kernel_stack();
-    syscall(SYS_tgkill, getpid(), (int)syscall(SYS_gettid), SIGUSR1);
-    sigaltstack(&off, NULL);
-}
-
-static void wait_signal(const void *data) {
-    (void)data;
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGUSR1);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    raise(SIGUSR1);
-    soil_kernel_stack();
-    syscall(SYS_rt_sigtimedwait, &set, out, NULL, 8);
-    sigprocmask(SIG_UNBLOCK, &set, NULL);
-}
-
-static void wait_child(const void *data) {
-    (void)data;
-    int pid = fork_checked();
-    if (pid == 0)
-        _exit(0);
-    soil_kernel_stack();
-    syscall(SYS_wait4, pid, out, 0, out2);
-}
-
-/* The time that is left of a sleep, and of a wait for nothing, when a signal cuts it short. */
-static void cut_sleep(const void *data) {
-    bool poll = *(const bool *)data;
-    struct sigaction action = {.sa_handler = note_nothing};
-    sigaction(SIGALRM, &action, NULL);
-    struct itimerval soon = {.it_value = {0, 2000}};
-    long *time = (long *)out2;
-    time[0] = 100;
-    time[1] = 0;
-    setitimer(ITIMER_REAL, &soon, NULL);
-    soil_kernel_stack();
-    if (poll)
-        syscall(SYS_ppoll, out, 0, out2, NULL, 8);
-    else
-        syscall(SYS_nanosleep, out2, out);
-}
-
-/* What the creation of a process tells both of them. */
-static void clone_tells(const void *data) {
-    (void)data;
-    soil_kernel_stack();
-    long pid = syscall(SYS_clone, CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | SIGCHLD, 0, out, 0, out2);
-    if (pid == 0)
-        _exit(find_secret(out2, ROOM) < ROOM);
-    int status = wait_for((int)pid);
-    if (status != 0)
-        memset(out, secret, 2);
-}
-
-static void set_thread_area(const void *data) {
-    (void)data;
-    struct user_desc descriptor = {.entry_number = (unsigned)-1, .limit = 1, .useable = 1};
-    memcpy(out, &descriptor, sizeof(descriptor));
-    soil_kernel_stack();
-    syscall(SYS_set_thread_area, out);
-    struct user_desc empty = {.read_exec_only = 1, .seg_not_present = 1};
-    memcpy(&empty.entry_number, out, sizeof(empty.entry_number));
-    syscall(SYS_set_thread_area, &empty);
-}
-
 void look_at_structures(void) {
-    static const bool plain = false, with_info = true;
-    static const struct {
-        const char *name;
-        void (*fill)(const void *);
-        const void *data;
-    } others[] = {
-        {"a signal's frame", take_signal, &plain},
-        {"a signal's frame with siginfo", take_signal, &with_info},
-        {"siginfo of sigtimedwait", wait_signal, NULL},
-        {"status and usage of a child", wait_child, NULL},
-        {"what is left of a sleep", cut_sleep, &plain},
-        {"what is left of a wait", cut_sleep, &with_info},
-        {"clone", clone_tells, NULL},
-        {"set_thread_area", set_thread_area, NULL},
-    };
     if (mkdir("secrets.dir", 0700) != 0)
         fail_errno("secrets.dir");
     for (const char *name = "abcdefg"; *name != '\0'; name++) {
@@ -288,8 +228,6 @@ void look_at_structures(void) {
     look_at_files_structures();
     look_at_process_structures();
     look_at_segments();
-    for (unsigned i = 0; i < COUNT_OF(others); i++) {
-        size_t found = search_after(others[i].fill, others[i].data);
-        report(others[i].name, found < ROOM, found);
-    }
+    look_at_events();
+    report_calls();
 }
