@@ -152,8 +152,9 @@ void process_release_vfork(struct process *process);
 void process_notify_parent(struct process *process, int code, int status);
 struct wait_request {
     enum { WAIT_ANY, WAIT_PROCESS, WAIT_GROUP } which;
-    int id;           /* of the process or group */
-    unsigned options; /* WEXITED, WSTOPPED, WCONTINUED: what to report; WNOHANG; WNOWAIT: and leave it as it is */
+    int id; /* of the process or group */
+    unsigned
+        options; /* WEXITED, WSTOPPED, WCONTINUED: what to report; WNOHANG; WNOWAIT: and leave it as it is */
 };
 struct wait_report {
     int status; /* Linux's wait status */
