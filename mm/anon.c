@@ -49,7 +49,8 @@ void anon_destroy(struct anon *anon) {
     ASSERT(anon->refs == 0);
     anon_let_go(anon);
     if (frame != NULL) {
-        frame_unmap_all(frame);
+        if (frame_mapped(frame))
+            frame_unmap_all(frame);
         detach_frame(anon);
         frame_release(frame);
     } else {

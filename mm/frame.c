@@ -294,6 +294,13 @@ static void prepaging_was_useless(struct frame *frame) {
     frame->prepaged = false;
 }
 
+/* The same of all guesses, which are few. */
+static void left_unused(struct frame *frame) {
+    readahead_was_useless(frame);
+    left_with_unit(frame);
+    prepaging_was_useless(frame);
+}
+
 STOP_POINT void frame_release(struct frame *frame) {
     ASSERT(frame->state == FRAME_BUSY || frame->state == FRAME_KERNEL || frame->state == FRAME_ACTIVE ||
            frame->state == FRAME_DIRTY || frame->state == FRAME_CLEAN);
@@ -302,9 +309,8 @@ STOP_POINT void frame_release(struct frame *frame) {
     redzone_poison_frame(frame);
     frame->modified = false;
     frame->referenced = false;
-    readahead_was_useless(frame);
-    prepaging_was_useless(frame);
-    left_with_unit(frame);
+    if (frame->prefetched || frame->prepaged || frame->with_unit)
+        left_unused(frame);
     frame->sectors = 0;
     if (frame->waiters.first != NULL)
         wake_all(&frame->waiters);

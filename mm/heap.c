@@ -130,7 +130,7 @@ static void *block_alloc(unsigned class, size_t bytes) {
         list_remove(&frame->siblings);
     if (vm_options.check)
         check_poison(block, class_bytes[class]);
-    memset(block, 0, class_bytes[class]);
+    words_fill(block, 0, class_bytes[class]);
     redzone_draw(block, bytes, class_bytes[class]);
     heap_bytes += class_bytes[class];
     return block;
@@ -138,14 +138,15 @@ static void *block_alloc(unsigned class, size_t bytes) {
 
 static void block_free(struct frame *frame, void *freed) {
     struct free_block *block = freed;
+    unsigned bytes = class_bytes[frame->index];
 
     ASSERT(frame->index < CLASSES && frame->pins > 0);
-    ASSERT(((uintptr_t)freed & PAGE_MASK) % class_bytes[frame->index] == 0);
-    redzone_check(block, class_bytes[frame->index]);
-    heap_bytes -= class_bytes[frame->index];
+    ASSERT(((uintptr_t)freed & PAGE_MASK) % bytes == 0);
+    redzone_check(block, bytes);
+    heap_bytes -= bytes;
     if (frame->heap_free == NULL)
         list_add_head(&partial[frame->index], &frame->siblings);
-    memset(block, POISON, class_bytes[frame->index]);
+    words_fill(block, POISON * 0x01010101u, bytes);
     block->next = frame->heap_free;
     frame->heap_free = block;
     if (--frame->pins > 0)

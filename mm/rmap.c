@@ -86,13 +86,14 @@ void frame_lock_mapping(struct frame *frame, struct space *space, vaddr_t addres
 }
 
 /* Takes the first mapping out of the list; the next one moves into its place. */
-static void drop_first(struct frame *frame) {
+static ALWAYS_INLINE void drop_first(struct frame *frame) {
     struct mapping *next = frame->map.next;
 
     if (frame->map.locked)
         frame_unlock(frame);
     if (next == NULL) {
-        frame->map = (struct mapping){.space = NULL};
+        frame->map.space = NULL;
+        frame->map.locked = false;
     } else {
         frame->map = *next;
         kfree(next);

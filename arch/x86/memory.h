@@ -25,6 +25,18 @@ static inline paddr_t pointer_to_phys(const void *pointer) {
     return (paddr_t)((uintptr_t)pointer - DIRECT_MAP_BASE);
 }
 
+/* Stores @word over @bytes, a multiple of 4: in line, for the few words of a small block. Any context. */
+static ALWAYS_INLINE void words_fill(void *to, uint32_t word, size_t bytes) {
+#ifdef FAULTLINE_HOST
+    for (size_t i = 0; i < bytes / sizeof word; i++)
+        ((uint32_t *)to)[i] = word;
+#else
+    size_t words = bytes / sizeof word;
+
+    asm volatile("rep stosl" : "+D"(to), "+c"(words) : "a"(word) : "memory");
+#endif
+}
+
 /*
  * Whole pages, in kernel addresses, both page aligned. As fast as the machine allows and without
  * disturbing the running thread's FPU state. Any context.
