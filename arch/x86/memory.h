@@ -27,14 +27,9 @@ static inline paddr_t pointer_to_phys(const void *pointer) {
 
 /* Stores @word over @bytes, a multiple of 4: in line, for the few words of a small block. Any context. */
 static ALWAYS_INLINE void words_fill(void *to, uint32_t word, size_t bytes) {
-#ifdef FAULTLINE_HOST
-    for (size_t i = 0; i < bytes / sizeof word; i++)
-        ((uint32_t *)to)[i] = word;
-#else
     size_t words = bytes / sizeof word;
 
     asm volatile("rep stosl" : "+D"(to), "+c"(words) : "a"(word) : "memory");
-#endif
 }
 
 /*

@@ -24,6 +24,11 @@ static inline paddr_t pointer_to_phys(const void *pointer) {
     return (paddr_t)((uintptr_t)pointer - DIRECT_MAP_BASE);
 }
 
+static inline void words_fill(void *to, uint32_t word, size_t bytes) {
+    for (size_t i = 0; i < bytes / sizeof word; i++)
+        ((uint32_t *)to)[i] = word;
+}
+
 void page_clear(void *page);
 void page_copy(void *to, const void *from);
 
