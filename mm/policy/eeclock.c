@@ -361,7 +361,8 @@ static void eeclock_remove(struct set *set, struct frame *frame) {
  */
 static struct frame *early_victim(struct set *set) {
     struct history *history = set->history;
-    bool early = history->evidence.early && history->absent + 2 * share_of_young(history) < history->capacity;
+    bool early = evidence_for_one_more(&history->evidence, history->absent) &&
+                 history->absent + 2 * share_of_young(history) < history->capacity;
 
     while (history->young >= share_of_young(history)) {
         struct frame *frame = history->ripens;
@@ -375,6 +376,7 @@ static struct frame *early_victim(struct set *set) {
             frame->policy = (frame->policy | IS_REUSED) & ~IS_USED;
             put_old(set, frame);
         } else {
+            evidence_evicted(&history->evidence);
             return frame;
         }
     }

@@ -4,14 +4,18 @@
  * A loop larger than memory misses its pages in the order in which they left. Random use does not, a stack that
  * goes up and down has them back in the reverse order, and a program that turns to other pages misses none of the
  * old. So a sixteenth of memory coming back in order is a loop. Pages that left only lately count more: the loop is
- * little longer than memory then, and early eviction would save most of its misses. Against it speaks each page found
- * used again by clock's hand: the pages that stay are worth having then.
+ * little longer than memory then, and early eviction would save most of its misses. Those that left longer ago than
+ * memory has frames count less: of such a loop little can be saved, and its next pass is far. Against it speaks each page found used again by
+ * clock's hand: the pages that stay are worth having then; and each one that comes back out of order, which ends a
+ * loop, too.
  *
  * A scan is seen by its leavings: most pages that left had been used only once and few of them come back, while
  * of those that had been used again a larger part does.
  *
- * Either may be wrong. Early eviction begins with a credit of losses, each gain adds to it, each loss takes from it,
- * and it ends when there is none left.
+ * Either may be wrong, and what is lost then shows when it is too late: a page that was evicted early is missed later.
+ * So there is a credit of losses, each gain adds to it, each loss takes from it, and early eviction ends when there is
+ * none left. And pages are let go of on trial for one round only, which is the time until a loop has come back to the
+ * first that was kept. From then on no more pages may be absent than the gains of a round are worth.
  *
  * Source: the order of misses is that of SEQ (Glass and Cao, "Adaptive page replacement based on memory reference
  * behavior", SIGMETRICS 1997); gains against losses decide in EELRU (Smaragdakis, Kaplan and Wilson, "EELRU: simple
@@ -21,13 +25,16 @@
 
 #define SLACK         8u /* pages that a stream may skip */
 #define STREAM_LEAST  3u /* pages in order that chance does not make */
+#define ONE           16 /* a page, in `order` */
 #define NEAR_SHARE    6  /* of memory: a page is missed lately if no more have left since … */
 #define NEAR_WEIGHT   6  /* … and counts so much */
 #define LOOP_SHARE    16 /* of memory in order: a loop; … */
 #define LOOP_LEAST    8  /* … but at least so many pages */
-#define LOOP_CREDIT   8  /* share of memory */
-#define SCAN_CREDIT   16 /* the same; scans are told less surely */
+#define DISORDER      8  /* share of memory out of order: no loop any more */
+#define CREDIT_FIRST  16 /* share of memory */
 #define CREDIT_SHARE  4  /* the most there may be, share of memory */
+#define SCAN_ROUND    2  /* times memory */
+#define ABSENT_SHARE  16 /* of memory: so many may be absent without gains, … */
 #define WINDOW        4  /* pages that left are counted over so many times memory, older ones half */
 #define SCAN_BACK     8  /* share of memory that came back and had been used again */
 #define SCAN_MAJORITY 2  /* pages used once to one used again, of those that left */
@@ -37,9 +44,19 @@ void evidence_set_frames(struct evidence *evidence, pfn_t frames) {
     evidence->frames = (int)frames;
 }
 
-static void begin(struct evidence *evidence, int credit) {
-    evidence->early = true;
-    evidence->credit = credit;
+/* @round: pages evicted early until the first gains must have come. */
+static void begin(struct evidence *evidence, bool loop, pfn_t round) {
+    evidence->early = evidence->on_trial = true;
+    evidence->loop = loop;
+    evidence->credit = evidence->frames / CREDIT_FIRST;
+    evidence->round = round;
+    evidence->evicted = 0;
+    evidence->gains = evidence->gains_before = 0;
+}
+
+static void end(struct evidence *evidence) {
+    evidence->early = false;
+    evidence->order = 0;
 }
 
 static void forget_leavings(struct evidence *evidence) {
@@ -50,7 +67,7 @@ static void forget_leavings(struct evidence *evidence) {
 /* --- loops --- */
 
 static void against_loop(struct evidence *evidence) {
-    evidence->order = MAX(evidence->order - 1, -evidence->frames);
+    evidence->order = MAX(evidence->order - ONE, -evidence->frames * ONE);
 }
 
 /* The stream that the page continues, else the one that has rested longest, which begins anew. */
@@ -76,23 +93,32 @@ static bool is_near(const struct evidence *evidence, pfn_t since) {
     return near > (int)SLACK && (int)since <= near;
 }
 
+/* Of a page in a stream: what a loop of that length is worth, and how soon it must be told. */
+static int weight(const struct evidence *evidence, pfn_t since) {
+    if (is_near(evidence, since))
+        return NEAR_WEIGHT * ONE;
+    return MIN(evidence->frames * ONE / ((int)since + 1), ONE);
+}
+
 static void judge_order(struct evidence *evidence, uint32_t number, pfn_t since) {
     struct stream *stream = stream_of(evidence, number);
-    int enough = MAX(evidence->frames / LOOP_SHARE, LOOP_LEAST);
+    int enough = MAX(evidence->frames / LOOP_SHARE, LOOP_LEAST) * ONE;
 
     stream->last = number;
     stream->turn = ++evidence->judged;
     if (++stream->length > STREAM_LEAST)
-        evidence->order += is_near(evidence, since) ? NEAR_WEIGHT : 1;
+        evidence->order += weight(evidence, since);
     else if (stream->length == STREAM_LEAST)
-        evidence->order++;
+        evidence->order += ONE;
     else
         against_loop(evidence);
-    if (evidence->order < enough)
-        return;
-    evidence->order = enough;
-    if (!evidence->early)
-        begin(evidence, evidence->frames / LOOP_CREDIT);
+    if (evidence->order >= enough) {
+        evidence->order = enough;
+        if (!evidence->early)
+            begin(evidence, true, since + (pfn_t)evidence->frames);
+    } else if (evidence->early && evidence->loop && evidence->order < -(evidence->frames / DISORDER) * ONE) {
+        end(evidence);
+    }
 }
 
 void evidence_hit(struct evidence *evidence) {
@@ -122,7 +148,7 @@ static void judge_leavings(struct evidence *evidence) {
         }
     if (evidence->early || !is_scan(evidence))
         return;
-    begin(evidence, evidence->frames / SCAN_CREDIT);
+    begin(evidence, false, SCAN_ROUND * (pfn_t)evidence->frames);
     forget_leavings(evidence);
 }
 
@@ -134,13 +160,29 @@ void evidence_back(struct evidence *evidence, uint32_t number, pfn_t since, bool
 
 /* --- gains and losses --- */
 
+bool evidence_for_one_more(const struct evidence *evidence, pfn_t absent) {
+    int gains = MAX(evidence->gains, evidence->gains_before);
+
+    if (!evidence->early || evidence->on_trial)
+        return evidence->early;
+    return (int)absent <= gains + gains / 2 + evidence->frames / ABSENT_SHARE;
+}
+
+void evidence_evicted(struct evidence *evidence) {
+    if (++evidence->evicted < evidence->round)
+        return;
+    evidence->on_trial = false;
+    evidence->evicted = 0;
+    evidence->gains_before = evidence->gains;
+    evidence->gains = 0;
+}
+
 void evidence_gain(struct evidence *evidence) {
+    evidence->gains++;
     evidence->credit = MIN(evidence->credit + 1, evidence->frames / CREDIT_SHARE);
 }
 
 void evidence_loss(struct evidence *evidence) {
-    if (!evidence->early || --evidence->credit >= 0)
-        return;
-    evidence->early = false;
-    evidence->order = 0;
+    if (evidence->early && --evidence->credit < 0)
+        end(evidence);
 }

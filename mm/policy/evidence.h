@@ -18,11 +18,17 @@ struct stream {
 };
 
 struct evidence {
-    bool early;      /* the verdict: evict early */
-    int frames;      /* of the set */
-    int credit;      /* losses that are allowed still */
-    int order;       /* pages that came back in order, less those that spoke against a loop */
-    uint32_t judged; /* pages that came back */
+    bool early;       /* the verdict: evict early */
+    bool loop;        /* because of a loop; else of a scan */
+    bool on_trial;    /* in the first round */
+    int frames;       /* of the set */
+    int credit;       /* losses that are allowed still */
+    int order;        /* pages that came back in order, by weight, less those that spoke against a loop */
+    pfn_t round;      /* pages evicted early in a round, … */
+    pfn_t evicted;    /* … and so far in this one */
+    int gains;        /* in this round, … */
+    int gains_before; /* … and in the one before */
+    uint32_t judged;  /* pages that came back */
     int left[2],
         back[2]; /* lately: pages that left, and of them came back; [1]: used again before they left */
     struct stream streams[STREAMS];
@@ -39,6 +45,10 @@ void evidence_back(struct evidence *evidence, uint32_t number, pfn_t since, bool
 /* Clock's hand has found a page used again. */
 void evidence_hit(struct evidence *evidence);
 
+/* May a page be evicted early, when so many are absent that plain clock would have? */
+bool evidence_for_one_more(const struct evidence *evidence, pfn_t absent);
+/* One was. */
+void evidence_evicted(struct evidence *evidence);
 /* A page has been used that is there only because others were evicted early. */
 void evidence_gain(struct evidence *evidence);
 /* A page has been missed that was evicted early. */

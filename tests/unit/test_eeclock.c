@@ -41,7 +41,7 @@ START_TEST(a_sixteenth_of_memory_in_order_is_a_loop) {
     struct evidence evidence = evidence_of(160);
 
     ck_assert_uint_eq(pages_to_a_loop(&evidence, FAR, 100), 14);
-    ck_assert_int_eq(evidence.credit, 160 / 8);
+    ck_assert_int_eq(evidence.credit, 160 / 16);
 }
 END_TEST
 
@@ -56,6 +56,14 @@ START_TEST(pages_missed_lately_count_more) {
 }
 END_TEST
 
+/* Two and a half times memory ago: 160 * 16 / 401 = 6 sixteenths of a page each; -2, -1, and 30 of them make 10. */
+START_TEST(pages_missed_long_ago_count_less) {
+    struct evidence evidence = evidence_of(160);
+
+    ck_assert_uint_eq(pages_to_a_loop(&evidence, 400, 100), 33);
+}
+END_TEST
+
 START_TEST(other_orders_are_no_loop) {
     struct evidence backwards = evidence_of(160), far_apart = evidence_of(160);
 
@@ -64,7 +72,7 @@ START_TEST(other_orders_are_no_loop) {
         evidence_back(&far_apart, page * 7919 % 5000, FAR, false);
         ck_assert(!backwards.early && !far_apart.early);
     }
-    ck_assert_int_eq(backwards.order, -160);
+    ck_assert_int_eq(backwards.order, -160 * 16);
 }
 END_TEST
 
@@ -91,6 +99,50 @@ START_TEST(losses_end_it_and_gains_prolong_it) {
     evidence_loss(&evidence);
     ck_assert(!evidence.early);
     ck_assert_int_eq(evidence.order, 0);
+}
+END_TEST
+
+/* From 10 pages for a loop to more than 160 / 8 against it. */
+START_TEST(disorder_ends_a_loop) {
+    struct evidence evidence = evidence_of(160);
+
+    pages_to_a_loop(&evidence, FAR, 100);
+    for (uint32_t page = 0; page < 30; page++)
+        evidence_back(&evidence, 5000 - page, FAR, false);
+    ck_assert(evidence.early);
+    evidence_back(&evidence, 4000, FAR, false);
+    ck_assert(!evidence.early);
+}
+END_TEST
+
+static void evict(struct evidence *evidence, unsigned pages) {
+    while (pages-- > 0)
+        evidence_evicted(evidence);
+}
+
+/*
+ * On trial, any number of pages may be absent; that is until the loop has come round, 160 in memory and 100 not. Then
+ * a sixteenth of memory, and one and a half times the gains of a round: of this one or, until there are as many, the
+ * one before.
+ */
+START_TEST(absent_pages_must_be_worth_it) {
+    struct evidence evidence = evidence_of(160);
+
+    ck_assert(!evidence_for_one_more(&evidence, 0));
+    pages_to_a_loop(&evidence, FAR, 100);
+    evict(&evidence, 259);
+    ck_assert(evidence_for_one_more(&evidence, 160));
+    evict(&evidence, 1);
+    ck_assert(evidence_for_one_more(&evidence, 10));
+    ck_assert(!evidence_for_one_more(&evidence, 11));
+    for (unsigned i = 0; i < 20; i++)
+        evidence_gain(&evidence);
+    for (unsigned round = 0; round < 2; round++) {
+        ck_assert(evidence_for_one_more(&evidence, 40));
+        ck_assert(!evidence_for_one_more(&evidence, 41));
+        evict(&evidence, 260);
+    }
+    ck_assert(!evidence_for_one_more(&evidence, 11));
 }
 END_TEST
 
@@ -344,9 +396,12 @@ static Suite *eeclock_suite(void) {
     suite_add_tcase(suite, tests);
     tcase_add_test(tests, a_sixteenth_of_memory_in_order_is_a_loop);
     tcase_add_test(tests, pages_missed_lately_count_more);
+    tcase_add_test(tests, pages_missed_long_ago_count_less);
     tcase_add_test(tests, other_orders_are_no_loop);
     tcase_add_test(tests, pages_used_again_speak_against);
     tcase_add_test(tests, losses_end_it_and_gains_prolong_it);
+    tcase_add_test(tests, disorder_ends_a_loop);
+    tcase_add_test(tests, absent_pages_must_be_worth_it);
     tcase_add_test(tests, a_scan_is_seen_by_its_leavings);
     tcase_add_loop_test(tests, without_evidence_it_is_clock, 0, (int)ARRAY_SIZE(without_evidence));
     tcase_add_test(tests, a_loop_is_kept_in_memory);
