@@ -6,7 +6,7 @@
 
 %include "arch/x86/asm.inc"
 
-global user_move, user_fill_zero
+global user_move, user_move_wide, user_fill_zero
 
 section .text progbits alloc exec nowrite align=16
 
@@ -38,6 +38,40 @@ user_move:
 
         MAY_FAULT user_move.words, user_move.words_failed
         MAY_FAULT user_move.bytes, user_move.done
+
+; Eight bytes at offset %1, through the lower half of xmm0.
+%macro MOVE_8 1
+    %%load:
+        movlps  xmm0, [edx + %1]
+    %%store:
+        movlps  [eax + %1], xmm0
+        MAY_FAULT %%load, user_move_wide.done
+        MAY_FAULT %%store, user_move_wide.done
+%endmacro
+
+; size_t user_move_wide(void *to, const void *from, size_t blocks): of at least one, blocks of 128 bytes not copied, the
+; first of them perhaps in part. xmm0 is the program's, and is put back: so nothing may sleep meanwhile, and any fault
+; ends it.
+user_move_wide:
+        sub     esp, 8
+        movlps  [esp], xmm0
+        ALLOW_USER_ACCESS
+.next:
+%assign at 0
+%rep 16
+        MOVE_8 at
+    %assign at at + 8
+%endrep
+        add     eax, 128
+        add     edx, 128
+        dec     ecx
+        jnz     .next
+.done:
+        FORBID_USER_ACCESS
+        movlps  xmm0, [esp]
+        add     esp, 8
+        mov     eax, ecx
+        ret
 
 ; size_t user_fill_zero(void *to, size_t bytes): bytes not cleared.
 user_fill_zero:

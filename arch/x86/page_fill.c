@@ -1,6 +1,6 @@
 /*
- * How whole pages are cleared and copied: by string instructions, or by 16-byte stores where the processor has
- * SSE. Which is quicker depends on the machine (hardware likes the first, emulators the second), so both are
+ * How whole pages are cleared and copied: by string instructions, or by the registers of SSE where the processor has
+ * them. Which is quicker depends on the machine (hardware likes the first, emulators the second), so both are
  * tried at boot and the one that took fewer cycles stays. Without a cycle counter the string instructions do.
  *
  * Source: Intel, "64 and IA-32 Architectures Optimization Reference Manual", 3.7.6 (fast string operation).
@@ -21,6 +21,8 @@ void page_copy_wide(void *to, const void *from);
 /* Where page_clear() and page_copy() jump to. */
 void (*page_clear_method)(void *page) = page_clear_string;
 void (*page_copy_method)(void *to, const void *from) = page_copy_string;
+
+bool page_copy_is_wide;
 
 enum { TRIES = 8 }; /* the least counts: what disturbs a measurement only makes it longer */
 
@@ -55,9 +57,10 @@ void page_fill_init(void) {
         return;
     if (cycles_to_clear(page_clear_wide) < cycles_to_clear(page_clear_string))
         page_clear_method = page_clear_wide;
-    if (cycles_to_copy(page_copy_wide) < cycles_to_copy(page_copy_string))
+    page_copy_is_wide = cycles_to_copy(page_copy_wide) < cycles_to_copy(page_copy_string);
+    if (page_copy_is_wide)
         page_copy_method = page_copy_wide;
     klog("arch: pages are cleared by %s and copied by %s",
          page_clear_method == page_clear_wide ? "wide stores" : "string instructions",
-         page_copy_method == page_copy_wide ? "wide stores" : "string instructions");
+         page_copy_is_wide ? "wide moves" : "string instructions");
 }

@@ -19,7 +19,7 @@ SWAP_MIB = 96
 SWAP_TYPE = 0x82
 
 # What the kernel moves whole pages with: these instructions are left out of comparisons on both sides.
-BULK = re.compile(r"^page_(clear|copy)")
+BULK = re.compile(r"^page_(clear|copy)|^user_move_wide$")
 
 
 # The host should add nothing of its own to a time: the disk is in its memory where there is room, and the guest's
