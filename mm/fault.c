@@ -115,12 +115,8 @@ static enum step fault_unit(struct fault *fault) {
 
 /* --- step 11: the page-table entry --- */
 
-static bool in_pool(const struct frame *frame) {
-    return frame->state == FRAME_DIRTY || frame->state == FRAME_CLEAN;
-}
-
 void fault_keep(struct fault *fault, struct frame *frame) {
-    if (!in_pool(frame))
+    if (!frame_in_pool(frame))
         return;
     frame_activate(frame, fault->set);
     fault_note(fault, RECLAIM);

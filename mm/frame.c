@@ -89,7 +89,6 @@ static struct list *free_list_of(const struct frame *frame) {
 }
 
 static ALWAYS_INLINE void state_enter(struct frame *frame, enum frame_state state) {
-    frame->state = (uint8_t)state;
     counts[state][frame->pageable]++;
     if (state == FRAME_ACTIVE)
         frame->set->policy->add(frame->set, frame);
@@ -118,6 +117,7 @@ static ALWAYS_INLINE void trace_state(const struct frame *frame, unsigned from) 
  */
 static ALWAYS_INLINE void state_change_from(struct frame *frame, enum frame_state from,
                                             enum frame_state state) {
+    frame->state = (uint8_t)state; /* at once, so that a policy sees what becomes of the frame */
     state_leave(frame, from);
     state_enter(frame, state);
     if (trace_on(TRACE_FRAME))
@@ -385,7 +385,8 @@ static void frame_init_one(struct frame *frame, bool usable) {
     frame->link = (struct list){&frame->link, &frame->link};
     list_init(&frame->siblings);
     frame->set = &set_global;
-    state_enter(frame, usable ? FRAME_FREE : FRAME_KERNEL);
+    frame->state = usable ? FRAME_FREE : FRAME_KERNEL;
+    state_enter(frame, frame->state);
 }
 
 static bool frame_is_usable(pfn_t number) {

@@ -218,6 +218,10 @@ void frame_unmap_one(struct frame *frame, struct space *space, vaddr_t address);
 /* The same where the entry, which said @bits, has been removed from the page tables already. */
 void frame_unmapped(struct frame *frame, struct space *space, vaddr_t address, unsigned bits);
 void frame_unmap_all(struct frame *frame); /* folds Accessed and Dirty into the frame */
+/* In the pool, or on its way there: the page has left memory, as far as a policy is concerned. */
+static inline bool frame_in_pool(const struct frame *frame) {
+    return frame->state == FRAME_DIRTY || frame->state == FRAME_CLEAN;
+}
 static inline bool frame_mapped(const struct frame *frame) {
     return frame->map.space != NULL;
 }

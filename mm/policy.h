@@ -57,7 +57,10 @@ struct policy {
      * the policy left there if the page was away only to be written or pinned.
      */
     void (*add)(struct set *set, struct frame *frame);
-    /* It is no longer. Any pointer to it that the policy keeps must go. */
+    /*
+     * It is no longer; its state is the next one already: in the pool if the page has left memory. Any pointer to
+     * it that the policy keeps must go.
+     */
     void (*remove)(struct set *set, struct frame *frame);
     /* The frame to evict, left in the set; NULL only when the set is empty. Never sleeps. */
     struct frame *(*victim)(struct set *set);

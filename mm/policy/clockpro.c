@@ -45,7 +45,7 @@ struct history {
     uint32_t now;          /* pages that came in */
     pfn_t capacity;        /* frames in the set when one was last taken from it; 0: never yet */
     pfn_t cold_target;     /* frames that should be cold */
-    struct frame *leaving; /* the last victim: if it is removed next, it has been evicted */
+    struct frame *leaving; /* the last victim: if it goes to the pool, it has been evicted */
     struct ghosts *ghosts; /* their words are as frame->policy when the page left */
 };
 
@@ -178,7 +178,8 @@ static void clockpro_remove(struct set *set, struct frame *frame) {
     struct history *history = set->history;
 
     if (history->leaving == frame) {
-        ghosts_add(history->ghosts, frame_identity(frame), frame->policy);
+        if (frame_in_pool(frame)) /* not pinned, not ended */
+            ghosts_add(history->ghosts, frame_identity(frame), frame->policy);
         history->leaving = NULL;
     }
     list_remove(&frame->link);

@@ -62,7 +62,7 @@ struct history {
     struct frame *ripens;  /* the first young one, or NULL */
     struct frame *settles; /* the first fresh one, or NULL */
     struct frame *probed;  /* the extra one whose bit is looked at next, or NULL: the first */
-    struct frame *leaving; /* the last victim: if it is removed next, it has been evicted */
+    struct frame *leaving; /* the last victim: if it goes to the pool, it has been evicted */
     struct evidence evidence;
     bool remembers; /* a page has left; else there are no ghosts */
     struct ghosts *ghosts;
@@ -347,7 +347,8 @@ static void eeclock_remove(struct set *set, struct frame *frame) {
     uint32_t word = frame->policy;
 
     if (history->leaving == frame) {
-        remember(history, frame);
+        if (frame_in_pool(frame)) /* not pinned, not ended */
+            remember(history, frame);
         history->leaving = NULL;
     }
     take_out(set, frame);

@@ -316,8 +316,8 @@ static void start_full(void) {
 }
 
 static void take_out(struct frame *frame, enum frame_state state) {
-    set.policy->remove(&set, frame);
     frame->state = state;
+    set.policy->remove(&set, frame);
 }
 
 static void put_in(struct frame *frame) {
@@ -346,6 +346,41 @@ START_TEST(a_pinned_frame_keeps_its_place) {
     put_in(&frames[0]);
     ck_assert_uint_eq(set.count, FRAMES);
     stop();
+}
+END_TEST
+
+/* The victim goes, to that state, and page @index comes in its place. The page that went. */
+static pgoff_t replace(enum frame_state becomes, pgoff_t index) {
+    struct frame *victim = set.policy->victim(&set);
+    pgoff_t gone = victim->index;
+
+    take_out(victim, becomes);
+    victim->index = index;
+    victim->policy = 0;
+    put_in(victim);
+    return gone;
+}
+
+/* Others take the places of pages 1 to 20, and they come back in that order. The next victim then. */
+static pgoff_t victim_when_all_come_back(enum frame_state became) {
+    pgoff_t next;
+
+    start_full();
+    for (unsigned i = 0; i < FRAMES; i++)
+        ck_assert_uint_eq(replace(became, 101 + i), 1 + i);
+    for (unsigned i = 0; i < FRAMES; i++)
+        replace(FRAME_FREE, 1 + i);
+    next = set.policy->victim(&set)->index;
+    stop();
+    return next;
+}
+
+/* A victim that is pinned has not left: its coming back is no evidence, and the oldest leaves. Else it is a loop. */
+START_TEST(a_pinned_victim_has_not_left) {
+    ck_assert_uint_eq(victim_when_all_come_back(FRAME_PINNED), 1);
+    ck_assert_uint_eq(victim_when_all_come_back(FRAME_FREE), 1);
+    ck_assert_uint_gt(victim_when_all_come_back(FRAME_CLEAN), 1);
+    ck_assert_uint_gt(victim_when_all_come_back(FRAME_DIRTY), 1);
 }
 END_TEST
 
@@ -409,6 +444,7 @@ static Suite *eeclock_suite(void) {
     tcase_add_test(tests, policies_change_in_a_loop);
     tcase_add_test(tests, pages_that_end_are_no_evidence);
     tcase_add_test(tests, a_pinned_frame_keeps_its_place);
+    tcase_add_test(tests, a_pinned_victim_has_not_left);
     tcase_add_test(tests, frames_are_freed_under_the_hand);
     tcase_add_test(tests, a_process_ends_in_the_middle);
     return suite;

@@ -306,8 +306,8 @@ static void exercise(struct set *set, struct frame *frames, unsigned rounds) {
         struct frame *frame = &frames[(unsigned)rand() % FRAMES], *victim;
 
         if (frame->state == FRAME_ACTIVE && rand() % 3 == 0) {
-            set->policy->remove(set, frame);
             frame->state = rand() % 2 == 0 ? FRAME_PINNED : FRAME_FREE;
+            set->policy->remove(set, frame);
         } else if (frame->state != FRAME_ACTIVE) {
             if (frame->state == FRAME_FREE)
                 frame->policy = 0;
@@ -326,6 +326,7 @@ static void exercise(struct set *set, struct frame *frames, unsigned rounds) {
             continue;
         ck_assert_uint_eq(victim->state, FRAME_ACTIVE);
         if (rand() % 4 == 0) {
+            victim->state = FRAME_CLEAN;
             set->policy->remove(set, victim);
             victim->state = FRAME_FREE;
         }

@@ -80,6 +80,7 @@ static struct frame *sim_take(struct simulation *sim, struct step *step) {
     step->victim = frame->index - 1;
     sim->page_outs += frame->modified;
     sim->stored[step->victim] |= frame->modified;
+    frame->state = frame->modified ? FRAME_DIRTY : FRAME_CLEAN;
     sim->set.policy->remove(&sim->set, frame);
     sim->resident[step->victim] = NULL;
     return frame;
