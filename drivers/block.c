@@ -12,7 +12,7 @@
  * Queues and the finished list are shared with the disks' interrupt handlers: whoever touches them has
  * disabled interrupts. The pool, the plug, the table of devices and everything done() does are thread context
  * only. A disk does one request at a time, and the next is started in the interrupt that ends the last, so a
- * disk with work queued never waits for the processor.
+ * disk with work queued never waits for the processor, but for the moment in which a run is being submitted.
  *
  * Memory: none is ever allocated. A page-out must not need a page in order to write a page, so the bios are a
  * fixed pool, and who finds it empty waits for a disk, which needs no memory either.
@@ -50,7 +50,7 @@ static struct block_queue queues[DISKS_MAX];
 static struct block_device partitions[DISKS_MAX][PARTITIONS_MAX];
 static unsigned disk_count;
 
-static unsigned plug_depth;
+static unsigned plug_depth; /* the interrupt handler reads it */
 
 static void run_done(void);
 /* Bios that are over and whose done() has not been called. */
@@ -102,6 +102,21 @@ static void start_next(struct block_device *disk) {
     disk->driver->start(disk, request);
 }
 
+/*
+ * A plug holds back what may still grow, also where the disk has just become free: half a run now and half later are
+ * two requests. What is enough pages for the longest command does not wait.
+ */
+static ALWAYS_INLINE void start_unless_held(struct block_device *disk) {
+    struct block_queue *queue = disk->queue;
+
+    if (queue->busy)
+        return;
+    if (plug_depth == 0 || queue->length * SECTORS_PER_PAGE >= disk->driver->max_sectors)
+        start_next(disk);
+    else if (queue->length > 0 && queue->held_since == 0)
+        queue->held_since = time_nanoseconds();
+}
+
 /* A bio that belongs to no list. */
 static void finish_bio(struct bio *bio, int error) {
     bio->error = error;
@@ -129,7 +144,7 @@ void block_complete(struct block_device *disk, struct block_request *request, in
     }
     queue->busy = false;
     count_time(COUNT_BLK_BUSY_US, queue->busy_since);
-    start_next(disk);
+    start_unless_held(disk);
 }
 
 /* Calls @visit for each disk, partitions left out. */
@@ -194,21 +209,13 @@ static bool in_range(const struct bio *bio) {
     return bio->sector < bio->device->sectors && bio->sectors <= bio->device->sectors - bio->sector;
 }
 
-/* A plug holds back what may grow: not what is enough pages for the longest command. */
-static bool held_back(const struct block_device *disk) {
-    return plug_depth > 0 && disk->queue->length * SECTORS_PER_PAGE < disk->driver->max_sectors;
-}
-
 static ALWAYS_INLINE void submit(struct bio *bio) {
     struct block_device *disk = bio->device->disk;
     unsigned state = irq_save();
 
     block_queue_add(disk->queue, bio);
     trace(TRACE_BIO_QUEUED, bio->write | bio->cause << 1, bio_frame(bio), bio_start(bio), bio->sectors, 0);
-    if (!held_back(disk))
-        start_next(disk);
-    else if (!disk->queue->busy && disk->queue->held_since == 0)
-        disk->queue->held_since = time_nanoseconds();
+    start_unless_held(disk);
     irq_restore(state);
 }
 

@@ -19,6 +19,7 @@
 #include "lib/string.h"
 #include "mm/loadcontrol.h"
 #include "mm/policy.h"
+#include "mm/readahead.h"
 #include "mm/trace.h"
 #include "mm/unit.h"
 #include "mm/vm.h"
@@ -131,7 +132,7 @@ static bool word_around(const char *value) {
 }
 
 static bool word_readahead(const char *value) {
-    return set_to_number(value, 0, 32, &vm_options.readahead);
+    return set_to_number(value, 0, READAHEAD_MAX, &vm_options.readahead);
 }
 
 static bool word_check(const char *value) {
@@ -277,7 +278,7 @@ static const struct boot_word boot_words[] = {
     {"cluster", "1-32", "most pages in one write to swap", word_cluster},
     {"unit", "1|2|4|8", "pages of the paging unit: they come and go together", word_unit},
     {"around", "1-64", "pages that a fault in a file maps with its own if they are in memory", word_around},
-    {"readahead", "0-32", "most pages read ahead of a fault, 0: none", word_readahead},
+    {"readahead", "0-127", "most pages read ahead of a fault, 0: none", word_readahead},
     {"clean", "idle|off", "write modified pages early while the machine is idle", word_clean},
     {"check", "0|1|N", "recount all of memory: never, at shutdown, also every N ticks", word_check},
     {"load", "file|swap|file,swap, default file",

@@ -189,8 +189,7 @@ static struct frame *frame_pick(enum frame_use use, bool zeroed) {
         return NULL;
     if (!list_empty(&state_lists[FRAME_FREE]))
         return pick_free(&state_lists[FRAME_FREE], zeroed);
-    if (use == USE_AHEAD)
-        pass_over_guesses();
+    pass_over_guesses();
     return list_first(&state_lists[FRAME_CLEAN], struct frame, link);
 }
 

@@ -137,6 +137,7 @@ static void frame_written(struct frame *frame, int error) {
 
 void frame_done(struct frame *frame, int error) {
     struct anon *orphan = NULL;
+    uint32_t gained = frames_gained();
 
     ASSERT(frame->state == FRAME_BUSY);
     if (frame->owner == OWNER_ANON && frame->anon->refs == 0)
@@ -148,5 +149,6 @@ void frame_done(struct frame *frame, int error) {
     wake_all(&frame->waiters);
     if (orphan != NULL)
         anon_destroy(orphan);
-    pageout_progress();
+    if (gained == frames_gained()) /* else it has been told */
+        pageout_progress();
 }

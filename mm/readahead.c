@@ -13,6 +13,8 @@
 #define WINDOW_FIRST 3u
 #define WINDOW_SMALL 15u /* the longest in the smallest memory */
 #define WINDOW_SHARE 32u /* else at most this part of it */
+#define WINDOW_USUAL 31u /* the longest that may take more than its share of the pool */
+#define POOL_SHARE   3u
 
 /*
  * A request costs much the same however long it is, so windows are long; but where memory is small, pages that are
@@ -22,11 +24,16 @@ static unsigned longest_window(void) {
     return MIN(vm_options.readahead, MAX(WINDOW_SMALL, frames_pageable() / WINDOW_SHARE));
 }
 
-/* Frames that can be had without waiting: a window that is cut short is not a window that was read. */
-static unsigned frames_for_guesses(void) {
+/*
+ * Frames that can be had without waiting, for a window of at most @wanted pages: one that is cut short is not one that
+ * was read. Two windows are in the pool at a time, and what is asked for meanwhile comes out of it, too: long ones
+ * must leave enough beside them, or they lose their pages before these are used.
+ */
+static unsigned frames_for_guesses(unsigned wanted) {
     pfn_t available = frames_available(), reserved = frames_reserved();
+    unsigned most = available > reserved ? available - reserved - 1 : 0;
 
-    return available > reserved ? available - reserved - 1 : 0;
+    return MIN(MIN(wanted, most), MAX(WINDOW_USUAL, most / POOL_SHARE));
 }
 
 /* How far page @index lies before (below 0) or behind @other, in the stream's direction. */
@@ -159,7 +166,7 @@ static struct anon *next_in_cluster(struct area *area, pgoff_t index, slot_t slo
 
 /* Anons whose frames are BUSY, to be read together. */
 struct cluster {
-    struct anon *anons[SWAP_CLUSTER_MAX];
+    struct anon *anons[READAHEAD_MAX + 1];
     unsigned total;
 };
 
@@ -174,7 +181,7 @@ static void read_cluster(const struct cluster *cluster) {
 /* Adds the anons of up to @pages pages behind page @index, whose own has @slot, as far as slots are neighbours. */
 static void gather(struct cluster *cluster, struct area *area, pgoff_t index, slot_t slot,
                    struct readahead_plan plan) {
-    for (unsigned n = 1; n <= plan.pages && cluster->total < SWAP_CLUSTER_MAX; n++) {
+    for (unsigned n = 1; n <= plan.pages && cluster->total <= READAHEAD_MAX; n++) {
         struct anon *anon = next_in_cluster(area, moved(index, plan.step, n), slot);
 
         if (anon == NULL)
@@ -185,9 +192,11 @@ static void gather(struct cluster *cluster, struct area *area, pgoff_t index, sl
 }
 
 void readahead_swap_in(struct area *area, pgoff_t index, struct anon *anon) {
-    struct cluster cluster = {{anon}, 1};
     struct readahead_plan plan = readahead_plan(area, index);
+    struct cluster cluster; /* not cleared: it is long */
 
+    cluster.anons[0] = anon;
+    cluster.total = 1;
     /* In a private map of a memory object the neighbours are not the area's. */
     if (plan.pages > 0 && area->amap != NULL && amap_get(area->amap, area->amap_offset + index) == anon) {
         gather(&cluster, area, index, anon->slot, plan);
@@ -225,13 +234,14 @@ static struct readahead_stream *stream_due(struct area *area, pgoff_t index) {
 
 /* Starts reading the pages of anonymous memory behind the stream's edge, as planned; moves the edge. */
 static void swap_ahead(struct area *area, struct readahead_stream *stream, struct readahead_plan plan) {
-    struct cluster cluster = {.total = 0};
+    struct cluster cluster;
     pgoff_t first = moved(stream->edge, plan.step, 1);
     struct anon *anon = amap_get(area->amap, area->amap_offset + first);
 
     if (anon == NULL || anon->frame != NULL || anon->slot == 0 || !readahead_take_frame(anon))
         return;
-    cluster.anons[cluster.total++] = anon;
+    cluster.anons[0] = anon;
+    cluster.total = 1;
     plan.pages--;
     gather(&cluster, area, first, anon->slot, plan);
     stream->edge = moved(first, plan.step, cluster.total - 1);
@@ -263,7 +273,7 @@ void readahead_follow(struct area *area, pgoff_t index) {
 
     if (stream == NULL || area->advice == ADVICE_RANDOM || stream->edge >= area->pages)
         return; /* the area may have become smaller */
-    unsigned window = MIN(grown(stream), frames_for_guesses());
+    unsigned window = frames_for_guesses(grown(stream));
     pgoff_t edge = stream->edge;
     struct readahead_plan plan = {MIN(window + 1, pages_behind(area, edge, stream->step)), stream->step};
 

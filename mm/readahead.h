@@ -35,6 +35,7 @@ struct area;
 struct frame;
 
 #define READAHEAD_STREAMS 4u
+#define READAHEAD_MAX     127u /* pages ahead of one that is asked for */
 
 struct readahead_stream {
     pgoff_t edge;    /* page read last */

@@ -9,6 +9,7 @@
 #include "mm/loadcontrol.h"
 #include "mm/pageout.h"
 #include "mm/policy.h"
+#include "mm/readahead.h"
 #include "mm/scope.h"
 #include "mm/trace.h"
 
@@ -17,7 +18,7 @@ struct vm_options vm_options = {
     .cluster = 32,
     .unit = 1,
     .around = 16,
-    .readahead = 31,
+    .readahead = READAHEAD_MAX,
     .check = 0,
     .early_clean = true,
 };

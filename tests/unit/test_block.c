@@ -477,6 +477,26 @@ START_TEST(a_plug_holds_back_one_command_and_no_more) {
 }
 END_TEST
 
+/* The disk becomes free while a run is being submitted: half of it now would make two requests of one. */
+START_TEST(a_run_is_not_parted_by_the_end_of_the_command_before) {
+    struct block_device *partition = block_find("hda1");
+
+    submit(partition, 1000, 0, true);
+    block_plug();
+    for (unsigned i = 0; i < 8; i++) {
+        if (i == 4)
+            ck_assert(fake_disk_interrupt());
+        submit(partition, i * SECTORS_PER_PAGE, i, true);
+    }
+    ck_assert_uint_eq(fake_request_count, 1);
+    block_unplug();
+    ck_assert_uint_eq(fake_request_count, 2);
+    fake_disk_run();
+    ck_assert_uint_eq(done_count, 9);
+    ck_assert_uint_eq(fake_requests[1].bios, 8);
+}
+END_TEST
+
 START_TEST(data_arrives_where_it_should) {
     memset(pages[0], 'a', PAGE_SIZE);
     memset(pages[1], 'b', PAGE_SIZE);
@@ -634,6 +654,7 @@ static Suite *block_suite(void) {
     tcase_add_test(layer, runs_find_their_places);
     tcase_add_test(layer, plugged_pages_become_one_request);
     tcase_add_test(layer, a_plug_holds_back_one_command_and_no_more);
+    tcase_add_test(layer, a_run_is_not_parted_by_the_end_of_the_command_before);
     tcase_add_test(layer, data_arrives_where_it_should);
     tcase_add_test(layer, next_request_starts_in_the_interrupt);
     tcase_add_test(layer, time_of_the_disk_is_counted);

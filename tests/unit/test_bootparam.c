@@ -145,7 +145,7 @@ START_TEST(bad_words_are_named) {
         "cluster=0",
         "cluster=33",
         "around=0",
-        "readahead=33",
+        "readahead=128",
         "clean=maybe",
         "check=often",
         "ata=scsi",

@@ -532,10 +532,14 @@ static void direct(void) {
 
 enum { PIECE = 256 };
 
-/* So many pages of a file in order, past every cache, with several requests at the disk at a time; memory: @span pages. */
-static void raw_transfer(int file, uint32_t *words, unsigned span, unsigned pages, bool write) {
+/*
+ * So many pages of a file, from @first on, in order, past every cache, with several requests at the disk at a time;
+ * the memory has @span pages.
+ */
+static void raw_transfer(int file, unsigned first, uint32_t *words, unsigned span, unsigned pages,
+                         bool write) {
     for (unsigned p = 0; p < pages; p += PIECE) {
-        off_t at = (off_t)p * PAGE;
+        off_t at = (off_t)(first + p) * PAGE;
         uint32_t *piece = words + p % span * WORDS;
         ssize_t moved = write ? pwrite(file, piece, PIECE * PAGE, at) : pread(file, piece, PIECE * PAGE, at);
 
@@ -559,9 +563,9 @@ static void out_rate(void) {
     for (; page < full; page++)
         fill(words + page * WORDS, 3, page);
     for (unsigned turn = 0; turn < TURNS; turn++) {
-        raw_transfer(file, buffer, PIECE, GO_BY, true);
+        raw_transfer(file, 0, buffer, PIECE, GO_BY, true);
         begin();
-        raw_transfer(file, buffer, PIECE, SLICE, true);
+        raw_transfer(file, 0, buffer, PIECE, SLICE, true);
         end("raw-write", SLICE);
         begin();
         for (unsigned n = 0; n < SLICE; n++, page++)
@@ -574,10 +578,11 @@ static void out_rate(void) {
 }
 
 /*
- * Page-in and page-out alone, each beside the disk's own rate for the very same frames, in turns. Pages that are on
- * swap only, and whose frames can be had at once, are read in order; a file is read into the same memory. The pages,
- * modified again, are written to the file; then they are paged out, with nothing asked for in their place. The last
- * page is the last one to be written, and touching it waits for that: who counts sees how many were.
+ * Page-in and page-out alone, each beside the disk's own rate for the very same frames and over as much of the disk, in
+ * turns. Pages that are on swap only, and whose frames can be had at once, are read in order; as much of a file is read
+ * into the same memory. The pages, modified again, are written to the file; then they are paged out, with nothing asked
+ * for in their place. The last page is the last one to be written, and touching it waits for that: who counts sees how
+ * many were.
  */
 static void rates(void) {
     enum { TURNS = 8, GO_BY = PIECE };
@@ -595,15 +600,15 @@ static void rates(void) {
                 check(at + p * WORDS, 3, first + p);
             end("page-in-rate", slice);
             begin();
-            raw_transfer(file, at, slice, slice, false);
+            raw_transfer(file, first, at, slice, slice, false);
             end("disk-read", slice);
         }
         for (unsigned p = 0; p < slice; p++)
             fill(at + p * WORDS, 3, first + p);
-        raw_transfer(file, at, slice, GO_BY, true);
+        raw_transfer(file, first, at, slice, GO_BY, true);
         if (n >= slices) {
             begin();
-            raw_transfer(file, at, slice, slice, true);
+            raw_transfer(file, first, at, slice, slice, true);
             end("disk-write", slice);
             begin();
         }
