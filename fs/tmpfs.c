@@ -53,23 +53,14 @@ static pgoff_t pages_allowed(void) {
     return (frames_pageable() + swap_total()) / 2;
 }
 
+/* The only memory objects that promise each page when it is made are these files. */
 static pgoff_t pages_used(void) {
-    pgoff_t pages = 0;
-    list_for_each (node, &tmpfs.nodes, struct tmpfs_node, all) {
-        if (node->vnode.object.amap)
-            pages += memobject_pages(&node->vnode.object);
-    }
-    return pages;
+    return amaps_promised_each.used;
 }
 
-/* The directories of pages are counted from the files: they grow and shrink with them. */
+/* The directories of the files' pages are part of it. */
 static size_t heap_used(void) {
-    size_t bytes = tmpfs.heap_used;
-    list_for_each (node, &tmpfs.nodes, struct tmpfs_node, all) {
-        if (node->vnode.object.amap)
-            bytes += node->vnode.object.amap->bytes;
-    }
-    return bytes;
+    return tmpfs.heap_used + amaps_promised_each.bytes;
 }
 
 static size_t heap_allowed(void) {

@@ -35,6 +35,15 @@ static uint32_t section_bytes(const struct amap_section *section, pgoff_t chunks
                       (sizeof(*section->chunks) + (section->homes != NULL ? sizeof(*section->homes) : 0)));
 }
 
+struct amap_sum amaps_promised_each;
+
+/* More of the heap, or less: @bytes. */
+static void count_bytes(struct amap *amap, uint32_t bytes) {
+    amap->bytes += bytes;
+    if (amap->promised == AMAP_PROMISED_EACH)
+        amaps_promised_each.bytes += bytes;
+}
+
 /* An empty section of @chunks chunks. 0 or -ENOMEM. */
 static int section_create(struct amap *amap, struct amap_section *section, pgoff_t chunks) {
     struct amap_section made = {.chunks = kmalloc_try(chunks * sizeof(*made.chunks))};
@@ -47,14 +56,14 @@ static int section_create(struct amap *amap, struct amap_section *section, pgoff
         return -ENOMEM;
     }
     *section = made;
-    amap->bytes += section_bytes(section, chunks);
+    count_bytes(amap, section_bytes(section, chunks));
     return 0;
 }
 
 static void section_destroy(struct amap *amap, struct amap_section *section, pgoff_t chunks) {
     if (section->chunks == NULL)
         return;
-    amap->bytes -= section_bytes(section, chunks);
+    count_bytes(amap, -section_bytes(section, chunks));
     kfree(section->chunks);
     kfree(section->homes);
 }
@@ -118,6 +127,8 @@ bool amap_promise(struct amap *amap, pgoff_t pages) {
     if (pages != AMAP_PROMISED_EACH && !commit_charge(pages))
         return false;
     amap->promised = pages;
+    if (pages == AMAP_PROMISED_EACH)
+        amaps_promised_each.bytes += amap->bytes;
     return true;
 }
 
@@ -183,7 +194,7 @@ int amap_make_room(struct amap *amap, pgoff_t index) {
         *chunk = kmalloc_try(AMAP_CHUNK * sizeof(**chunk));
         if (*chunk == NULL)
             return -ENOMEM;
-        amap->bytes += AMAP_CHUNK * sizeof(**chunk);
+        count_bytes(amap, AMAP_CHUNK * sizeof(**chunk));
     }
     if (section_of(amap, index)->homes == NULL)
         return 0;
@@ -227,8 +238,10 @@ void amap_give_home(struct amap *amap, pgoff_t index, struct anon *anon) {
 }
 
 void amap_settle(struct amap *amap, pgoff_t index, struct anon *old, struct anon *anon) {
-    if (amap->promised == AMAP_PROMISED_EACH)
+    if (amap->promised == AMAP_PROMISED_EACH) {
         commit_one(anon != NULL, old != NULL);
+        amaps_promised_each.used += (pgoff_t)(anon != NULL) - (pgoff_t)(old != NULL);
+    }
     if (old != NULL) {
         if (old->home != 0 && old->home == home_of(amap, index))
             anon_leave_home(old);
@@ -249,7 +262,7 @@ static void free_chunk_if_empty(struct amap *amap, pgoff_t index) {
         if ((*chunk)[i] != NULL)
             return;
     kfree(*chunk);
-    amap->bytes -= AMAP_CHUNK * sizeof(**chunk);
+    count_bytes(amap, -(uint32_t)(AMAP_CHUNK * sizeof(**chunk)));
     *chunk = NULL;
     if (run != 0) {
         swap_release_run(run, AMAP_CHUNK);

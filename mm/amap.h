@@ -57,6 +57,13 @@ int amap_extend(struct amap *amap, pgoff_t pages);
 #define AMAP_PROMISED_EACH ((pgoff_t)-1)
 bool amap_promise(struct amap *amap, pgoff_t pages);
 
+/* What all amaps with AMAP_PROMISED_EACH have together: entries in use, bytes of the kernel's heap. */
+struct amap_sum {
+    pgoff_t used;
+    uint32_t bytes;
+};
+extern struct amap_sum amaps_promised_each;
+
 void amap_ref(struct amap *amap);
 
 /* One area less; the last one frees the amap and what it still holds. */

@@ -49,6 +49,7 @@ static void zero_amap(struct amap *amap, void *data) {
 struct anon_sums {
     uint32_t anons, slots, entries;
     pgoff_t promised;
+    struct amap_sum each; /* of the amaps with AMAP_PROMISED_EACH */
 };
 
 /* A slot, and a place in a run, belong to one anon only. */
@@ -89,6 +90,10 @@ static void count_amap(struct amap *amap, void *data) {
 
     if (amap->recount++ > 0)
         return;
+    if (amap->promised == AMAP_PROMISED_EACH) {
+        ((struct anon_sums *)data)->each.used += amap->used;
+        ((struct anon_sums *)data)->each.bytes += amap->bytes;
+    }
     ((struct anon_sums *)data)->promised +=
         amap->promised == AMAP_PROMISED_EACH ? amap->used : amap->promised;
     for_each_anon(amap, count_anon, data);
@@ -147,6 +152,9 @@ void check_anons(void) {
     sums.slots -= swap_kept(); /* in a run, and an anon's own or bad */
     CHECK(sums.promised == commit_promised(), "%u pages are promised, %u counted", (unsigned)sums.promised,
           (unsigned)commit_promised());
+    CHECK(sums.each.used == amaps_promised_each.used && sums.each.bytes == amaps_promised_each.bytes,
+          "%u pages with %u bytes of heap are promised each, %u with %u counted", (unsigned)sums.each.used,
+          (unsigned)sums.each.bytes, (unsigned)amaps_promised_each.used, (unsigned)amaps_promised_each.bytes);
     CHECK(sums.slots == swap_slots_used(), "%u slots are named, %u are in use", (unsigned)sums.slots,
           (unsigned)swap_slots_used());
 }
