@@ -6,24 +6,13 @@
 static const char usage[] = "kill [-SIGNAL] PID...\n"
                             "  SIGNAL: a number, or a name such as INT, KILL, SEGV, TERM";
 
-static int signal_number(const char *text) {
-    char *end;
-    long number = strtol(text, &end, 10);
-    if (end != text && *end == '\0' && number >= 0 && number < NSIG)
-        return (int)number;
-    for (int i = 1; i < NSIG; i++) {
-        const char *name = sigabbrev_np(i);
-        if (name != NULL && strcmp(name, text) == 0)
-            return i;
-    }
-    usage_error("%s: no such signal", text);
-}
-
 int main(int argc, char **argv) {
     program_start(argc, argv, "kill", usage);
     int first = 1, number = SIGTERM, status = 0;
     if (argc > 1 && argv[1][0] == '-')
-        number = signal_number(argv[first++] + 1);
+        number = signal_by_name(argv[first++] + 1);
+    if (number < 0)
+        usage_error("%s: no such signal", argv[1] + 1);
     if (first >= argc)
         usage_error("which process?");
     for (int i = first; i < argc; i++) {

@@ -15,12 +15,13 @@
  *
  * On a terminal that has foreground process groups every job is a group of its own; ^C and ^Z reach the
  * foreground one alone, and fg and bg let a stopped one go on. On any other, the shell itself ignores ^C and
- * so do background jobs.
+ * so do background jobs. At the prompt ^C ends the line, and those before it that it goes on with.
  *
  * This file reads the input; the rest is in user/sh/.
  */
 #include "user/sh/sh.h"
 
+#include <poll.h>
 #include <signal.h>
 
 static const char usage[] = "sh [-c STRING | FILE]\n"
@@ -48,28 +49,52 @@ static bool run_text(const char *text, bool more) {
     return true;
 }
 
-static void prompt(const char *text) {
-    if (!interactive)
-        return;
-    jobs_collect();
-    fputs(text, stderr);
+/* --- lines from the terminal --- */
+
+static void interrupted(int signal) {
+    (void)signal;
+}
+
+/* Prompts, and waits until there is a line: false if ^C came instead, no matter how early after the prompt. */
+static bool line_comes(const char *prompt) {
+    struct sigaction hear = {.sa_handler = interrupted}, old;
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    sigset_t interrupt, before;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    sigprocmask(SIG_BLOCK, &interrupt, &before);
+    sigaction(SIGINT, &hear, &old);
+    fputs(prompt, stderr);
+    bool comes = ppoll(&input, 1, NULL, &before) >= 0 || errno != EINTR;
+    sigaction(SIGINT, &old, NULL); /* a command's ^C is not ours */
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return comes;
+}
+
+/* As getline(), of what is to follow @text. ^C while it is typed: the text is forgotten, another line is asked for. */
+static ssize_t read_line(char **line, size_t *room, FILE *input, size_t *text_length) {
+    if (interactive)
+        jobs_collect();
+    while (interactive && !line_comes(*text_length == 0 ? "$ " : "> ")) {
+        *text_length = 0;
+        last_status = 128 + SIGINT;
+        fputc('\n', stderr);
+    }
+    return getline(line, room, input);
 }
 
 static void run_input(FILE *input) {
     char *line = NULL, *text = NULL;
     size_t line_room = 0, text_length = 0;
     ssize_t length;
-    prompt("$ ");
-    while ((length = getline(&line, &line_room, input)) >= 0) {
+    while ((length = read_line(&line, &line_room, input, &text_length)) >= 0) {
         text = realloc(text, text_length + (size_t)length + 1);
         if (text == NULL)
             fail("out of memory");
         memcpy(text + text_length, line, (size_t)length + 1);
         text_length += (size_t)length;
-        bool complete = run_text(text, true);
-        if (complete)
+        if (run_text(text, true))
             text_length = 0;
-        prompt(complete ? "$ " : "> ");
     }
     if (text_length > 0)
         run_text(text, false);

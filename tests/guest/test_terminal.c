@@ -30,6 +30,16 @@ static const struct typing jobs[] = {
     {"\x03", "$ "},
     {"echo =$?\r", "\n=130"},
     {"", "$ "},
+    {"sh -c \"" UP "sleep 100\"\r", "\nup"},
+    {"\x1a", "[1] stopped: sh"},
+    {"", "$ "},
+    {"kill -TERM %1; wait %1; echo =$?\r", "\n=143"}, /* what is stopped hears of it */
+    {"", "$ "},
+    {"kill %1 0x; kill -NONE 1; kill; echo =$?\r", "kill: %1: no such job"},
+    {"", "kill: 0x: Invalid argument"},
+    {"", "kill: NONE: no such signal"},
+    {"", "\n=2"},
+    {"", "$ "},
     {"jobs; echo none\r", "jobs; echo none\r\r\nnone"},
     {"", "$ "},
     {"exit 7\r", NULL},
@@ -55,7 +65,12 @@ static const struct typing editing[] = {
     {"", "$ "},
     {"echo some rubbish\x17words\r", "\nsome words"}, /* word erase */
     {"", "$ "},
-    {"echo never\x03", "^C"}, /* the shell itself goes on */
+    {"echo never\x03", "^C"}, /* the shell forgets the line and goes on */
+    {"", "$ "},
+    {"echo =$? 'open\r", "> "}, /* and the lines before it that it goes on with */
+    {"\x03", "$ "},
+    {"echo =$?\r", "\n=130"},
+    {"", "$ "},
     {"echo 'a\rb'\r", "\nb"}, /* a line that goes on */
     {"", "$ "},
     {"cat\r", "cat"}, /* end of file, at the beginning of a line */

@@ -1,6 +1,7 @@
 /* Start and end of the programs of user/: see program.h. */
 #include "user/lib/program.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -101,6 +102,19 @@ unsigned number_argument(int argc, char **argv, int index, const char *what, uns
         value > most)
         usage_error("%s: \"%s\" is not a number from %u to %u", what, argv[index], least, most);
     return (unsigned)value;
+}
+
+int signal_by_name(const char *text) {
+    char *end;
+    long number = strtol(text, &end, 10);
+    if (end != text && *end == '\0' && number >= 0 && number < NSIG)
+        return (int)number;
+    for (int i = 1; i < NSIG; i++) {
+        const char *name = sigabbrev_np(i);
+        if (name != NULL && strcmp(name, text) == 0)
+            return i;
+    }
+    return -1;
 }
 
 void *allocate_pages(size_t bytes) {

@@ -54,6 +54,9 @@ size_t size_argument(int argc, char **argv, int index, const char *what, size_t 
 unsigned number_argument(int argc, char **argv, int index, const char *what, unsigned standard,
                          unsigned least, unsigned most);
 
+/* A signal by its number, or by its name without "SIG"; -1 if there is none such. */
+int signal_by_name(const char *text);
+
 /* Zeroed pages from mmap(MAP_PRIVATE | MAP_ANONYMOUS); fails the program when there are none. */
 void *allocate_pages(size_t bytes);
 

@@ -81,6 +81,54 @@ static int builtin_bg(char **arguments) {
     return continue_job(arguments, false);
 }
 
+/* To the job "%N", all of its processes; one that is stopped hears of it too. False after a message. */
+static bool kill_job(const char *name, int number) {
+    struct job *job = job_find("kill", name);
+    if (job == NULL)
+        return false;
+    for (unsigned i = 0; i < job->count; i++)
+        if (job->pids[i] != 0)
+            kill(job->pids[i], number);
+    if (job->stopped && job_control && number != 0 && number != SIGSTOP && number != SIGTSTP) {
+        kill(-job->group, SIGCONT);
+        job->stopped = false;
+    }
+    return true;
+}
+
+static bool kill_process(const char *text, int number) {
+    char *end;
+    long pid = strtol(text, &end, 10);
+    if (end == text || *end != '\0')
+        errno = EINVAL;
+    else if (kill((pid_t)pid, number) == 0)
+        return true;
+    fprintf(stderr, "sh: kill: %s: %s\n", text, strerror(errno));
+    return false;
+}
+
+/* kill [-SIGNAL] PID|%N...: beside the program of this name, since only the shell knows its jobs. */
+static int builtin_kill(char **arguments) {
+    char **argument = arguments + 1;
+    int number = SIGTERM, status = 0;
+    if (*argument != NULL && **argument == '-') {
+        number = signal_by_name(*argument + 1);
+        if (number < 0) {
+            fprintf(stderr, "sh: kill: %s: no such signal\n", *argument + 1);
+            return 1;
+        }
+        argument++;
+    }
+    if (*argument == NULL) {
+        fprintf(stderr, "sh: kill: which process?\n");
+        return 2;
+    }
+    for (; *argument != NULL; argument++)
+        if (!(**argument == '%' ? kill_job(*argument, number) : kill_process(*argument, number)))
+            status = 1;
+    return status;
+}
+
 static int builtin_true(char **arguments) {
     (void)arguments;
     return 0;
@@ -95,9 +143,9 @@ static const struct builtin {
     const char *name;
     int (*run)(char **arguments);
 } builtins[] = {
-    {"cd", builtin_cd},     {"exit", builtin_exit}, {"wait", builtin_wait},
-    {"jobs", builtin_jobs}, {"fg", builtin_fg},     {"bg", builtin_bg},
-    {"true", builtin_true}, {":", builtin_true},    {"false", builtin_false},
+    {"cd", builtin_cd},  {"exit", builtin_exit},   {"wait", builtin_wait}, {"jobs", builtin_jobs},
+    {"fg", builtin_fg},  {"bg", builtin_bg},       {"kill", builtin_kill}, {"true", builtin_true},
+    {":", builtin_true}, {"false", builtin_false},
 };
 
 static const struct builtin *find_builtin(const char *name) {
