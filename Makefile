@@ -82,9 +82,6 @@ NO_FPU := $(if $(findstring clang,$(compiler)),-mno-sse -mno-mmx -mno-80387,-mge
 # Nothing of the kernel's on a stack needs 16 bytes' alignment, for which compilers spend instructions at each call.
 STACK_OF_WORDS := $(if $(findstring clang,$(compiler)),-mstack-alignment=4,-mpreferred-stack-boundary=2)
 
-# A tenth of gcc's time goes into following variables through registers.
-QUICK := $(if $(findstring clang,$(compiler)),,-fno-var-tracking)
-
 # Arguments in registers: a call has two instructions less for each (arch/x86/asm.inc has the convention). Tuned for
 # no processor in particular: for an i686 itself the compiler keeps and loads registers in more instructions.
 KERNEL_CFLAGS := -m32 -march=i686 -mtune=generic -mregparm=3 -std=gnu11 -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
@@ -99,7 +96,7 @@ KERNEL_LDFLAGS := -m32 -static -nostdlib -Wl,-T,linker.ld -Wl,-z,max-page-size=0
 	-Wl,-z,noexecstack -Wl,--build-id=none -Wl,--fatal-warnings
 # Without -w+all: in newer versions it warns of every address that the linker is to fill in.
 NASMFLAGS   := -f elf32 -g -F dwarf -Werror -I ./
-USER_CFLAGS := -m32 -std=gnu11 -O1 -g $(QUICK) -fno-asynchronous-unwind-tables -Wall -Wextra -Werror -I.
+USER_CFLAGS := -m32 -std=gnu11 -O1 -g -fno-asynchronous-unwind-tables -Wall -Wextra -Werror -I.
 USER_LDFLAGS := -m32 -static
 UNIT_CFLAGS := -std=gnu11 -O1 -g $(WARNINGS) -DFAULTLINE_HOST -Itests/unit/fake -I. \
 	-fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all

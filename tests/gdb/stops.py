@@ -152,6 +152,7 @@ def main() -> None:
     gdb.execute("break-user quicksort main")
     go()
     check(gdb.selected_frame().name() == "main", "the program's first line, with its symbols")
+    check(text("print argc").endswith("= 2\n"), f"where its arguments are its arguments: {text('info args')}")
     gdb.execute("delete")
     check(refuses("break-user quicksort no_such_function") and refuses("break-user nothing main"), "bad names")
     check(refuses("break-fault 2 swap a b"), "too many words")

@@ -90,7 +90,7 @@ def absent_pages() -> None:
     check(vm("walk 0x10000")["physical"] is None, "the walk ends")
     check("absent" in text("vm pte 0x10000") and "absent" in text("vm walk 0x10000"), "they say absent")
     for command in ("where 0xc0100000", "frame 99999999", "anon 0xfffffff0", "amap 0x10000", "anon 0x10000",
-                    "object 0x12345", "swap 99999999", "frames wet", "where", "where no_such_symbol", "threads a b"):
+                    "anon 0xc0000000", "anon 0xc0100000", "object 0x12345", "swap 99999999", "frames wet", "where", "where no_such_symbol", "threads a b"):
         check(refuses("vm " + command), f"vm {command} is refused in a line")
     check(refuses("vm nonsense") and refuses("break-evict 99999999") and refuses("watch-page"), "as are others")
 
@@ -108,6 +108,13 @@ def frames_and_pool() -> None:
     policy = vm("policy")["sets"]
     check(sum(s["frames"] for s in policy) == sums["active"], "the sets hold the ACTIVE frames")
     check(all(len(s["order"]) == s["frames"] and s["policy"] == "eeclock" for s in policy), "in the policy's order")
+
+
+def slot_of_the_header() -> None:
+    """Slot 0 is no page's, though an anon without a slot says 0."""
+    data = vm("swap 0")
+    check(data["header"] and data["in_use"] and not data["named_by"], f"slot 0 is the header's: {data}")
+    check("the header" in text("vm swap 0"), "and is called so")
 
 
 def stacks(function: str) -> None:
@@ -204,6 +211,7 @@ def main() -> None:
     text_page()
     absent_pages()
     frames_and_pool()
+    slot_of_the_header()
     stacks("main")
     devices()
     checker()

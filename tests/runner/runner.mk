@@ -1,2 +1,2 @@
 # The runner's own tests, run like unit tests.
-unit_tests += tests/runner/patience
+unit_tests += tests/runner/arguments tests/runner/patience

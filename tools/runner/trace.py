@@ -27,6 +27,8 @@ UNFINISHED = 0xFFFFFFFF  # in AT_WRITTEN
 AT_VERSION, AT_HEADER_BYTES, AT_EVENT_BYTES, AT_EVENTS, AT_SELF = 16, 20, 24, 28, 32
 AT_HEAD, AT_TAIL, AT_LOST, AT_WRITTEN, AT_RING = 40, 44, 48, 52, 156
 
+LEAST_MEMORY = 2 << 20  # bytes: the kernel lies at 1 MiB
+
 LEAST_PAUSE, MOST_PAUSE = 0.001, 0.02  # seconds between two looks
 
 
@@ -36,7 +38,10 @@ def size_in_bytes(size: str) -> int:
     if not match:
         raise Trouble(f"--mem {size}: not a size")
     shift = {"k": 10, "m": 20, "g": 30}[match[2].lower() or "m"]
-    return int(match[1]) << shift
+    size = int(match[1]) << shift
+    if size < LEAST_MEMORY:
+        raise Trouble(f"--mem {match[0]}: the kernel needs {LEAST_MEMORY >> 20}M")
+    return size
 
 
 class SharedMemory:

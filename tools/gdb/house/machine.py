@@ -185,7 +185,8 @@ class Swap(VmCommand):
             data["slot"] = slot
             data["in_use"] = bool(memory.word(swap["map"] + slot // 32 * 4) >> slot % 32 & 1)
             data["disk"] = kernel.slot_place(slot)
-            data["named_by"] = self.users(slot)
+            data["header"] = slot == 0
+            data["named_by"] = self.users(slot) if slot else []  # an anon without a slot says 0
         return data
 
     @staticmethod
@@ -207,7 +208,8 @@ class Swap(VmCommand):
         print(f"swap on {data['device']}: {data['used']} of {data['slots']} slots in use, {data['free']} free, "
               f"next fit from slot {data['next']}")
         if "slot" in data:
-            print(place_text(data["disk"]) + (", in use" if data["in_use"] else ", free"))
+            use = "the header" if data["header"] else "in use" if data["in_use"] else "free"
+            print(f"{place_text(data['disk'])}, {use}")
             for user in data["named_by"]:
                 print(f"page {user['address']:#010x} of pid {user['pid']}: {anon_text(user)}")
 

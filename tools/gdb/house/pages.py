@@ -3,9 +3,9 @@
 import gdb
 
 from . import kernel, memory
-from .command import VmCommand, number, pids, process_for, space_for
+from .command import VmCommand, number, pids, space_for
 from .kernel import Page
-from .memory import PAGE_SIZE, View
+from .memory import PAGE_SIZE, Absent, View, variable
 
 SHOWN = 32  # lines of a list in text
 
@@ -86,9 +86,10 @@ class Areas(VmCommand):
         return pids(word)
 
     def collect(self, words: list[str]) -> dict:
-        process = process_for(words)
-        areas = kernel.areas_of(process.follow("space"))
-        return {"pid": process["pid"], "name": process.text("name"), "areas": [area_json(a) for a in areas]}
+        space = space_for(words)
+        process = kernel.process_by_pid(space["owner_pid"])
+        return {"pid": space["owner_pid"], "name": process.text("name") if process else "",
+                "areas": [area_json(area) for area in kernel.areas_of(space)]}
 
     def show(self, data: dict) -> None:
         print(f"pid {data['pid']} ({data['name']})")
@@ -238,11 +239,23 @@ class Anon(VmCommand):
     def collect(self, words: list[str]) -> dict:
         address = number(words[0])
         if address >= kernel.USER_TOP:
-            return anon_json(View(address, "struct anon"))
+            return anon_json(self.checked(View(address, "struct anon")))
         anon = Page(space_for(words[1:]), address).anon
         if not anon:
             raise gdb.GdbError(f"{address:#010x}: no anonymous page there (vm where)")
         return anon_json(anon)
+
+    @staticmethod
+    def checked(anon: View) -> View:
+        """What lies there, if it can be an anon: with a frame that is its own, or none, and a slot there is, or none."""
+        try:
+            frame = anon.follow("frame")
+            its_own = not frame or frame["anon"] == anon.address
+        except Absent:
+            its_own = False
+        if not its_own or anon["slot"] >= max(variable("mm/swap.c:swap")["slots"], 1):
+            raise gdb.GdbError(f"{anon.address:#010x}: no anonymous page's structure lies there")
+        return anon
 
     def show(self, data: dict) -> None:
         print(anon_text(data))
