@@ -43,6 +43,8 @@ extern const struct smap_site smap_sites_start[], smap_sites_end[];
 
 struct cpu_features cpu;
 
+#define CPUID1_ECX_HYPERVISOR (1u << 31)
+
 struct cpuid {
     uint32_t eax, ebx, ecx, edx;
 };
@@ -53,8 +55,22 @@ static struct cpuid cpuid(uint32_t leaf) {
     return r;
 }
 
+/*
+ * SDM vol. 2A, leaf 0x15: the counter's rate as a multiple of a crystal's. Under a hypervisor its own leaf 0x40000010
+ * counts, in kHz (VMware's interface, which KVM has, too): the counter may be another machine's.
+ */
+static uint64_t tsc_hz(bool hypervisor) {
+    if (hypervisor)
+        return cpuid(0x40000000).eax >= 0x40000010 ? (uint64_t)cpuid(0x40000010).eax * 1000 : 0;
+    if (cpuid(0).eax < 0x15)
+        return 0;
+    struct cpuid ratio = cpuid(0x15);
+    return ratio.eax == 0 ? 0 : (uint64_t)ratio.ecx * ratio.ebx / ratio.eax;
+}
+
 void cpu_detect(void) {
     struct cpuid basic = cpuid(1);
+    cpu.tsc_hz = tsc_hz(basic.ecx & CPUID1_ECX_HYPERVISOR);
     cpu.large_pages = basic.edx & CPUID1_EDX_PSE;
     cpu.global_pages = basic.edx & CPUID1_EDX_PGE;
     cpu.tsc = basic.edx & CPUID1_EDX_TSC;

@@ -10,8 +10,9 @@ struct cpu_features {
     bool tsc;
     bool fxsr; /* FXSAVE and FXRSTOR */
     bool sse;
-    bool smep; /* no kernel execution of user pages */
-    bool smap; /* no kernel access to user pages without STAC */
+    bool smep;       /* no kernel execution of user pages */
+    bool smap;       /* no kernel access to user pages without STAC */
+    uint64_t tsc_hz; /* of the time-stamp counter, where the processor or what plays it says so; else 0 */
 };
 
 extern struct cpu_features cpu;

@@ -1,7 +1,6 @@
 /*
  * The clock: the PIT's channel 0 interrupts TICKS_PER_SECOND times a second; between ticks the time-stamp
- * counter tells the time, its rate measured at boot on the PIT's channel 2; the CMOS clock says what day
- * it was then.
+ * counter tells the time, its rate measured at boot (calibrate.c); the CMOS clock says what day it was then.
  *
  * Source: Intel 8254 data sheet; Motorola MC146818A data sheet; SDM vol. 3B, 17.17 (time-stamp counter).
  */
@@ -14,24 +13,13 @@
 #include "arch/x86/traps.h"
 
 enum {
-    PIT_HZ = 1193182,
     PIT_CHANNEL0 = 0x40,
-    PIT_CHANNEL2 = 0x42,
     PIT_COMMAND = 0x43,
-    PIT_CHANNEL0_RATE = 0x34,     /* channel 0, low then high byte, mode 2: rate generator */
-    PIT_CHANNEL2_ONE_SHOT = 0xB0, /* channel 2, low then high byte, mode 0: counts down once */
-    PIT_CHANNEL2_LATCH = 0x80,    /* its count, held until both bytes have been read */
-
-    SPEAKER = 0x61, /* the port that also has channel 2's gate */
-    SPEAKER_GATE = 0x01,
-    SPEAKER_SOUND = 0x02,
+    PIT_CHANNEL0_RATE = 0x34, /* channel 0, low then high byte, mode 2: rate generator */
 
     IRQ_TIMER = 0,
     TICK_COUNT = (PIT_HZ + TICKS_PER_SECOND / 2) / TICKS_PER_SECOND,
 
-    CALIBRATION_COUNT = PIT_HZ / 300, /* 3.3 ms */
-    CALIBRATIONS = 3,
-    READINGS = 4, /* tries, of which one counts */
     POLLS_MAX = 100000,
 };
 
@@ -100,62 +88,6 @@ static void start_ticks(void) {
     irq_install(IRQ_TIMER, tick, NULL);
 }
 
-/* --- the counter's rate ------------------------------------------------------------------------------ */
-
-/* What both clocks said at the same time; @count goes down, and round at 0. */
-struct reading {
-    uint64_t cycle;
-    uint16_t count;
-};
-
-/*
- * A host may take the processor away between the reading of one clock and of the other: of a few tries the one
- * counts that took the fewest cycles.
- */
-static struct reading read_both(void) {
-    struct reading best = {0};
-    uint64_t shortest = UINT64_MAX;
-    for (unsigned i = 0; i < READINGS; i++) {
-        uint64_t before = time_counter();
-        port_out8(PIT_COMMAND, PIT_CHANNEL2_LATCH);
-        uint16_t count = port_in8(PIT_CHANNEL2);
-        count |= (uint16_t)(port_in8(PIT_CHANNEL2) << 8);
-        uint64_t after = time_counter();
-        if (after - before >= shortest)
-            continue;
-        shortest = after - before;
-        best = (struct reading){.cycle = before + shortest / 2, .count = count};
-    }
-    return best;
-}
-
-/* Cycles a second, measured over CALIBRATION_COUNT or more of channel 2; 0: it does not count. */
-static uint64_t measure_once(void) {
-    uint8_t speaker = (uint8_t)(port_in8(SPEAKER) & ~(SPEAKER_SOUND | SPEAKER_GATE));
-    port_out8(SPEAKER, speaker | SPEAKER_GATE);
-    port_out8(PIT_COMMAND, PIT_CHANNEL2_ONE_SHOT); /* which goes on, past 0 and round */
-    port_out8(PIT_CHANNEL2, 0xFF);
-    port_out8(PIT_CHANNEL2, 0xFF);
-    struct reading start = read_both(), end = start;
-    for (unsigned i = 0; i < POLLS_MAX && (uint16_t)(start.count - end.count) < CALIBRATION_COUNT; i++)
-        end = read_both();
-    port_out8(SPEAKER, speaker);
-    uint16_t counted = (uint16_t)(start.count - end.count);
-    return counted < CALIBRATION_COUNT ? 0 : (end.cycle - start.cycle) * PIT_HZ / counted;
-}
-
-/* Where the processor was away for so long that the count went all round, the rate seems higher: the least counts. */
-static void calibrate(void) {
-    uint64_t hz = UINT64_MAX;
-    for (unsigned i = 0; i < CALIBRATIONS; i++) {
-        uint64_t measured = measure_once();
-        if (measured > 0)
-            hz = MIN(hz, measured);
-    }
-    if (hz != UINT64_MAX && hz > 1000000)
-        scale = (uint32_t)(((uint64_t)NANOSECONDS << SCALE_SHIFT) / hz);
-}
-
 /* --- the date ---------------------------------------------------------------------------------------- */
 
 enum {
@@ -221,7 +153,9 @@ void time_init(void) {
     struct date date = cmos_date();
     boot_epoch = epoch = date_to_epoch(&date);
     if (cpu.tsc) {
-        calibrate();
+        uint64_t hz = cpu.tsc_hz != 0 ? cpu.tsc_hz : time_measure_rate();
+        if (hz > 1000000)
+            scale = (uint32_t)(((uint64_t)NANOSECONDS << SCALE_SHIFT) / hz);
         first_cycle = time_counter();
     }
     start_ticks();
