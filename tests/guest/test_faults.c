@@ -77,8 +77,6 @@ START_TEST(a_file_that_cannot_be_read_gives_an_error) {
 }
 END_TEST
 
-/* --- what programs are told ----------------------------------------------------------------------- */
-
 /* "--add=" of @name in the test's directory, at /NAME in the guest; static storage, overwritten in turn. */
 static const char *add_file(const char *name, size_t bytes) {
     static char texts[4][300];
@@ -91,6 +89,31 @@ static const char *add_file(const char *name, size_t bytes) {
     snprintf(text, sizeof(texts[0]), "--add=%s:/%s", test_path(name), name);
     return text;
 }
+
+/*
+ * One transfer fails once, in the middle of a read past the cache: the pages of that command are tried each alone, and
+ * all of them arrive. With DMA they are more than 32, which is what a 28-bit command can ask for.
+ */
+START_TEST(a_long_command_that_fails_is_tried_page_by_page) {
+    const char *const compare[] = {"directtest", "compare", "/long", "4M", NULL};
+    const char *file = add_file("long", 4u << 20);
+    struct guest good = {.frames = 3000, .pio = _i, .check = 25, .options = {file}}, bad = good;
+    struct run plain = guest_run(&good, compare), run;
+
+    bad.broken_disk = true;
+    bad.options[1] = "--disk-fault=read:/long@600:once";
+    run = guest_run(&bad, compare);
+    check_same(&run, &plain);
+    ck_assert_ptr_null(strstr(run.output, "no"));
+    ck_assert_int_eq(counter(&run, "blk_splits"), 1);
+    ck_assert_int_eq(counter(&run, "blk_errors"), 0);
+    long long more = counter(&run, "blk_read_requests") - counter(&plain, "blk_read_requests");
+    if (!_i)
+        ck_assert_int_gt(more, 64);
+}
+END_TEST
+
+/* --- what programs are told ----------------------------------------------------------------------- */
 
 /* A failed write is told once to each open file description, and what failed is written the next time. */
 static const char told[] = "write: 0\n"
@@ -246,6 +269,7 @@ void add_fault_cases(Suite *suite) {
     tcase_add_loop_test(faults, what_fails_once_is_tried_again, 0, 2);
     tcase_add_loop_test(faults, a_page_that_cannot_be_read_ends_its_program, 0, 2);
     tcase_add_loop_test(faults, a_file_that_cannot_be_read_gives_an_error, 0, 2);
+    tcase_add_loop_test(faults, a_long_command_that_fails_is_tried_page_by_page, 0, 2);
     tcase_add_loop_test(faults, a_failed_write_is_told_by_fsync_and_msync, 0, 2);
     tcase_add_loop_test(faults, metadata_that_cannot_be_read_gives_an_error, 0, 2);
     tcase_add_loop_test(faults, metadata_that_cannot_be_written_is_told_and_written_later, 0, 2);
