@@ -23,7 +23,6 @@
 #include "drivers/block.h"
 
 #include "arch/x86/irq.h"
-#include "arch/x86/memory.h"
 #include "arch/x86/time.h"
 #include "drivers/block_queue.h"
 #include "drivers/partition.h"
@@ -221,7 +220,7 @@ static ALWAYS_INLINE void submit(struct bio *bio) {
 
 STOP_POINT void bio_submit(struct bio *bio) {
     ASSERT(!irq_in_handler());
-    ASSERT(bio->sectors >= 1 && bio->sectors <= SECTORS_PER_PAGE);
+    ASSERT(bio->sectors <= SECTORS_PER_PAGE);
     ASSERT((bio->address & 1) == 0);
     ASSERT((bio->address & PAGE_MASK) + bio->sectors * SECTOR_SIZE <= PAGE_SIZE);
     ASSERT(bio->cause < BLOCK_CAUSES && bio->done != NULL);
@@ -310,75 +309,6 @@ bool block_idle(void) {
         idle = idle && !queues[i].busy && queues[i].length == 0;
     irq_restore(state);
     return idle;
-}
-
-/* --- transfers that sleep --- */
-
-/* One thread asleep until one bio is done. */
-struct completion {
-    bool done;
-    int error;
-    struct waitq waiter;
-};
-
-static void complete(struct bio *bio, int error) {
-    struct completion *completion = bio->data;
-
-    completion->done = true;
-    completion->error = error;
-    bio_free(bio);
-    wake_all(&completion->waiter);
-}
-
-/* done() runs in thread context, so between the test and the wait nothing can come. */
-static int wait_completed(struct completion *completion) {
-    while (!completion->done)
-        wait_on(&completion->waiter);
-    return completion->error;
-}
-
-/* The bounce page: the caller's buffer may lie anywhere, a kernel stack for instance, and have any size. */
-static uint8_t bounce[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
-static struct mutex bounce_lock;
-
-int block_transfer(struct block_device *device, sector_t sector, unsigned sectors, void *buffer, bool write) {
-    struct completion completion = {.done = false};
-
-    may_sleep();
-    ASSERT(sectors >= 1 && sectors <= SECTORS_PER_PAGE);
-    mutex_lock(&bounce_lock);
-    if (write)
-        memcpy(bounce, buffer, sectors * SECTOR_SIZE);
-    struct bio *bio = bio_alloc();
-
-    bio->device = device;
-    bio->sector = sector;
-    bio->sectors = (uint16_t)sectors;
-    bio->write = write;
-    bio->cause = BLOCK_RAW;
-    bio->address = pointer_to_phys(bounce);
-    bio->done = complete;
-    bio->data = &completion;
-    bio_submit(bio);
-    int error = wait_completed(&completion);
-
-    if (error == 0 && !write)
-        memcpy(buffer, bounce, sectors * SECTOR_SIZE);
-    mutex_unlock(&bounce_lock);
-    return error;
-}
-
-int block_flush(struct block_device *device) {
-    struct completion completion = {.done = false};
-    struct bio *bio;
-
-    may_sleep();
-    bio = bio_alloc();
-    bio->device = device;
-    bio->done = complete;
-    bio->data = &completion;
-    submit(bio);
-    return wait_completed(&completion);
 }
 
 /* --- devices --- */

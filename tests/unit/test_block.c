@@ -1,7 +1,8 @@
 /*
  * The block queue's order and merging, the partition table, and the block layer over a disk in memory.
  *
- * links: drivers/block.c drivers/block_queue.c drivers/partition.c lib/deferred.c lib/print.c lib/string.c
+ * links: drivers/block.c drivers/block_queue.c drivers/block_transfer.c drivers/partition.c lib/deferred.c lib/print.c
+ * links: lib/string.c
  * links: tests/unit/fake/fake_block.c
  */
 #include "drivers/block_queue.h"
