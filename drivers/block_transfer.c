@@ -33,7 +33,11 @@ static int wait_completed(struct completion *completion) {
     return completion->error;
 }
 
-/* The bounce page: the caller's buffer may lie anywhere, a kernel stack for instance, and have any size. */
+/*
+ * The bounce page: the caller's buffer may lie anywhere, a kernel stack for instance, and have any size. The mutex
+ * says whose the page is while the disk moves it, and guards nothing else: who has it waits for a bio and the disk,
+ * which need no thread that could want the page, and for no other lock.
+ */
 static uint8_t bounce[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
 static struct mutex bounce_lock;
 

@@ -320,12 +320,22 @@ static bool page_in(struct space *space, vaddr_t address, struct batch *batch) {
     return !wait_killed();
 }
 
-/* File pages go by the way of read-ahead: into the pool, where their faults find them. */
+/*
+ * File pages go by the way of read-ahead: into the pool, where their faults find them. Another thread, in a call,
+ * may unmap them while a bio is waited for.
+ */
 static void file_page_in(struct space *space, vaddr_t address) {
     struct area *area;
+    struct object *object;
+    pgoff_t index;
 
-    if (anon_at(space, address, &area) == NULL && area != NULL && area->object != NULL)
-        object_readahead(area->object, area->object_offset + area_page(area, address), 1);
+    if (anon_at(space, address, &area) != NULL || area == NULL || area->object == NULL)
+        return;
+    object = area->object;
+    index = area->object_offset + area_page(area, address);
+    object_ref(object);
+    object_readahead(object, index, 1);
+    object_unref(object);
 }
 
 /* Calls @visit for each page of the record until it says false. */
@@ -339,7 +349,7 @@ static void for_each_recorded(struct space *space, bool (*visit)(struct space *,
 
 static bool file_in(struct space *space, vaddr_t address, struct batch *batch UNUSED) {
     file_page_in(space, address);
-    return true;
+    return !wait_killed();
 }
 
 /* The program's first touch of it would wait anyway, and then count as a fault. */
