@@ -40,11 +40,13 @@ static void check_list(struct list *head, enum frame_state state, pfn_t *found) 
 }
 
 /*
- * A policy's lists hold the ACTIVE frames of its set, and as many as it counts; its hand is on one of them.
+ * A policy's lists hold the ACTIVE frames of its set, and as many as it counts; its hand is on one of them. What it
+ * keeps beside that it counts again itself.
  */
 static void check_sets(pfn_t *listed) {
     list_for_each (set, &sets, struct set, link) {
         pfn_t before = *listed, hot = 0;
+        const char *wrong;
 
         check_list(&set->frames, FRAME_ACTIVE, listed);
         check_list(&set->hot, FRAME_ACTIVE, &hot);
@@ -55,6 +57,8 @@ static void check_sets(pfn_t *listed) {
         if (set->hand != NULL)
             CHECK(set->hand->state == FRAME_ACTIVE && set->hand->set == set,
                   "the hand is on frame %u, which is not ACTIVE in its set", check_number(set->hand));
+        wrong = set->policy->check == NULL ? NULL : set->policy->check(set);
+        CHECK(wrong == NULL, "the books of policy %s: %s", set->policy->name, wrong);
     }
 }
 

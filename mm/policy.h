@@ -71,6 +71,8 @@ struct policy {
     /* A fault has mapped the frame; in a traced set: the page is referenced, once it is there. NULL: no
      * interest. */
     void (*touch)(struct frame *frame);
+    /* For the checker: counts the policy's own books again. What is wrong with them, or NULL. NULL: it keeps none. */
+    const char *(*check)(const struct set *set);
 };
 
 extern const struct policy policy_aging;

@@ -262,6 +262,18 @@ static void clockpro_stop(struct set *set) {
     set->history = NULL;
 }
 
+static const char *clockpro_check(const struct set *set) {
+    const struct history *history = set->history;
+
+    list_for_each (frame, &set->hot, struct frame, link)
+        if (!(frame->policy & IS_HOT))
+            return "a cold page is among the hot ones";
+    list_for_each (frame, &set->frames, struct frame, link)
+        if (frame->policy & IS_HOT)
+            return "a hot page is among the cold ones";
+    return ghosts_sound(history->ghosts) ? NULL : "the chains of its ghosts are torn";
+}
+
 const struct policy policy_clockpro = {
     .name = "clockpro",
     .start = clockpro_start,
@@ -271,4 +283,5 @@ const struct policy policy_clockpro = {
     .victim = clockpro_victim,
     .tick = clockpro_tick,
     .forget = clockpro_forget,
+    .check = clockpro_check,
 };

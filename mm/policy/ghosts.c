@@ -97,3 +97,19 @@ uint32_t ghosts_first(const struct ghosts *ghosts) {
 uint32_t ghosts_end(const struct ghosts *ghosts) {
     return ghosts->left;
 }
+
+bool ghosts_sound(const struct ghosts *ghosts) {
+    uint32_t there = 0, chained = 0;
+
+    for (uint32_t i = 0; i < ghosts->size; i++) {
+        there += ghosts->ring[i].page != 0;
+        for (uint32_t at = ghosts->chains[i]; at != NO_GHOST; at = ghosts->ring[at].next) {
+            const struct ghost *ghost = &ghosts->ring[at];
+
+            if (ghost->page == 0 || (uint64_t)ghost->page * ghosts->size >> 32 != i ||
+                ++chained > ghosts->size)
+                return false;
+        }
+    }
+    return chained == there;
+}

@@ -38,4 +38,7 @@ struct ghost *ghosts_at(struct ghosts *ghosts, uint32_t number);
 uint32_t ghosts_first(const struct ghosts *ghosts);
 uint32_t ghosts_end(const struct ghosts *ghosts);
 
+/* For the checker: every ghost is in the chain of its hash, once, and nothing else is. */
+bool ghosts_sound(const struct ghosts *ghosts);
+
 #endif

@@ -350,6 +350,8 @@ static void assert_sound(const struct set *set, const struct frame *frames) {
     ck_assert_uint_eq(set->count, active);
     ck_assert_uint_eq(set->hot_count, hot);
     ck_assert(set->hand == NULL || set->hand->state == FRAME_ACTIVE);
+    if (set->policy->check != NULL)
+        ck_assert_ptr_null(set->policy->check(set));
 }
 
 static struct frame *make_frames(struct set *set) {
