@@ -300,6 +300,28 @@ START_TEST(pages_that_end_are_no_evidence) {
 }
 END_TEST
 
+static const struct {
+    const char *pattern;
+    uint32_t frames;
+} for_books[] = {{"loop:200,12", 160},    {"loop:100,12", 40},   {"loop:240,12", 48},
+                 {"random:200,8000", 60}, {"zipf:300,8000", 30}, {"phases:60,10,400", 50}};
+
+/* Whatever it evicts and forgets, and why: it goes on counting right. */
+START_TEST(its_books_are_right) {
+    struct string string = pattern(for_books[_i].pattern, 4);
+    struct simulation sim;
+
+    sim_start(&sim, &string, &policy_eeclock, for_books[_i].frames, &plain);
+    for (uint32_t at = 0; at < string.count; at++) {
+        sim_step(&sim, at);
+        if (at % 16 == 0)
+            ck_assert_ptr_null(policy_eeclock.check(&sim.set));
+    }
+    sim_end(&sim);
+    string_free(&string);
+}
+END_TEST
+
 enum { FRAMES = 20 };
 
 static struct set set;
@@ -314,6 +336,42 @@ static void start_full(void) {
         set.policy->add(&set, &frames[i]);
     }
 }
+
+enum { MANY = 40, LOOP = 50 };
+
+/* There was memory for few ghosts only: pages that clock still has on paper are forgotten. Then others are scanned. */
+START_TEST(its_books_are_right_with_few_ghosts) {
+    static struct frame of_page[LOOP];
+
+    ck_assert_int_eq(set_start(&set, &policy_eeclock, 2), 0);
+    set.traced = true;
+    for (unsigned at = 0; at < 60 * LOOP; at++) {
+        struct frame *frame = &of_page[at < 40 * LOOP ? at % LOOP : (at * 7) % LOOP];
+
+        if (frame->state == FRAME_ACTIVE) {
+            frame->referenced = true;
+            continue;
+        }
+        if (set.count == MANY) {
+            struct frame *victim = set.policy->victim(&set);
+
+            set.policy->remove(&set, victim);
+            victim->state = FRAME_FREE;
+        }
+        *frame = (struct frame){.owner = OWNER_OBJECT,
+                                .index = (pgoff_t)(frame - of_page) + 1,
+                                .set = &set,
+                                .state = FRAME_ACTIVE};
+        list_init(&frame->link);
+        set.policy->add(&set, frame);
+        ck_assert_ptr_null(policy_eeclock.check(&set));
+    }
+    for (unsigned page = 0; page < LOOP; page++)
+        if (of_page[page].state == FRAME_ACTIVE)
+            set.policy->remove(&set, &of_page[page]);
+    set_stop(&set);
+}
+END_TEST
 
 static void take_out(struct frame *frame, enum frame_state state) {
     frame->state = state;
@@ -442,6 +500,8 @@ static Suite *eeclock_suite(void) {
     tcase_add_test(tests, a_loop_is_kept_in_memory);
     tcase_add_test(tests, it_ends_when_it_loses);
     tcase_add_test(tests, policies_change_in_a_loop);
+    tcase_add_loop_test(tests, its_books_are_right, 0, (int)ARRAY_SIZE(for_books));
+    tcase_add_test(tests, its_books_are_right_with_few_ghosts);
     tcase_add_test(tests, pages_that_end_are_no_evidence);
     tcase_add_test(tests, a_pinned_frame_keeps_its_place);
     tcase_add_test(tests, a_pinned_victim_has_not_left);
