@@ -71,6 +71,7 @@ LOADS = [
     Load("local", "seqsweep 800K 6", frames=500, words="check=2 scope=local quota=60", proof={"fault_reclaim": 400, "pgevict": 800}),
     Load("many", "manyproc 60 8 64K", frames=0, words="check=10", proof={"forks": 60}),
     Load("direct", "directtest unmap f 20", words="check=2", proof={"blk_raw_in": 300}, oracle=False),
+    Load("turns", "workset 6 512K 40 100 10", frames=512, words="check=2 loadcontrol=1 policy=fifo", options=("--mem=24M", "--iops=400"), proof={"swapout_procs": 3}),
     Load("facts", "semantics access misuse mapping file sharing usercopy frame abi", frames=200, words="check=5", proof={"pgevict": 300}),
 ]
 
