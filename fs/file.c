@@ -27,6 +27,14 @@ static bool may_write(unsigned flags) {
     return (flags & O_ACCMODE) != O_RDONLY && !(flags & O_PATH);
 }
 
+bool file_may_read(const struct file *file) {
+    return may_read(file->flags);
+}
+
+bool file_may_write(const struct file *file) {
+    return may_write(file->flags);
+}
+
 /* --- opening --- */
 
 /*

@@ -18,6 +18,9 @@ struct file {
 int file_open(struct vnode *start, const char *path, unsigned flags, unsigned mode, struct file **file);
 /* An open file on a vnode that the caller holds a reference to, which passes to the file. */
 int file_open_vnode(struct vnode *vnode, unsigned flags, struct file **file);
+/* Is it open for that? */
+bool file_may_read(const struct file *file);
+bool file_may_write(const struct file *file);
 void file_ref(struct file *file);
 void file_unref(struct file *file);
 /* Told of each open file that goes with its last reference, unless it is NULL. Must not sleep. */

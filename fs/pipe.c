@@ -57,6 +57,16 @@ static void changed(struct pipe *pipe) {
     wake_all(&pipe->vnode.pollers);
 }
 
+static void ends_changed(struct pipe *pipe) {
+    pipe->vnode.ends++;
+    changed(pipe);
+}
+
+/* As poll() sees it: room for what is written at once or not at all. */
+static bool has_room(const struct pipe *pipe) {
+    return pipe->size - pipe->count >= PIPE_BUF;
+}
+
 /* Sleeps until something has changed: 0, -EINTR, or -EAGAIN for those who would rather not. */
 static int wait_change(struct pipe *pipe, bool nonblock) {
     return nonblock ? -EAGAIN : wait_interruptible(&pipe->events);
@@ -103,9 +113,11 @@ static long read_in_turn(struct pipe *pipe, vaddr_t buffer, size_t bytes, bool n
         if (error)
             return error;
     }
+    bool had_room = has_room(pipe);
     size_t copied = copy_out(pipe, buffer, MIN(bytes, (size_t)pipe->count));
     pipe->read_at = (pipe->read_at + (unsigned)copied) % pipe->size;
     pipe->count -= (unsigned)copied;
+    pipe->vnode.outputs += !had_room && has_room(pipe);
     return copied ? (long)copied : -EFAULT;
 }
 
@@ -166,6 +178,7 @@ static long write_in_turn(struct pipe *pipe, vaddr_t buffer, size_t bytes, bool 
         if (result > 0) {
             pipe->count += (unsigned)result;
             done += (size_t)result;
+            pipe->vnode.inputs++;
             changed(pipe);
             if ((size_t)result < n)
                 break;
@@ -189,7 +202,7 @@ static long pipe_write(struct vnode *vnode, vaddr_t buffer, size_t bytes, uint64
 
 /* --- the rest --- */
 
-/* Of both ends at once: an end does not ask for, or never sees, what is the other's. */
+/* Of both ends at once: who asks for one leaves out what is the other's (poll_file(), kernel/sys_poll.c). */
 static unsigned pipe_poll(struct vnode *vnode) {
     struct pipe *pipe = pipe_of(vnode);
     unsigned events = 0;
@@ -197,7 +210,7 @@ static unsigned pipe_poll(struct vnode *vnode) {
         events |= POLLIN | POLLRDNORM;
     if (pipe->writers == 0)
         events |= POLLHUP;
-    if (pipe->size - pipe->count >= PIPE_BUF)
+    if (has_room(pipe))
         events |= POLLOUT | POLLWRNORM;
     if (pipe->readers == 0)
         events |= POLLERR;
@@ -215,14 +228,14 @@ static void pipe_opened(struct vnode *vnode, bool read, bool write) {
     pipe->writers += write;
     pipe->reader_opens += read;
     pipe->writer_opens += write;
-    changed(pipe);
+    ends_changed(pipe);
 }
 
 static void pipe_closed(struct vnode *vnode, bool read, bool write) {
     struct pipe *pipe = pipe_of(vnode);
     pipe->readers -= read;
     pipe->writers -= write;
-    changed(pipe);
+    ends_changed(pipe);
 }
 
 static int pipe_get_attributes(struct vnode *vnode, struct vnode_attributes *attributes) {

@@ -110,6 +110,9 @@ struct vnode {
     bool of_zeros;  /* /dev/zero: mmap gives anonymous memory */
     void *data;
     struct waitq pollers; /* woken when poll() may have changed */
+    uint32_t inputs;      /* EPOLLET: how often something has come to be read, */
+    uint32_t outputs;     /* room to write, */
+    uint32_t ends;        /* and how often an end has come or gone */
 
     /* fs/readwrite.c's: one writer or truncater at a time (a turn, which may last over a user copy) */
     bool writing;

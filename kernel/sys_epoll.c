@@ -6,8 +6,9 @@
  * there are at the moment, and over the set itself, so that a change by another thread is noticed. Whoever was told
  * last is asked first the next time, from the one after: a file that is always ready starves nobody.
  *
- * Reports are level-triggered. EPOLLET is accepted and gives the same, which is more reports than Linux's, never fewer.
- * Sets of sets are refused.
+ * Reports are of levels, or with EPOLLET of edges: then only what has come since the last report counts, bytes or room
+ * or an end that has come or gone, which the file counts itself (inputs, outputs and ends of struct vnode). Adding and
+ * changing an interest is an edge too. Sets of sets are refused.
  *
  * Source: epoll(7), epoll_ctl(2); Linux's fs/eventpoll.c for the errors.
  */
@@ -27,7 +28,9 @@ enum { INTERESTS_MAX = FILES_MAX - 1 }; /* and the set itself */
 struct interest {
     struct file *file;
     int fd;
-    bool told; /* EPOLLONESHOT: nothing more until EPOLL_CTL_MOD */
+    bool told;                      /* EPOLLONESHOT: nothing more until EPOLL_CTL_MOD */
+    bool edge;                      /* EPOLLET: something has come since the last report */
+    uint32_t inputs, outputs, ends; /* of the file, when that was found out */
     uint32_t events;
     uint64_t data;
 };
@@ -62,13 +65,37 @@ static void forget_file(const struct file *file) {
     }
 }
 
+/* --- edges --- */
+
+/* For a file that is open for one direction, as an end of a pipe, the other's edges are nothing. */
+static bool edge_since(const struct interest *interest) {
+    const struct vnode *vnode = interest->file->vnode;
+    bool reads = (interest->events & (EPOLLIN | EPOLLRDNORM)) && file_may_read(interest->file);
+    bool writes = (interest->events & (EPOLLOUT | EPOLLWRNORM)) && file_may_write(interest->file);
+    return vnode->ends != interest->ends || (reads && vnode->inputs != interest->inputs) ||
+           (writes && vnode->outputs != interest->outputs);
+}
+
+/* From here on edges are counted. @edge: there is one already. */
+static void count_edges(struct interest *interest, bool edge) {
+    interest->edge = edge;
+    interest->inputs = interest->file->vnode->inputs;
+    interest->outputs = interest->file->vnode->outputs;
+    interest->ends = interest->file->vnode->ends;
+}
+
+/* May the file's state be reported, if there is anything in it? */
+static bool may_be_told(const struct interest *interest) {
+    return !interest->told && (!(interest->events & EPOLLET) || interest->edge || edge_since(interest));
+}
+
 /* --- the set as a file --- */
 
 static unsigned epoll_poll(struct vnode *vnode) {
     const struct epoll *epoll = container_of(vnode, struct epoll, vnode);
     for (unsigned i = 0; i < epoll->count; i++) {
         const struct interest *interest = &epoll->interests[i];
-        if (!interest->told && (poll_file(interest->file) & (interest->events | POLLERR | POLLHUP)))
+        if (may_be_told(interest) && (poll_file(interest->file) & (interest->events | POLLERR | POLLHUP)))
             return POLLIN | POLLRDNORM;
     }
     return 0;
@@ -136,8 +163,9 @@ static long add(struct epoll *epoll, struct file *file, int fd, const struct epo
         return -EEXIST;
     if (epoll->count == INTERESTS_MAX)
         return -ENOSPC;
-    epoll->interests[epoll->count++] =
-        (struct interest){.file = file, .fd = fd, .events = event->events, .data = event->data};
+    struct interest *interest = &epoll->interests[epoll->count++];
+    *interest = (struct interest){.file = file, .fd = fd, .events = event->events, .data = event->data};
+    count_edges(interest, true);
     return 0;
 }
 
@@ -157,6 +185,7 @@ static long change(struct epoll *epoll, struct file *file, int fd, int operation
     interest->events = event->events;
     interest->data = event->data;
     interest->told = false;
+    count_edges(interest, true);
     return 0;
 }
 
@@ -187,7 +216,10 @@ struct epoll_waiting {
     struct epoll_event events[FILES_MAX];
 };
 
-/* What is to be asked: the interests, from the next one round, and the set itself, which is only waited for. */
+/*
+ * What is to be asked: the interests, from the next one round, and the set itself, which is only waited for. So are
+ * files without an edge: their descriptor is -1 for poll_once().
+ */
 static void gather(struct epoll *epoll, struct file *set_file, struct poll_set *set) {
     set->count = 0;
     for (unsigned n = 0; n < epoll->count; n++) {
@@ -196,8 +228,8 @@ static void gather(struct epoll *epoll, struct file *set_file, struct poll_set *
             continue;
         file_ref(interest->file);
         set->files[set->count] = interest->file;
-        set->entries[set->count++] =
-            (struct pollfd){.fd = interest->fd, .events = (short)(interest->events & ~OPTIONS)};
+        set->entries[set->count++] = (struct pollfd){.fd = may_be_told(interest) ? interest->fd : -1,
+                                                     .events = (short)(interest->events & ~OPTIONS)};
     }
     file_ref(set_file);
     set->files[set->count] = set_file;
@@ -221,6 +253,7 @@ static int take_events(struct epoll *epoll, struct epoll_waiting *waiting, int m
         waiting->events[taken++] =
             (struct epoll_event){.events = (unsigned short)entry->revents, .data = interest->data};
         interest->told = interest->events & EPOLLONESHOT;
+        count_edges(interest, false);
         epoll->next = (unsigned)(interest - epoll->interests) + 1;
     }
     return taken;

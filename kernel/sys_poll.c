@@ -10,6 +10,7 @@
 #include "arch/x86/irq.h"
 #include "arch/x86/time.h"
 #include "arch/x86/usercopy.h"
+#include "fs/mode.h"
 #include "kernel/descriptor.h"
 #include "kernel/poll.h"
 #include "kernel/process.h"
@@ -26,7 +27,11 @@ unsigned poll_file(const struct file *file) {
         return POLLNVAL;
     if (!file->vnode->operations->poll)
         return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM; /* files and directories never block */
-    return file->vnode->operations->poll(file->vnode);
+    unsigned events = file->vnode->operations->poll(file->vnode);
+    if (S_ISFIFO(file->vnode->mode)) /* an end of a pipe has nothing of the other's */
+        events &= ~((file_may_read(file) ? 0 : POLLIN | POLLRDNORM | POLLHUP) |
+                    (file_may_write(file) ? 0 : POLLOUT | POLLWRNORM | POLLERR));
+    return events;
 }
 
 /* Asks every file; the number of entries with something to report. */

@@ -57,12 +57,16 @@ static struct {
 
 /* --- input --- */
 
-/* Readers and pollers: there is input, or room for output. */
-static void wake_waiters(void) {
+/* Readers and pollers: there is input, or there may be room for output. */
+static void wake_waiters(bool input) {
     wake_all(&terminal.readers);
     for (unsigned i = 0; i < OPEN_NODES_MAX; i++) {
-        if (terminal.nodes[i].vnode != NULL)
-            wake_all(&terminal.nodes[i].vnode->pollers);
+        struct vnode *vnode = terminal.nodes[i].vnode;
+
+        if (vnode == NULL)
+            continue;
+        *(input ? &vnode->inputs : &vnode->outputs) += 1;
+        wake_all(&vnode->pollers);
     }
 }
 
@@ -72,14 +76,14 @@ static void wake_waiters(void) {
  */
 static void take_input(void) {
     uint8_t bytes[64];
-    size_t room, count;
+    size_t room, count, before = line_available(&terminal.line);
 
     while ((room = MIN(line_room(&terminal.line), sizeof(bytes))) > 0 &&
            ((count = serial_read(bytes, room)) > 0 || (count = keyboard_read(bytes, room)) > 0)) {
         for (size_t i = 0; i < count; i++)
             line_type(&terminal.line, bytes[i]);
     }
-    wake_waiters();
+    wake_waiters(line_available(&terminal.line) > before);
 }
 
 static struct deferred input_work = {.function = take_input};
@@ -89,7 +93,7 @@ static void flow_by_key(bool stopped) {
         output_stop(STOPPED_BY_KEY);
     } else {
         output_start(STOPPED_BY_KEY);
-        wake_waiters();
+        wake_waiters(false);
     }
 }
 
@@ -241,7 +245,7 @@ static int set_settings(unsigned request, vaddr_t argument) {
     if (request == TCSETSF)
         line_flush(&terminal.line);
     line_set(&terminal.line, &settings);
-    wake_waiters();
+    wake_waiters(true); /* what was part of a line may be input */
     return 0;
 }
 
@@ -332,7 +336,7 @@ static int flow(unsigned action) {
         return 0;
     case TCOON:
         output_start(STOPPED_BY_PROGRAM);
-        wake_waiters();
+        wake_waiters(false);
         return 0;
     case TCIOFF:
     case TCION:

@@ -4,6 +4,7 @@
 #include "user/semantics/facts.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
@@ -76,6 +77,66 @@ static void endings(void) {
     fact("a pipe that nobody reads", "%s", reported(8, 0));
 }
 
+/* Edges: what has come since the last report counts, not what there is. */
+static void edges(void) {
+    begin();
+    change(EPOLL_CTL_ADD, ends[0], EPOLLIN | EPOLLET, 1);
+    fact("EPOLLET of an empty pipe", "%s", reported(8, 0));
+    write(ends[1], "xy", 2);
+    fact("bytes have come", "%s", reported(8, 0));
+    fact("and are still there", "%s", reported(8, 10));
+    write(ends[1], "z", 1);
+    fact("more have come", "%s", reported(8, 0));
+    char byte;
+    read(ends[0], &byte, 1);
+    fact("one is read, two are left", "%s", reported(8, 10));
+    change(EPOLL_CTL_MOD, ends[0], EPOLLIN | EPOLLET, 2);
+    fact("the interest is changed", "%s", reported(8, 0));
+    write(ends[1], "z", 1);
+    change(EPOLL_CTL_MOD, ends[0], EPOLLIN | EPOLLET | EPOLLONESHOT, 3);
+    fact("and changed to once", "%s", reported(8, 0));
+    write(ends[1], "z", 1);
+    fact("once is once", "%s", reported(8, 10));
+    change(EPOLL_CTL_MOD, ends[0], EPOLLIN | EPOLLET, 4);
+    struct pollfd whole_set = {.fd = set, .events = POLLIN};
+    fact("the set, asked by poll", "%d", poll(&whole_set, 1, 0));
+    reported(8, 0);
+    fact("the set, when all has been told", "%d", poll(&whole_set, 1, 0));
+    close(ends[1]);
+    fact("the writing end is closed", "%s", reported(8, 0));
+    fact("and has been told of", "%s", reported(8, 10));
+}
+
+static void edges_of_room(void) {
+    static char pages[16 * PAGE];
+    begin();
+    fcntl(ends[1], F_SETFL, O_NONBLOCK);
+    change(EPOLL_CTL_ADD, ends[1], EPOLLOUT | EPOLLET, 1);
+    fact("EPOLLET of a pipe with room", "%s", reported(8, 0));
+    write(ends[1], "x", 1);
+    fact("still with room", "%s", reported(8, 10));
+    while (write(ends[1], pages, PAGE) > 0)
+        ;
+    fact("filled", "%s", reported(8, 10));
+    for (int left = 3 * (int)PAGE; left > 0;)
+        left -= (int)read(ends[0], pages, (size_t)left);
+    fact("there is room again", "%s", reported(8, 0));
+    read(ends[0], pages, PAGE);
+    fact("there is more of it", "%s", reported(8, 10));
+    close(ends[0]);
+    fact("nobody reads any more", "%s", reported(8, 0));
+    fact("told of that too", "%s", reported(8, 10));
+    change(EPOLL_CTL_ADD, other[0], EPOLLIN | EPOLLOUT | EPOLLET, 2);
+    change(EPOLL_CTL_ADD, other[1], EPOLLIN | EPOLLOUT | EPOLLET, 3);
+    fact("each end has what is its own", "%s", reported(8, 0));
+    write(other[1], "x", 1);
+    fact("the reading end", "%s", reported(8, 0));
+    change(EPOLL_CTL_MOD, other[1], EPOLLET, 4);
+    fact("nothing wanted of an end", "%s", reported(8, 0));
+    close(other[0]);
+    fact("but its error", "%s", reported(8, 0));
+}
+
 static int write_soon(void *unused) {
     (void)unused;
     usleep(SOON_US);
@@ -102,6 +163,12 @@ static void sleeping(void) {
     wait_for(child);
     epoll_ctl(set, EPOLL_CTL_DEL, ends[1], NULL);
     fact("a wait that is over", "%s", reported(8, 20));
+    change(EPOLL_CTL_MOD, other[0], EPOLLIN | EPOLLET, 2);
+    child = fork_checked();
+    if (child == 0)
+        _exit(write_soon(NULL));
+    fact("asleep until there is an edge", "%s", reported(8, LONG_MS));
+    wait_for(child);
     signal(SIGCHLD, SIG_DFL);
     sigset_t none;
     sigemptyset(&none);
@@ -138,9 +205,7 @@ static void refusals(void) {
 }
 
 static const struct group groups[] = {
-    {"reports", reports},
-    {"endings", endings},
-    {"sleeping", sleeping},
-    {"refusals", refusals},
+    {"reports", reports}, {"edges", edges},       {"edges of room", edges_of_room},
+    {"endings", endings}, {"sleeping", sleeping}, {"refusals", refusals},
 };
 THEME(waiting, "waiting for files by epoll", groups);
