@@ -13,6 +13,7 @@
  */
 #include "mm/launder.h"
 
+#include "drivers/block.h"
 #include "mm/anon.h"
 #include "mm/counters.h"
 #include "mm/frame.h"
@@ -91,11 +92,13 @@ static unsigned launder_object(struct frame *frame) {
 STOP_POINT void launder_all(void) {
     unsigned more = 1;
 
+    block_plug(); /* clusters side by side are one command */
     while (more > 0 && !list_empty(frame_list(FRAME_DIRTY))) {
         struct frame *frame = list_first(frame_list(FRAME_DIRTY), struct frame, link);
 
         more = frame->owner == OWNER_ANON ? launder_anons() : launder_object(frame);
     }
+    block_unplug();
 }
 
 /* --- early --- */

@@ -39,6 +39,7 @@
 #include "mm/unit.h"
 #include "mm/vm.h"
 
+#define BATCH_MAX     128u /* pages evicted at a time, where memory is large: as many as one command can write */
 #define ZERO_BATCH    16u /* frames cleared at a look of the idle loop */
 #define SETTLED_TICKS 20u /* without a context switch, until all that idle time is for must be done */
 #define IDLE_TICKS    3u  /* without a fault, before pages are written early */
@@ -336,13 +337,16 @@ void vm_idle(void) {
 
 /*
  * The marks: enough for a burst of faults while a cluster is being written, little enough not to matter as
- * long as the pool's pages can be reclaimed.
+ * long as the pool's pages can be reclaimed. Where memory is large a batch is several clusters, which are one command
+ * to the disk; the low mark is the lower for that, so that the pool holds no more pages on average.
  */
 static void set_marks(void) {
-    pfn_t pageable = frames_pageable();
+    pfn_t pageable = frames_pageable(), cluster = MAX(MIN(vm_options.cluster, pageable / 16), 1u);
+    pfn_t low = MIN(MAX(pageable / 32, 16u), 256u);
 
-    pageout.batch = MAX(MIN(vm_options.cluster, pageable / 16), 1u);
-    pageout.low = vm_options.pool_low != 0 ? vm_options.pool_low : MIN(MAX(pageable / 32, 16u), 256u);
+    pageout.batch = cluster < SWAP_CLUSTER_MAX ? cluster : MAX(cluster, MIN(pageable / 32, BATCH_MAX));
+    low -= (pageout.batch - cluster) * 2 / 3;
+    pageout.low = vm_options.pool_low != 0 ? vm_options.pool_low : low;
     pageout.high = vm_options.pool_high != 0 ? vm_options.pool_high : pageout.low + pageout.batch;
     /* Below the reserve programs wait for the daemon: it must not think that all is well there. */
     pageout.low = MAX(MIN(pageout.low, pageable / 2), frames_reserved() + 1);
