@@ -191,17 +191,12 @@ unsigned pmap_query(const struct pmap *pmap, vaddr_t address, pfn_t *pfn) {
 
 unsigned pmap_clear(struct pmap *pmap, vaddr_t address, unsigned bits) {
     pte_t *entry = find_entry(pmap, address);
-    if (!entry)
+    pte_t mask = (bits & PMAP_REFERENCED ? PTE_ACCESSED : 0) | (bits & PMAP_MODIFIED ? PTE_DIRTY : 0);
+    if (!entry || !(*entry & PTE_PRESENT) || !(*entry & mask))
         return 0;
-    unsigned were_set = entry_bits(*entry) & bits & (PMAP_REFERENCED | PMAP_MODIFIED);
-    pte_t value = *entry;
-    if (were_set & PMAP_REFERENCED)
-        value &= ~(pte_t)PTE_ACCESSED;
-    if (were_set & PMAP_MODIFIED)
-        value &= ~(pte_t)PTE_DIRTY;
-    if (were_set)
-        change_entry(pmap, address, entry, value);
-    return were_set;
+    pte_t set = *entry & mask;
+    change_entry(pmap, address, entry, *entry & ~mask);
+    return (set & PTE_ACCESSED ? PMAP_REFERENCED : 0) | (set & PTE_DIRTY ? PMAP_MODIFIED : 0);
 }
 
 /* --- batches ----------------------------------------------------------------------------------------- */

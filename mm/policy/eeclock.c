@@ -99,19 +99,26 @@ static struct frame *next_young(struct set *set, const struct frame *frame) {
 /* Takes the frame out of its list and its place there; stamp, IS_USED and IS_REUSED stay. */
 static void take_out(struct set *set, struct frame *frame) {
     struct history *history = set->history;
+    uint32_t place = frame->policy & PLACE;
 
-    if (history->ripens == frame)
-        history->ripens = next_young(set, frame);
-    if (history->settles == frame)
-        history->settles = after(&set->frames, frame);
-    if (history->probed == frame)
-        history->probed = NULL;
-    if (set->hand == frame)
-        set->hand = after(&set->hot, frame);
-    history->young -= (frame->policy & IS_YOUNG) != 0;
-    history->fresh -= (frame->policy & IS_FRESH) != 0;
-    history->extra -= (frame->policy & IS_EXTRA) != 0;
-    set->hot_count -= (frame->policy & IS_NEW) == 0;
+    if (place & IS_FRESH) {
+        if (history->settles == frame)
+            history->settles = after(&set->frames, frame);
+        history->fresh--;
+    } else if (place & IS_YOUNG) {
+        if (history->ripens == frame)
+            history->ripens = next_young(set, frame);
+        history->young--;
+    } else if (place & IS_EXTRA) {
+        if (history->probed == frame)
+            history->probed = NULL;
+        history->extra--;
+        set->hot_count--;
+    } else if (place == 0) {
+        if (set->hand == frame)
+            set->hand = after(&set->hot, frame);
+        set->hot_count--;
+    }
     frame->policy &= ~PLACE;
     list_remove(&frame->link);
 }
@@ -278,9 +285,9 @@ static bool spare(struct set *set, struct frame *frame) {
 /* Clock evicts a page, on paper. False: it has none. */
 static bool evict_on_paper(struct set *set) {
     struct history *history = set->history;
+    struct ghost *ghost = first_absent(history);
 
     for (;;) {
-        struct ghost *ghost = first_absent(history);
         struct frame *frame = at_hand(set);
 
         if (ghost != NULL && (frame == NULL || age(history, ghost->word) > age(history, frame->policy))) {

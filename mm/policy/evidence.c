@@ -40,10 +40,6 @@
 #define SCAN_MAJORITY 2  /* pages used once to one used again, of those that left */
 #define SCAN_CONTRAST 2  /* how much likelier those used again must come back */
 
-void evidence_set_frames(struct evidence *evidence, pfn_t frames) {
-    evidence->frames = (int)frames;
-}
-
 /* @round: pages evicted early until the first gains must have come. */
 static void begin(struct evidence *evidence, bool loop, pfn_t round) {
     evidence->early = evidence->on_trial = true;

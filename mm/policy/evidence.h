@@ -35,7 +35,9 @@ struct evidence {
 };
 
 /* The number of frames is that now. */
-void evidence_set_frames(struct evidence *evidence, pfn_t frames);
+static inline void evidence_set_frames(struct evidence *evidence, pfn_t frames) {
+    evidence->frames = (int)frames;
+}
 
 /* A page has left; @reused: it had been used again after it came. */
 void evidence_left(struct evidence *evidence, bool reused);

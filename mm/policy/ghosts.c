@@ -63,7 +63,8 @@ uint32_t ghosts_add(struct ghosts *ghosts, uint64_t page, uint32_t word) {
     }
     *ghost = (struct ghost){hash(page), word, *chain};
     *chain = ghosts->at;
-    ghosts->at = (ghosts->at + 1) % ghosts->size;
+    if (++ghosts->at == ghosts->size)
+        ghosts->at = 0;
     ghosts->left++;
     return overwritten;
 }
@@ -77,7 +78,9 @@ struct ghost *ghosts_find(struct ghosts *ghosts, uint64_t page) {
 
 /* The place in the ring that was filled @ago pages before the last, or the other way round. */
 static uint32_t before_last(const struct ghosts *ghosts, uint32_t ago) {
-    return (ghosts->at + 2 * ghosts->size - 1 - ago) % ghosts->size;
+    uint32_t place = ghosts->at + ghosts->size - 1 - ago;
+
+    return place < ghosts->size ? place : place - ghosts->size;
 }
 
 uint32_t ghosts_number(const struct ghosts *ghosts, const struct ghost *ghost) {
