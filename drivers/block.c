@@ -89,7 +89,7 @@ static void start_next(struct block_device *disk) {
     struct block_queue *queue = disk->queue;
     struct block_request *request = &queue->current;
 
-    if (queue->busy ||
+    if (queue->busy || queue->length == 0 ||
         !block_queue_take(queue, disk->driver->max_sectors, disk->driver->max_segments, request))
         return;
     note_start(queue);
