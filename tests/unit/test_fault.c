@@ -692,6 +692,34 @@ START_TEST(readahead_passes_by_what_was_given_back) {
 }
 END_TEST
 
+/*
+ * MADV_PAGEOUT writes in clusters, and does not leave that to the daemon. With few bios the call waits for the disk on
+ * its way. Who comes back to the page written last waits for its write, and reads nothing.
+ */
+START_TEST(advice_to_page_out_writes_at_once) {
+    enum { ADVISED = 40 };
+
+    if (_i == 1)
+        fake_disk_bios_free = 3;
+    map(ADVISED, AREA_READ | AREA_WRITE, NULL);
+    for (unsigned i = 0; i < ADVISED; i++)
+        *reach(i, true) = (uint8_t)(i + 1);
+    ck_assert_int_eq(space_advise(space, PLACE, ADVISED * PAGE_SIZE, ADVISE_PAGEOUT), 0);
+    ck_assert_uint_eq(frame_count(FRAME_DIRTY), 0);
+    ck_assert_uint_eq(counters[COUNT_SWAP_CLUSTERS], 2);
+    if (_i == 0) {
+        ck_assert_uint_eq(frame_count(FRAME_BUSY), ADVISED);
+        ck_assert_uint_eq(fake_disk_pending, ADVISED);
+    }
+    ck_assert_uint_eq(*reach(ADVISED - 1, false), ADVISED);
+    ck_assert_uint_eq(counters[COUNT_PSWPOUT], ADVISED);
+    for (unsigned i = 0; i < ADVISED; i++)
+        ck_assert_uint_eq(*reach(i, false), i + 1);
+    ck_assert_uint_eq(counters[COUNT_PSWPIN], 0);
+    ck_assert_uint_eq(counters[COUNT_FAULT_RECLAIM], ADVISED);
+}
+END_TEST
+
 static Suite *fault_suite(void) {
     Suite *suite = suite_create("fault");
     TCase *tests = tcase_create("fault");
@@ -727,6 +755,7 @@ static Suite *fault_suite(void) {
     tcase_add_test(tests, a_fault_maps_the_window_around_it);
     tcase_add_test(tests, a_window_of_one_is_the_page_alone);
     tcase_add_test(tests, fault_around_leaves_own_copies_alone);
+    tcase_add_loop_test(tests, advice_to_page_out_writes_at_once, 0, 2);
     tcase_add_test(tests, a_sequential_reader_finds_its_pages);
     tcase_add_loop_test(tests, a_stream_waits_for_its_first_two_pages_only, 0, 2);
     tcase_add_loop_test(tests, a_stream_of_anonymous_pages_is_read_ahead_and_mapped_ahead, 0, 2);
