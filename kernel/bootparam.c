@@ -289,7 +289,7 @@ static const struct boot_word boot_words[] = {
      "processes whose working sets do not fit together take turns in memory, of so many seconds",
      word_loadcontrol},
     {"swap", "dynamic|static, default dynamic",
-     "a page's place on swap: found when it is written; or fixed, start of its process's run + page number",
+     "a page's place on swap: found when it is written; or fixed, start of its area's run + page number",
      word_swap},
     {"commit", "lazy|strict, default lazy",
      "lazy: refuse only what could never fit; strict: all promises together must fit memory and swap",

@@ -70,6 +70,25 @@ static int request_file(struct map_request *request, int fd, pgoff_t page) {
     return 0;
 }
 
+/* The flags that every Linux knows: others are refused with MAP_SHARED_VALIDATE, and ignored without. */
+#define OLD_FLAGS                                                                                            \
+    (MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED |    \
+     MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB)
+
+/* What mmap's flags ask for that there is not, or not together: errno, or 0. */
+static int check_flags(unsigned flags) {
+    unsigned type = flags & MAP_TYPE;
+    if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE)
+        return -EINVAL;
+    if (type == MAP_SHARED_VALIDATE && (flags & MAP_ANONYMOUS))
+        return -EINVAL;
+    if (type == MAP_SHARED_VALIDATE && (flags & ~(unsigned)(OLD_FLAGS | MAP_FIXED_NOREPLACE)))
+        return -EOPNOTSUPP;
+    if ((flags & MAP_LOCKED) && limit_locking_forbidden())
+        return -EPERM;
+    return flags & MAP_HUGETLB ? -ENOMEM : 0; /* no large pages are set aside */
+}
+
 /* MAP_FIXED_NOREPLACE: true if an area lies in the way. */
 static bool occupied(vaddr_t address, size_t length) {
     struct area *area = space_find_from(current_space(), address);
@@ -91,12 +110,9 @@ static int check_place(vaddr_t address, size_t length, unsigned flags) {
 }
 
 static long map(vaddr_t address, size_t length, unsigned protection, unsigned flags, int fd, pgoff_t page) {
-    unsigned type = flags & MAP_TYPE;
-    if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE)
-        return -EINVAL;
-    int error = check_place(address, length, flags);
-    if (!error && (flags & MAP_LOCKED) && limit_locking_forbidden())
-        error = -EPERM;
+    int error = check_flags(flags);
+    if (!error)
+        error = check_place(address, length, flags);
     if (error)
         return error;
     struct map_request request = {
@@ -142,6 +158,18 @@ long sys_munmap(vaddr_t address, size_t length) {
     return space_unmap(current_space(), address, length);
 }
 
+/* PROT_GROWSDOWN: from the beginning of the area that grows. No area of an i386 grows upwards. */
+static int whole_stack(vaddr_t *address, size_t *length, unsigned way) {
+    const struct area *area = space_find_from(current_space(), *address);
+    if (!area || (way == PROT_GROWSDOWN && area->start >= *address + PAGE_UP(*length)))
+        return -ENOMEM;
+    if (way == PROT_GROWSUP || !(area->flags & AREA_GROWSDOWN))
+        return -EINVAL;
+    *length += *address - area->start;
+    *address = area->start;
+    return 0;
+}
+
 long sys_mprotect(vaddr_t address, size_t length, unsigned protection) {
     const unsigned known = AREA_PROTECTION | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP;
     const unsigned both = PROT_GROWSDOWN | PROT_GROWSUP;
@@ -149,7 +177,14 @@ long sys_mprotect(vaddr_t address, size_t length, unsigned protection) {
         return -EINVAL;
     if (bad_range(address, length))
         return -ENOMEM;
-    return length ? space_protect(current_space(), address, length, protection & AREA_PROTECTION) : 0;
+    if (length == 0)
+        return 0;
+    if (protection & both) {
+        int error = whole_stack(&address, &length, protection & both);
+        if (error)
+            return error;
+    }
+    return space_protect(current_space(), address, length, protection & AREA_PROTECTION);
 }
 
 long sys_mremap(vaddr_t old, size_t old_length, size_t new_length, unsigned flags, vaddr_t new_place) {
@@ -212,7 +247,7 @@ long sys_madvise(vaddr_t address, size_t length, int advice) {
     case MADV_UNMERGEABLE:
     case MADV_DONTDUMP:
     case MADV_DODUMP:
-        return 0;
+        return space_advise(current_space(), address, length, ADVISE_NOTHING);
     default:
         return -EINVAL;
     }

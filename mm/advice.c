@@ -170,6 +170,8 @@ static void page_out(const struct part *part) {
 
 static int advise_part(const struct part *part, enum advice advice) {
     switch (advice) {
+    case ADVISE_NOTHING:
+        return 0;
     case ADVISE_NORMAL:
         part->area->advice = ADVICE_NORMAL;
         return 0;

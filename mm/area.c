@@ -421,8 +421,9 @@ int space_map(struct space *space, const struct map_request *request, vaddr_t *r
     if (area == NULL)
         return -ENOMEM;
     if (request->fixed) {
-        int error =
-            (address & PAGE_MASK) || address < MAP_BOTTOM ? -EINVAL : space_unmap(space, address, bytes);
+        int error = address & PAGE_MASK    ? -EINVAL
+                    : address < MAP_BOTTOM ? -EPERM
+                                           : space_unmap(space, address, bytes);
 
         if (error != 0) {
             area_discard(area);

@@ -73,15 +73,17 @@ static bool all_mapped(struct space *space, vaddr_t address, vaddr_t end) {
     return true;
 }
 
-/* Faults in [address, end), each page as its area will use it. */
+/* Faults in [address, end), each page as its area will use it. -ENOMEM: that cannot be, -EINTR. */
 static int bring_in(struct space *space, vaddr_t address, vaddr_t end) {
     for (; address < end; address += PAGE_SIZE) {
         struct area *area = space_find(space, address);
         bool private_write;
         enum fault_result result;
 
-        if (area == NULL || !(area->flags & AREA_PROTECTION))
+        if (area == NULL)
             continue;
+        if (!(area->flags & AREA_PROTECTION))
+            return -ENOMEM;
         private_write = (area->flags & AREA_WRITE) && !(area->flags & AREA_SHARED);
         result = vm_fault(space, address, private_write ? FAULT_WRITE : FAULT_READ);
         if (result == FAULT_KILLED)
@@ -101,14 +103,8 @@ static int pages_of(struct space *space, vaddr_t *address, size_t length, vaddr_
     return 0;
 }
 
-int space_lock(struct space *space, vaddr_t address, size_t length, bool on_fault) {
-    vaddr_t end;
-
-    may_sleep();
-    if (pages_of(space, &address, length, &end) != 0)
-        return -ENOMEM;
-    if (address == end)
-        return 0;
+/* From now on pages of [address, end), which are all mapped, stay in their frames. 0 or -ENOMEM. */
+static int lock_areas(struct space *space, vaddr_t address, vaddr_t end) {
     if (!lock_allowed(space, unlocked_pages(space, address, end)) ||
         area_split_for_range(space, address, end) != 0)
         return -ENOMEM;
@@ -120,7 +116,20 @@ int space_lock(struct space *space, vaddr_t address, size_t length, bool on_faul
         area_unmap_pages(space, area->start, area_end(area)); /* the next fault maps them locked */
     }
     area_merge_range(space, address, end);
-    return on_fault ? 0 : bring_in(space, address, end);
+    return 0;
+}
+
+int space_lock(struct space *space, vaddr_t address, size_t length, bool on_fault) {
+    vaddr_t end;
+    int error;
+
+    may_sleep();
+    if (pages_of(space, &address, length, &end) != 0)
+        return -ENOMEM;
+    if (address == end)
+        return 0;
+    error = lock_areas(space, address, end);
+    return error != 0 || on_fault ? error : bring_in(space, address, end);
 }
 
 int space_unlock(struct space *space, vaddr_t address, size_t length) {
@@ -152,12 +161,16 @@ int space_lock_all(struct space *space, bool current, bool future, bool on_fault
     space->lock_future = future;
     for (vaddr_t at = 0; current;) {
         struct area *area = space_find_from(space, at);
+        vaddr_t start;
         int error;
 
         if (area == NULL)
             return 0;
+        start = area->start;
         at = area_end(area);
-        error = space_lock(space, area->start, (size_t)area->pages << PAGE_SHIFT, on_fault);
+        error = lock_areas(space, start, at);
+        if (error == 0 && !on_fault && bring_in(space, start, at) == -EINTR)
+            error = -EINTR; /* a page that cannot be in memory is locked when it can */
         if (error != 0)
             return error;
     }

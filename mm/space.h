@@ -139,6 +139,7 @@ int space_discard(struct space *space, vaddr_t address, size_t length);
 
 /* The rest of madvise: mm/advice.c. -ENOMEM where part of the range is not mapped (the rest is done). */
 enum advice {
+    ADVISE_NOTHING,    /* what is of no use here; the range is looked at all the same */
     ADVISE_NORMAL,     /* the read-ahead that a program gets without asking */
     ADVISE_SEQUENTIAL, /* read far ahead from the first fault on */
     ADVISE_RANDOM,     /* read nothing ahead */

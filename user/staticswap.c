@@ -1,11 +1,12 @@
 /*
- * staticswap: with swap=static a page's place is the start of its process's run + its page number. For memory of each
+ * staticswap: with swap=static a page's place is the start of its area's run + its page number. For memory of each
  * kind, after each thing that may be done to it, this program asks /proc/self/pagemap for every page's slot and
  * compares slot - page number, which must be the same for all; reads that slot from the swap partition itself, past
  * the cache, and compares it with what the page holds; and looks at SwapFree of /proc/meminfo, which a call must change
  * by exactly the slots of the runs that it takes or gives back, and writing pages by nothing.
  *
- * For a guest with swap=static, and swap on /dev/hda2.
+ * For a guest with swap=static clean=off, swap on /dev/hda2, and room in memory for all of it: a page of the program's
+ * own that is paged out while a child has it too may get a slot besides its place for that time.
  */
 #include "user/lib/program.h"
 

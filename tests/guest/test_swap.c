@@ -113,8 +113,8 @@ END_TEST
 
 /* Where each page is, on the disk too, and what each call takes of SwapFree: to the page. */
 START_TEST(a_page_is_at_its_number) {
-    static const char *const more[] = {"swap=static", "swap=static clean=off cluster=5",
-                                       "swap=static scope=local"};
+    static const char *const more[] = {"swap=static clean=off", "swap=static clean=off cluster=5",
+                                       "swap=static clean=off scope=local"};
     struct guest machine = {.frames = 1500, .check = 25, .append = more[_i]};
     struct run run = guest_run(&machine, COMMAND("staticswap"));
     ck_assert_msg(run.status == 0, "staticswap: %s", run.output);

@@ -200,6 +200,21 @@ START_TEST(pins_are_limited) {
 }
 END_TEST
 
+/* mlockall: what cannot be brought in is no error, and does not keep the rest from being brought in. */
+START_TEST(all_is_locked_but_what_nobody_may_touch) {
+    map(space, PLACE, 2, WRITABLE, NULL);
+    map(space, PLACE + 4 * PAGE_SIZE, 1, AREA_MAYWRITE, NULL);
+    map(space, PLACE + 8 * PAGE_SIZE, 3, WRITABLE, NULL);
+    ck_assert_int_eq(space_lock(space, PLACE + 4 * PAGE_SIZE, PAGE_SIZE, false), -ENOMEM);
+    ck_assert_int_eq(space_unlock_all(space), 0);
+    ck_assert_int_eq(space_lock_all(space, true, false, false), 0);
+    ck_assert_uint_eq(space_locked(space), 6);
+    for (unsigned i = 8; i < 11; i++)
+        ck_assert_uint_ne(pmap_query(&space->pmap, PLACE + i * PAGE_SIZE, NULL) & PMAP_PRESENT, 0);
+    ck_assert_int_eq(space_unlock_all(space), 0);
+}
+END_TEST
+
 /* --- memory objects --- */
 
 static unsigned released;
@@ -346,6 +361,7 @@ int main(void) {
     tcase_add_loop_test(pins, unmapped_under_a_transfer, 0, 2);
     tcase_add_test(pins, copy_on_write_and_pins);
     tcase_add_test(pins, pins_are_limited);
+    tcase_add_test(pins, all_is_locked_but_what_nobody_may_touch);
     suite_add_tcase(suite, pins);
     tcase_add_checked_fixture(objects_of_memory, setup, teardown);
     tcase_add_test(objects_of_memory, all_ways_lead_to_one_page);

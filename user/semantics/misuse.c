@@ -26,6 +26,10 @@ static void mmap_arguments(void) {
     fact_mapped("mmap of 0 bytes", map(0, BOTH, ANONYMOUS, -1));
     fact_mapped("mmap neither shared nor private", map(PAGE, BOTH, MAP_ANONYMOUS, -1));
     fact_mapped("mmap of nearly 4 GiB", map(UINT32_MAX - PAGE, BOTH, ANONYMOUS | MAP_NORESERVE, -1));
+    fact_mapped("mmap of memory to be validated",
+                mmap(NULL, PAGE, BOTH, MAP_SHARED_VALIDATE | MAP_ANONYMOUS, -1, 0));
+    fact_mapped("mmap with a flag to be validated that there is not",
+                mmap(NULL, PAGE, BOTH, MAP_SHARED_VALIDATE | 0x800000, some_file(PAGE), 0));
     fact_mapped("mmap fixed at an odd address", mmap(page + 1, PAGE, BOTH, ANONYMOUS | MAP_FIXED, -1, 0));
     fact_mapped("mmap with an odd address as a hint", mmap(page + 1, PAGE, BOTH, ANONYMOUS, -1, 0));
     fact_mapped("mmap fixed over the end of the address space",
@@ -77,6 +81,13 @@ static void mprotect_arguments(void) {
     fact_call("mprotect to something unknown", mprotect(pages, PAGE, 0x100));
     fact_call("mprotect up and down at once",
               mprotect(pages, PAGE, PROT_READ | PROT_GROWSUP | PROT_GROWSDOWN));
+    fact_call("mprotect down from memory that does not grow",
+              mprotect(pages, PAGE, PROT_READ | PROT_GROWSDOWN));
+    fact_call("mprotect upwards", mprotect(pages, PAGE, PROT_READ | PROT_GROWSUP));
+    char *stack = mmap(NULL, 3 * PAGE, BOTH, ANONYMOUS | MAP_GROWSDOWN, -1, 0);
+    fact_call("mprotect down from the end of a stack",
+              mprotect(stack + 2 * PAGE, PAGE, PROT_READ | PROT_GROWSDOWN));
+    fact("write at its other end afterwards", "%s", writing(stack));
     fact_call("mprotect of a range with a hole", mprotect(pages, 3 * PAGE, PROT_READ));
     fact("write before the hole afterwards", "%s", writing(pages));
     fact("write behind the hole afterwards", "%s", writing(pages + 2 * PAGE));
@@ -127,6 +138,7 @@ static void madvise_arguments(void) {
     fact_call("madvise at an odd address", madvise(pages + 1, PAGE, MADV_NORMAL));
     fact_call("madvise of 0 bytes", madvise(pages, 0, MADV_DONTNEED));
     fact_call("madvise of a range with a hole", madvise(pages, 3 * PAGE, MADV_NORMAL));
+    fact_call("MADV_DODUMP of a range with a hole", madvise(pages, 3 * PAGE, MADV_DODUMP));
     pages[2 * PAGE] = 'x';
     fact_call("MADV_DONTNEED of a range with a hole", madvise(pages, 3 * PAGE, MADV_DONTNEED));
     fact_true("it was done behind the hole too", pages[2 * PAGE] == 0);
@@ -161,6 +173,10 @@ static void mlock_arguments(void) {
     fact_call("munlock at an odd address", munlock(pages + 100, 10));
     fact_call("mlock of 0 bytes", mlock(pages, 0));
     fact_call("munlock of what is not locked", munlock(pages, PAGE));
+    char *closed = mmap(NULL, PAGE, PROT_NONE, ANONYMOUS, -1, 0), *behind = shared_pages(some_file(PAGE), 2);
+    fact_call("mlock of what nobody may touch", mlock(closed, PAGE));
+    fact_call("mlock behind a file's end", mlock(behind, 2 * PAGE));
+    fact_call("munlock of them", munlock(closed, PAGE) + munlock(behind, 2 * PAGE));
     fact_call("mlockall of nothing", mlockall(0));
     fact_call("mlockall with unknown flags", mlockall(64));
     fact_call("munlockall", munlockall());
