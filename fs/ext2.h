@@ -3,6 +3,7 @@
  * other. Everybody else knows only ext2_mount() (fs/vnode.h).
  *
  *   ext2_super.c   mount, sync, unmount: superblock and group descriptors
+ *   ext2_block.c   which numbers can be a file's blocks; blocks of metadata in their pages
  *   ext2_inode.c   in-core inodes: which vnode is which file
  *   ext2_map.c     block map: which disk block holds block n of a file
  *   ext2_alloc.c   bitmaps: free blocks and inodes
@@ -195,11 +196,14 @@ int ext2_damaged(struct ext2_fs *fs, const char *format, ...) PRINTF_LIKE(2, 3);
 int ext2_writable(struct ext2_fs *fs);
 /* The working copies of superblock and descriptors go into the partition's pages. Locked. 0 or -EIO. */
 int ext2_store_super(struct ext2_fs *fs);
+uint32_t ext2_now(void); /* seconds since 1970 */
+
+/* --- ext2_block.c --- */
+
 /* True when @block can belong to a file: it exists and is no bitmap, inode table or superblock. */
 bool ext2_block_valid(struct ext2_fs *fs, uint32_t block);
 /* How many of the @most blocks from @block on can: at least that many, 0 if @block itself cannot. */
 unsigned ext2_blocks_valid(struct ext2_fs *fs, uint32_t block, unsigned most);
-uint32_t ext2_now(void); /* seconds since 1970 */
 
 /* A block of metadata, pinned in its page. */
 struct ext2_block {

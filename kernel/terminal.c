@@ -25,6 +25,7 @@
 #include "drivers/serial.h"
 #include "drivers/vga.h"
 #include "fs/vnode.h"
+#include "kernel/job_control.h"
 #include "kernel/line.h"
 #include "kernel/process.h"
 #include "kernel/terminal_output.h"
@@ -46,8 +47,6 @@ static struct {
     struct line line;
     bool raw;
     struct winsize size;
-    int session; /* whose controlling terminal this is, 0: nobody's */
-    int group;   /* in the foreground: gets the signals from the keys, and may read */
     struct waitq readers;
     struct open_node { /* device files that are open: pollers wait there */
         struct vnode *vnode;
@@ -97,44 +96,6 @@ static void flow_by_key(bool stopped) {
     }
 }
 
-static void signal_foreground(int signal) {
-    if (terminal.group > 0)
-        signal_send_group(terminal.group, signal);
-}
-
-/* --- job control --- */
-
-static bool controls(const struct process *process) {
-    return terminal.session != 0 && process->session == terminal.session;
-}
-
-static bool refuses(const struct process *process, int signal) {
-    return process->actions[signal].handler == (vaddr_t)SIG_IGN ||
-           (thread_current->signals_blocked & 1ull << (signal - 1)) != 0;
-}
-
-/*
- * May the running process do what only the foreground may? If not, its group gets @signal, which normally
- * stops it, and the call is run again when it goes on: -EINTR. One that will not be stopped: -EIO.
- */
-static int check_foreground(int signal) {
-    struct process *process = process_current();
-
-    if (!controls(process) || process->group == terminal.group)
-        return 0;
-    if (refuses(process, signal))
-        return -EIO;
-    signal_send_group(process->group, signal);
-    return -EINTR;
-}
-
-/* As check_foreground() for changes of the terminal, which a process that refuses the signal may make. */
-static int check_change(void) {
-    int error = check_foreground(SIGTTOU);
-
-    return error == -EIO ? 0 : error;
-}
-
 /* --- reading --- */
 
 /*
@@ -162,7 +123,7 @@ static int wait_canonical(void) {
 /* Waits until a read of @wanted bytes may go on with what is there, which after a time-out may be nothing. */
 static int wait_input(size_t wanted, bool nonblock) {
     for (;;) {
-        int error = check_foreground(SIGTTIN);
+        int error = job_control_check(SIGTTIN);
 
         if (error != 0)
             return error;
@@ -211,7 +172,7 @@ static long terminal_write(struct vnode *vnode UNUSED, vaddr_t buffer, size_t by
     size_t done = 0;
 
     may_sleep();
-    int error = (terminal.line.settings.c_lflag & TOSTOP) != 0 ? check_change() : 0;
+    int error = (terminal.line.settings.c_lflag & TOSTOP) != 0 ? job_control_check_change() : 0;
 
     while (error == 0 && done < bytes) {
         size_t wanted = MIN(bytes - done, sizeof(chunk));
@@ -234,7 +195,7 @@ static long terminal_write(struct vnode *vnode UNUSED, vaddr_t buffer, size_t by
 /* TCSETS and its kin: now, after the output has gone (W), and then without what has been typed (F). */
 static int set_settings(unsigned request, vaddr_t argument) {
     struct termios settings;
-    int error = check_change();
+    int error = job_control_check_change();
 
     if (error == 0)
         error = user_read(&settings, argument, sizeof(settings));
@@ -259,59 +220,7 @@ static int set_size(vaddr_t argument) {
 
     terminal.size = size;
     if (changed)
-        signal_foreground(SIGWINCH);
-    return 0;
-}
-
-static bool group_in_session(int group, int session) {
-    list_for_each (process, &processes, struct process, all) {
-        if (process->group == group && process->session == session)
-            return true;
-    }
-    return false;
-}
-
-static int set_group(vaddr_t argument) {
-    int group;
-
-    if (!controls(process_current()))
-        return -ENOTTY;
-    int error = user_read(&group, argument, sizeof(group));
-
-    if (error == 0)
-        error = check_change();
-    if (error != 0)
-        return error;
-    if (!group_in_session(group, terminal.session))
-        return -EPERM;
-    terminal.group = group;
-    return 0;
-}
-
-/* The session's leader makes this its controlling terminal, unless it is another session's. */
-static int take_control(void) {
-    struct process *process = process_current();
-
-    if (controls(process))
-        return 0;
-    if (process->session != process->pid ||
-        (terminal.session != 0 && process_find(terminal.session) != NULL)) /* a dead leader's is free */
-        return -EPERM;
-    terminal.session = process->session;
-    terminal.group = process->group;
-    return 0;
-}
-
-static int give_up_control(void) {
-    struct process *process = process_current();
-
-    if (!controls(process))
-        return -ENOTTY;
-    if (process->session == process->pid) {
-        signal_foreground(SIGHUP);
-        signal_foreground(SIGCONT);
-        terminal.session = terminal.group = 0;
-    }
+        job_control_signal(SIGWINCH);
     return 0;
 }
 
@@ -325,7 +234,7 @@ static int flush(unsigned which) {
 
 /* tcflow(): stops or starts the output, or asks the other side to do so. */
 static int flow(unsigned action) {
-    int error = check_change();
+    int error = job_control_check_change();
     char key = (char)terminal.line.settings.c_cc[action == TCIOFF ? VSTOP : VSTART];
 
     if (error != 0)
@@ -351,25 +260,6 @@ static int get_integer(vaddr_t argument, int value) {
     return user_write(argument, &value, sizeof(value));
 }
 
-static int ioctl_session(unsigned request, vaddr_t argument) {
-    bool ours = controls(process_current());
-
-    switch (request) {
-    case TIOCGPGRP:
-        return ours ? get_integer(argument, terminal.group) : -ENOTTY;
-    case TIOCSPGRP:
-        return set_group(argument);
-    case TIOCGSID:
-        return ours ? get_integer(argument, terminal.session) : -ENOTTY;
-    case TIOCSCTTY:
-        return take_control();
-    case TIOCNOTTY:
-        return give_up_control();
-    default:
-        return -ENOTTY;
-    }
-}
-
 static int terminal_ioctl(struct vnode *vnode UNUSED, unsigned request, vaddr_t argument) {
     if (terminal.raw)
         return request == FIONREAD ? get_integer(argument, (int)line_available(&terminal.line)) : -ENOTTY;
@@ -393,7 +283,7 @@ static int terminal_ioctl(struct vnode *vnode UNUSED, unsigned request, vaddr_t 
     case TCSBRK: /* with an argument: tcdrain(); there is no line on which to send a break */
         return argument != 0 ? serial_wait_sent() : 0;
     default:
-        return ioctl_session(request, argument);
+        return job_control_ioctl(request, argument);
     }
 }
 
@@ -417,9 +307,7 @@ static struct open_node *find_node(const struct vnode *vnode) {
     return NULL;
 }
 
-/* A session's leader that has no controlling terminal gets the first one it opens. */
 static void terminal_opened(struct vnode *vnode, bool read UNUSED, bool write UNUSED) {
-    struct process *process = process_current();
     struct open_node *node = find_node(vnode);
 
     if (node == NULL)
@@ -428,8 +316,8 @@ static void terminal_opened(struct vnode *vnode, bool read UNUSED, bool write UN
     node->vnode = vnode;
     node->opens++;
     vga_take_from_log(); /* up to the first program, the screen shows how the start goes */
-    if (!terminal.raw && process != NULL && process->pid == process->session && terminal.session == 0)
-        take_control();
+    if (!terminal.raw)
+        job_control_offer();
 }
 
 static void terminal_closed(struct vnode *vnode, bool read UNUSED, bool write UNUSED) {
@@ -453,7 +341,7 @@ void terminal_init(bool raw) {
     terminal.raw = raw;
     terminal.line.echo = output_echo;
     terminal.line.flow = flow_by_key;
-    terminal.line.signal = signal_foreground;
+    terminal.line.signal = job_control_signal;
     line_init(&terminal.line, raw);
     terminal.size.ws_row = (unsigned short)vga_rows();
     bool serial = serial_init(&input_work);
