@@ -274,6 +274,7 @@ bool ext2_reclaim(struct ext2_fs *fs);
 void ext2_limit_doomed(struct ext2_fs *fs);
 /* Nobody uses the unlinked file any more: it is freed by a sync. May sleep. */
 void ext2_doom(struct ext2_inode *inode);
+void ext2_count_doomed(struct mount *mount, void (*count)(struct object *object)); /* for the checker */
 /* At unmount of a disk that could not be written: what could not be freed is left to e2fsck. */
 void ext2_forget_doomed(struct ext2_fs *fs);
 /* Freed, and not yet to be used. Locked. */

@@ -109,6 +109,16 @@ void ext2_doom(struct ext2_inode *inode) {
     fs->doomed_blocks += inode->disk.sectors / (fs->block_size / SECTOR_SIZE);
 }
 
+void ext2_count_doomed(struct mount *mount, void (*count)(struct object *object)) {
+    struct ext2_fs *fs = mount->data;
+    list_for_each (inode, &fs->doomed, struct ext2_inode, unused) {
+        count(&inode->vnode.object);
+    }
+    list_for_each (inode, &fs->leaving, struct ext2_inode, unused) {
+        count(&inode->vnode.object);
+    }
+}
+
 static struct ext2_inode *take_first(struct list *list) {
     struct ext2_inode *inode = list_first(list, struct ext2_inode, unused);
     list_remove(&inode->unused);

@@ -282,6 +282,7 @@ static void ext2_write_failed(struct object *object, int error) {
 const struct pager ext2_pager = {
     .name = "ext2",
     .of_files = true,
+    .recounted = true,
     .prepare = ext2_prepare,
     .get = ext2_get,
     .put = ext2_put,

@@ -341,6 +341,7 @@ static void init_fs(struct ext2_fs *fs, struct block_device *device, bool read_o
     fs->mount.device = (uint64_t)mount_anonymous_device();
     fs->mount.sync = ext2_sync;
     fs->mount.unmount = ext2_unmount;
+    fs->mount.count_references = ext2_count_doomed;
     fs->mount.statfs = ext2_statfs;
     fs->mount.data = fs;
     list_init(&fs->mount.link);

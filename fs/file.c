@@ -172,6 +172,14 @@ int file_open(struct vnode *start, const char *path, unsigned flags, unsigned mo
     return error;
 }
 
+static struct list files = LIST_INITIALIZER(files); /* all that are open */
+
+void file_for_each(void (*visit)(const struct file *file, void *data), void *data) {
+    list_for_each (file, &files, struct file, all) {
+        visit(file, data);
+    }
+}
+
 int file_open_vnode(struct vnode *vnode, unsigned flags, struct file **made) {
     struct file *file = kmalloc(sizeof *file);
     if (!file)
@@ -189,6 +197,7 @@ int file_open_vnode(struct vnode *vnode, unsigned flags, struct file **made) {
         vnode->operations->opened(vnode, may_read(flags), may_write(flags));
     if (may_write(flags))
         vnode->writing_files++;
+    list_add_tail(&files, &file->all);
     *made = file;
     return 0;
 }
@@ -211,6 +220,7 @@ void file_unref(struct file *file) {
     if (may_write(file->flags))
         vnode->writing_files--;
     error_cursor_unref(file->errors);
+    list_remove(&file->all);
     kfree(file);
     vnode_unref(vnode);
 }

@@ -5,7 +5,8 @@
 #include "fs/vnode.h"
 
 struct file {
-    unsigned refs; /* descriptors, in all processes */
+    struct list all; /* link in the list of all */
+    unsigned refs;   /* descriptors, in all processes */
     struct vnode *vnode;
     unsigned flags; /* Linux's O_* */
     uint64_t position;
@@ -23,6 +24,8 @@ bool file_may_read(const struct file *file);
 bool file_may_write(const struct file *file);
 void file_ref(struct file *file);
 void file_unref(struct file *file);
+/* Never sleeps, nor may @visit. */
+void file_for_each(void (*visit)(const struct file *file, void *data), void *data);
 /* Told of each open file that goes with its last reference, unless it is NULL. Must not sleep. */
 extern void (*file_closed_for_good)(const struct file *file);
 

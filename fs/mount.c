@@ -58,6 +58,16 @@ void mount_for_each(void (*visit)(struct mount *mount, void *data), void *data) 
     }
 }
 
+void mounts_count_references(void (*count)(struct object *object)) {
+    list_for_each (mount, &mounts, struct mount, link) {
+        count(&mount->root->object);
+        if (mount->covers)
+            count(&mount->covers->object);
+        if (mount->count_references)
+            mount->count_references(mount, count);
+    }
+}
+
 void mount_write_failed(struct mount *mount, int error) {
     mount->write_error = error;
     mount->write_errors++;

@@ -346,6 +346,15 @@ int fifo_find(struct vnode **vnode) {
     return 0;
 }
 
+static unsigned openers; /* asleep below, with a reference to where the path began */
+
+bool fifo_count_references(void (*count)(struct object *object)) {
+    list_for_each (pipe, &fifos, struct pipe, fifos) {
+        count(&pipe->fifo->object);
+    }
+    return openers == 0;
+}
+
 int fifo_wait_peer(struct vnode *vnode, bool read, bool write, bool nonblock) {
     struct pipe *pipe = pipe_of(vnode);
     if (!pipe->fifo || read == write || (read && nonblock)) /* both ends at once never wait */
@@ -355,7 +364,9 @@ int fifo_wait_peer(struct vnode *vnode, bool read, bool write, bool nonblock) {
     const unsigned *ends = read ? &pipe->writers : &pipe->readers;
     const unsigned *opens = read ? &pipe->writer_opens : &pipe->reader_opens;
     for (unsigned before = *opens; *ends == 0 && *opens == before;) {
+        openers++;
         int error = wait_interruptible(&pipe->events);
+        openers--;
         if (error)
             return error;
     }

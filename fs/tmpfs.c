@@ -105,6 +105,7 @@ static void tmpfs_release(struct object *object) {
 static const struct pager tmpfs_pager = {
     .name = "tmpfs",
     .of_files = true,
+    .recounted = true,
     .prepare = tmpfs_prepare,
     .release = tmpfs_release,
 };
@@ -277,6 +278,12 @@ static int tmpfs_unmount(struct mount *mount) {
     return 0;
 }
 
+static void tmpfs_count_references(struct mount *mount UNUSED, void (*count)(struct object *object)) {
+    list_for_each (node, &tmpfs.nodes, struct tmpfs_node, all) {
+        tmpfs_count_names(node, count);
+    }
+}
+
 int tmpfs_mount(struct mount **mount) {
     struct tmpfs_node *root;
     int error = tmpfs_node_make(S_IFDIR | 01777, 0, &root);
@@ -286,6 +293,7 @@ int tmpfs_mount(struct mount **mount) {
     tmpfs.mount.device = mount_anonymous_device();
     tmpfs.mount.statfs = tmpfs_statfs;
     tmpfs.mount.unmount = tmpfs_unmount;
+    tmpfs.mount.count_references = tmpfs_count_references;
     list_init(&tmpfs.mount.link);
     *mount = &tmpfs.mount;
     return 0;

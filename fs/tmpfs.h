@@ -50,6 +50,8 @@ int tmpfs_set_attributes(struct vnode *vnode, const struct vnode_attributes *att
 
 extern const struct vnode_operations tmpfs_directory_operations;
 int tmpfs_parent(struct vnode *vnode, struct vnode **parent);
+/* For the checker: one for each name in it. */
+void tmpfs_count_names(struct tmpfs_node *directory, void (*count)(struct object *object));
 /* Everything goes: the names of a directory before the directory. */
 void tmpfs_empty_directory(struct tmpfs_node *directory);
 

@@ -285,6 +285,12 @@ const struct vnode_operations tmpfs_directory_operations = {
 };
 
 /* Without recursion: a program may have nested directories deeper than the kernel's stack. */
+void tmpfs_count_names(struct tmpfs_node *directory, void (*count)(struct object *object)) {
+    list_for_each (entry, &directory->entries, struct entry, link) {
+        count(&entry->node->vnode.object);
+    }
+}
+
 void tmpfs_empty_directory(struct tmpfs_node *directory) {
     struct tmpfs_node *in = directory;
     while (in != directory || !list_empty(&in->entries)) {

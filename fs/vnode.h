@@ -153,6 +153,8 @@ struct mount {
     /* Linux's struct statfs64 numbers */
     int (*statfs)(struct mount *mount, uint32_t *block_size, uint64_t *blocks, uint64_t *free,
                   uint64_t *files, uint64_t *files_free);
+    /* For the checker: calls @count for each reference that it holds to a vnode beside that to its root. NULL: none. */
+    void (*count_references)(struct mount *mount, void (*count)(struct object *object));
     void *data;
     struct list link;
     int write_error;       /* of the last page of a file that could not be written, … */
@@ -186,6 +188,7 @@ int mount_root(struct mount *mount);
 /* Where it cannot be, because of @path, it is unmounted: an error. May sleep. */
 int mount_at(const char *path, struct mount *mount);
 void mount_for_each(void (*visit)(struct mount *mount, void *data), void *data);
+void mounts_count_references(void (*count)(struct object *object)); /* for the checker: theirs to vnodes */
 int mounts_sync(void);
 /* A page of one of its files could not be written. Does not sleep. */
 void mount_write_failed(struct mount *mount, int error);
@@ -236,6 +239,8 @@ int pipe_create(struct vnode **pipe);
  */
 int fifo_find(struct vnode **vnode);
 int fifo_wait_peer(struct vnode *pipe, bool read, bool write, bool nonblock);
+/* For the checker: the references of named pipes to their names. False: somebody sleeps in fifo_wait_peer(). */
+bool fifo_count_references(void (*count)(struct object *object));
 
 /* Character devices: drivers and kernel register one operations table a device number. */
 void device_register(unsigned major, unsigned minor, const char *name,

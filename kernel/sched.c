@@ -47,6 +47,7 @@ void sched_init(void) {
     boot_thread.name = "idle";
     trace_name(TRACE_NAME, thread_trace_id(&boot_thread), boot_thread.name);
     boot_thread.state = THREAD_RUNNING;
+    boot_thread.at_rest = true; /* idling */
     list_init(&boot_thread.link);
     list_init(&boot_thread.timed);
     list_init(&boot_thread.siblings);

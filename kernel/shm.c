@@ -68,7 +68,7 @@ static void segment_release(struct object *object) {
     kfree(segment);
 }
 
-static const struct pager shm_pager = {.name = "shm", .release = segment_release};
+static const struct pager shm_pager = {.name = "shm", .recounted = true, .release = segment_release};
 
 static struct segment *segment_of(const struct object *object) {
     return object && object->pager == &shm_pager ? container_of(object, struct segment, object) : NULL;
@@ -443,4 +443,10 @@ bool shm_describe(unsigned index, struct shm_line *line) {
         return false;
     describe(segments[index], line);
     return true;
+}
+
+void shm_count_references(void (*count)(struct object *object)) {
+    for (unsigned i = 0; i < SHM_SEGMENTS_MAX; i++)
+        if (segments[i] && !segments[i]->removed)
+            count(&segments[i]->object);
 }

@@ -25,4 +25,7 @@ struct shm_line {
 bool shm_describe(unsigned index, struct shm_line *line);
 #define SHM_SEGMENTS_MAX 128u
 
+/* For the checker: a reference of each segment's own, as long as it has not been removed. */
+void shm_count_references(void (*count)(struct object *object));
+
 #endif

@@ -49,6 +49,7 @@ struct thread {
     int wait_result;              /* what the sleep returns: 0, -EINTR, -ETIMEDOUT */
     bool interruptible, killable; /* what may cut the sleep short */
     unsigned mutexes;             /* held */
+    bool at_rest;                 /* on its way to user mode, with nothing in hand */
     unsigned slice;               /* ticks left */
     uint64_t user_ticks, kernel_ticks;
 

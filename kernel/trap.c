@@ -152,16 +152,20 @@ static __attribute__((noinline)) void do_work(struct trap_frame *frame) {
     do {
         irq_enable();
         thread_current->attention = false; /* before it is looked: what comes meanwhile sets it again */
+        thread_current->at_rest = true;
         deferred_run();
         if (signal_work_pending()) {
             thread_current->attention = true; /* there may be more */
+            thread_current->at_rest = false;
             signal_deliver(frame);
         } else if (loadcontrol_suspended(thread_space(thread_current))) {
             thread_current->attention = true; /* for what comes while it sleeps */
+            thread_current->at_rest = false;
             loadcontrol_park(thread_space(thread_current));
         } else if (sched_preempt_wanted()) {
             sched_preempt();
         }
+        thread_current->at_rest = false;
         irq_disable();
     } while (work_before_return());
 }

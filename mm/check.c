@@ -256,20 +256,34 @@ static uint32_t check_object_pages(struct object *object) {
     return listed;
 }
 
-/* Others hold references too (open files, names), so those of areas are a part of all. */
+static void count_reference(struct object *object) {
+    object->recount++;
+}
+
+/*
+ * References: of areas, of files, names and the like, and of threads in the middle of something. Where there are none
+ * of the last, the others are all.
+ */
 static void check_object_refs(void) {
+    bool all;
+
     list_for_each (object, &objects, struct object, link)
         object->recount = 0;
     list_for_each (space, &spaces, struct space, link) {
         list_for_each (area, &space->areas, struct area, link) {
             if (area->object != NULL)
-                area->object->recount++;
+                count_reference(area->object);
         }
     }
-    list_for_each (object, &objects, struct object, link)
-        CHECK(object->recount <= object->refs,
-              "an object of pager %s has %u references, and %u areas show it", object->pager->name,
+    all = vm_count_references(count_reference) && pageout_at_rest();
+    count_add(COUNT_VM_CHECKS_AT_REST, all);
+    list_for_each (object, &objects, struct object, link) {
+        CHECK(object->recount <= object->refs, "an object of pager %s has %u references, and %u are held",
+              object->pager->name, object->refs, object->recount);
+        CHECK(!all || !object->pager->recounted || object->recount == object->refs,
+              "an object of pager %s has %u references, and only %u are held", object->pager->name,
               object->refs, object->recount);
+    }
 }
 
 static void check_objects(void) {

@@ -90,8 +90,9 @@
     X(EXEC_LAST_US, "exec_last_us") /* of these: the last program's */                                       \
     X(SYSCALLS, "syscalls")                                                                                  \
     X(FORKS, "forks")                                                                                        \
-    X(VM_CHECKS, "vm_checks")     /* runs of the checker … */                                              \
-    X(VM_CHECK_US, "vm_check_us") /* … and the microseconds that they took */
+    X(VM_CHECKS, "vm_checks")                 /* runs of the checker … */                                  \
+    X(VM_CHECKS_AT_REST, "vm_checks_at_rest") /* … those that could count all references to files … */   \
+    X(VM_CHECK_US, "vm_check_us")             /* … and the microseconds that they took */
 
 enum counter {
 #define X(id, name) COUNT_##id,

@@ -23,7 +23,8 @@ enum page_access { PAGE_READ, PAGE_WRITE };
  */
 struct pager {
     const char *name;
-    bool of_files; /* its objects are parts of vnodes (fs/vnode.h) that have a name, or had one */
+    bool of_files;  /* its objects are parts of vnodes (fs/vnode.h) that have a name, or had one */
+    bool recounted; /* vm_count_references() knows all who hold references to them for longer than a call */
 
     /*
      * Makes ready what get or a later put of this page needs (a block map, a block for a hole when

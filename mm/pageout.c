@@ -307,6 +307,10 @@ static bool is_quiet(void) {
     return time_ticks() - quiet_since >= IDLE_TICKS;
 }
 
+bool pageout_at_rest(void) {
+    return pageout.queue.first != NULL;
+}
+
 bool pageout_settled(void) {
     return idle_switches == counters[COUNT_CTXT] && time_ticks() - idle_since >= SETTLED_TICKS &&
            pageout.thread != NULL && block_idle() && pageout.trim_failed == 0;

@@ -46,6 +46,8 @@ pfn_t pageout_high_mark(void);
 
 /* The machine has been idle for so long that quotas must be met: for the checker. */
 bool pageout_settled(void);
+/* The daemon sleeps, and holds nothing: for the checker. */
+bool pageout_at_rest(void);
 
 /* True when the running thread is the daemon. */
 bool pageout_is_daemon(void);

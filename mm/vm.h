@@ -42,6 +42,14 @@ void vm_check_books(void);
 /* After the last process and the unmounting of the disks: nothing refers to a file of theirs. */
 void vm_check_end(void);
 
+struct object;
+/*
+ * Provided by kernel/, for the checker: calls @count for each reference that a name, an open file, a process or the
+ * like holds to an object whose pager is `recounted`; areas are mm's to count. True: nobody is in the middle of a
+ * call or a fault, where threads hold references too, so there are no others. Never sleeps.
+ */
+bool vm_count_references(void (*count)(struct object *object));
+
 /* Every timer tick, in the interrupt: has vm_check() run at the next safe point when it is due. */
 void vm_tick(void);
 
