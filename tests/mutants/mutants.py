@@ -147,15 +147,20 @@ def environment(**more) -> dict[str, str]:
 def run_in(tree: pathlib.Path, command: list[str], seconds: int, apart: bool = False,
            **more) -> subprocess.CompletedProcess:
     """Runs a command in the copy, its errors @apart or with the output; one that does not end: status 124."""
-    try:
-        return subprocess.run(command, cwd=tree, env=environment(**more), stdin=subprocess.DEVNULL, text=True,
-                              stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE if apart else subprocess.STDOUT, errors="replace",
-                              timeout=seconds, check=False)
-    except subprocess.TimeoutExpired as expired:
-        said = expired.stdout or b""
-        said = said.decode(errors="replace") if isinstance(said, bytes) else said
-        return subprocess.CompletedProcess(command, 124, said + "\ndid not end", "")
+    with subprocess.Popen(command, cwd=tree, env=environment(**more), stdin=subprocess.DEVNULL, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE if apart else subprocess.STDOUT,
+                          errors="replace") as process:
+        try:
+            out, errors = process.communicate(timeout=seconds)
+            return subprocess.CompletedProcess(command, process.returncode, out, errors)
+        except subprocess.TimeoutExpired:
+            process.terminate()  # a unit test then ends its children, too, which a kill would leave behind for ever
+        try:
+            out, _ = process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, _ = process.communicate()
+        return subprocess.CompletedProcess(command, 124, out + "\ndid not end", "")
 
 
 def make(tree: pathlib.Path, *goals: str) -> None:

@@ -355,8 +355,8 @@ START_TEST(its_books_are_right_with_few_ghosts) {
         if (set.count == MANY) {
             struct frame *victim = set.policy->victim(&set);
 
+            victim->state = FRAME_CLEAN;
             set.policy->remove(&set, victim);
-            victim->state = FRAME_FREE;
         }
         *frame = (struct frame){.owner = OWNER_OBJECT,
                                 .index = (pgoff_t)(frame - of_page) + 1,

@@ -104,8 +104,8 @@ static void put_in(unsigned i) {
 static unsigned evict(void) {
     struct frame *victim = set.policy->victim(&set);
 
+    victim->state = FRAME_CLEAN;
     set.policy->remove(&set, victim);
-    victim->state = FRAME_FREE;
     return (unsigned)(victim - frames);
 }
 
