@@ -426,8 +426,8 @@ struct space *vm_current_space(void) {
 }
 
 /* Objects here are held by areas, and by tests. */
-bool vm_count_references(void (*count)(struct object *object)) {
-    (void)count;
+bool vm_count_references(void (*visit)(struct object *object)) {
+    (void)visit;
     return false;
 }
 
