@@ -166,7 +166,9 @@ build/stage.flags: FORCE
 # Size before speed where no instruction counts: what a system call or a fault passes through each time is not here.
 cold_rooms := kernel fs drivers drivers/ata
 hot_files  := $(addprefix kernel/,descriptor exit fork process sched signal syscall thread trap wait) fs/file fs/pipe fs/readwrite
-cold       := $(filter-out $(hot_files:%=build/obj/%.o),$(patsubst %.c,build/obj/%.o,$(wildcard $(cold_rooms:=/*.c))))
+cold_files := $(wildcard $(cold_rooms:=/*.c)) $(addprefix mm/,$(addsuffix .c,advice contents devpager \
+	loadcontrol lock refstring reftrace remap swapper vm))
+cold       := $(filter-out $(hot_files:%=build/obj/%.o),$(cold_files:%.c=build/obj/%.o))
 $(cold): private KERNEL_CFLAGS += -Os
 
 build/obj/%.o: %.c build/kernel.flags
