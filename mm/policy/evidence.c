@@ -15,7 +15,9 @@
  * Either may be wrong, and what is lost then shows when it is too late: a page that was evicted early is missed later.
  * So there is a credit of losses, each gain adds to it, each loss takes from it, and early eviction ends when there is
  * none left. And pages are let go of on trial for one round only, which is the time until a loop has come back to the
- * first that was kept. From then on no more pages may be absent than the gains of a round are worth.
+ * first that was kept. From then on no more pages may be absent than the gains of a round are worth. And what all trials
+ * together have lost is remembered: where early eviction has cost more than a small part of all misses, there is no
+ * further trial until that has been made up for, and the last trials have the less credit.
  *
  * Source: the order of misses is that of SEQ (Glass and Cao, "Adaptive page replacement based on memory reference
  * behavior", SIGMETRICS 1997); gains against losses decide in EELRU (Smaragdakis, Kaplan and Wilson, "EELRU: simple
@@ -33,6 +35,8 @@
 #define DISORDER      8  /* share of memory out of order: no loop any more */
 #define CREDIT_FIRST  16 /* share of memory */
 #define CREDIT_SHARE  4  /* the most there may be, share of memory */
+#define LOST_SHARE    25 /* of misses: no trial where more has been lost than gained */
+#define LOST_WINDOW   64 /* misses and losses are counted over so many times memory, older ones half */
 #define SCAN_ROUND    2  /* times memory */
 #define ABSENT_SHARE  16 /* of memory: so many may be absent without gains, … */
 #define WINDOW        4  /* pages that left are counted over so many times memory, older ones half */
@@ -40,11 +44,16 @@
 #define SCAN_MAJORITY 2  /* pages used once to one used again, of those that left */
 #define SCAN_CONTRAST 2  /* how much likelier those used again must come back */
 
+/* How much may be lost still. Below 0: early eviction has not been worth it of late. */
+static int allowance(const struct evidence *evidence) {
+    return (evidence->misses + evidence->frames) / LOST_SHARE - evidence->lost;
+}
+
 /* @round: pages evicted early until the first gains must have come. */
 static void begin(struct evidence *evidence, bool loop, pfn_t round) {
     evidence->early = evidence->on_trial = true;
     evidence->loop = loop;
-    evidence->credit = evidence->frames / CREDIT_FIRST;
+    evidence->credit = MIN(evidence->frames / CREDIT_FIRST, allowance(evidence));
     evidence->round = round;
     evidence->evicted = 0;
     evidence->gains = evidence->gains_before = 0;
@@ -110,7 +119,7 @@ static void judge_order(struct evidence *evidence, uint32_t number, pfn_t since)
         against_loop(evidence);
     if (evidence->order >= enough) {
         evidence->order = enough;
-        if (!evidence->early)
+        if (!evidence->early && allowance(evidence) >= 0)
             begin(evidence, true, since + (pfn_t)evidence->frames);
     } else if (evidence->early && evidence->loop && evidence->order < -(evidence->frames / DISORDER) * ONE) {
         end(evidence);
@@ -126,6 +135,10 @@ void evidence_hit(struct evidence *evidence) {
 
 void evidence_left(struct evidence *evidence, bool reused) {
     evidence->left[reused]++;
+    if (++evidence->misses >= LOST_WINDOW * evidence->frames) {
+        evidence->misses /= 2;
+        evidence->lost /= 2;
+    }
 }
 
 static bool is_scan(const struct evidence *evidence) {
@@ -142,7 +155,7 @@ static void judge_leavings(struct evidence *evidence) {
             evidence->left[reused] /= 2;
             evidence->back[reused] /= 2;
         }
-    if (evidence->early || !is_scan(evidence))
+    if (evidence->early || allowance(evidence) < 0 || !is_scan(evidence))
         return;
     begin(evidence, false, SCAN_ROUND * (pfn_t)evidence->frames);
     forget_leavings(evidence);
@@ -175,10 +188,12 @@ void evidence_evicted(struct evidence *evidence) {
 
 void evidence_gain(struct evidence *evidence) {
     evidence->gains++;
+    evidence->lost--;
     evidence->credit = MIN(evidence->credit + 1, evidence->frames / CREDIT_SHARE);
 }
 
 void evidence_loss(struct evidence *evidence) {
+    evidence->lost++;
     if (evidence->early && --evidence->credit < 0)
         end(evidence);
 }

@@ -31,6 +31,8 @@ struct evidence {
     uint32_t judged;  /* pages that came back */
     int left[2],
         back[2]; /* lately: pages that left, and of them came back; [1]: used again before they left */
+    int misses;  /* pages that left, over a longer time, … */
+    int lost;    /* … and losses, less gains, in it */
     struct stream streams[STREAMS];
 };
 

@@ -19,8 +19,9 @@ static const struct sim_options plain;
 
 #define FAR 100u /* pages that left since: more than a sixth of memory */
 
+/* Of a set all whose pages have left once. */
 static struct evidence evidence_of(pfn_t frames) {
-    struct evidence evidence = {0};
+    struct evidence evidence = {.misses = (int)frames};
 
     evidence_set_frames(&evidence, frames);
     return evidence;
@@ -103,6 +104,44 @@ START_TEST(losses_end_it_and_gains_prolong_it) {
 END_TEST
 
 /* From 10 pages for a loop to more than 160 / 8 against it. */
+/* Of 160 + 160 misses 12 may be lost. The first trial may lose 10, and that it has lost 11 is known after the eleventh. */
+START_TEST(what_trials_have_lost_is_remembered) {
+    struct evidence evidence = evidence_of(160);
+
+    pages_to_a_loop(&evidence, FAR, 100);
+    ck_assert_int_eq(evidence.credit, 10);
+    for (unsigned losses = 0; losses < 11; losses++)
+        evidence_loss(&evidence);
+    ck_assert(!evidence.early);
+    pages_to_a_loop(&evidence, FAR, 100);
+    ck_assert_msg(evidence.early && evidence.credit == 1, "credit %d", evidence.credit);
+    for (unsigned losses = 0; losses < 4;
+         losses++) /* two of them when it has ended: pages that it let go of */
+        evidence_loss(&evidence);
+    ck_assert_uint_eq(pages_to_a_loop(&evidence, FAR, 100), 0);
+
+    /* 15 are the part that may be lost of 375 misses. */
+    for (unsigned misses = 320; misses < 375; misses++) {
+        ck_assert_uint_eq(pages_to_a_loop(&evidence, FAR, 10), 0);
+        evidence_left(&evidence, false);
+    }
+    ck_assert_uint_ne(pages_to_a_loop(&evidence, FAR, 10), 0);
+    ck_assert_int_eq(evidence.credit, 0);
+}
+END_TEST
+
+START_TEST(gains_pay_for_further_trials) {
+    struct evidence evidence = evidence_of(160);
+
+    evidence.lost = 20;
+    ck_assert_uint_eq(pages_to_a_loop(&evidence, FAR, 100), 0);
+    for (unsigned gains = 0; gains < 10; gains++)
+        evidence_gain(&evidence);
+    ck_assert_uint_ne(pages_to_a_loop(&evidence, FAR, 100), 0);
+    ck_assert_int_eq(evidence.credit, 2);
+}
+END_TEST
+
 START_TEST(disorder_ends_a_loop) {
     struct evidence evidence = evidence_of(160);
 
@@ -493,6 +532,8 @@ static Suite *eeclock_suite(void) {
     tcase_add_test(tests, other_orders_are_no_loop);
     tcase_add_test(tests, pages_used_again_speak_against);
     tcase_add_test(tests, losses_end_it_and_gains_prolong_it);
+    tcase_add_test(tests, what_trials_have_lost_is_remembered);
+    tcase_add_test(tests, gains_pay_for_further_trials);
     tcase_add_test(tests, disorder_ends_a_loop);
     tcase_add_test(tests, absent_pages_must_be_worth_it);
     tcase_add_test(tests, a_scan_is_seen_by_its_leavings);
