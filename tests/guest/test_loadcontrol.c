@@ -138,6 +138,47 @@ START_TEST(it_can_be_turned_off) {
 }
 END_TEST
 
+/* Pages that leave together find bad places on swap: they are written elsewhere, and all come back as they were. */
+START_TEST(turns_on_bad_slots) {
+    struct guest machine = {SMALL("--iops=400"), .append = "loadcontrol=1 policy=fifo", .broken_disk = true};
+    machine.options[1] = "--disk-fault=write:swap@1-3000:10%";
+    struct run run = guest_like_host(&machine, COMMAND("workset", "6", "512K", "40", "100", "10"));
+    ck_assert_int_ge(counter(&run, "swapout_procs"), 2);
+    ck_assert_int_eq(counter(&run, "swapin_procs"), counter(&run, "swapout_procs"));
+    ck_assert_int_ge(counter(&run, "swap_write_errors"), 20);
+    check_prepaged(&run);
+}
+END_TEST
+
+static unsigned occurrences(const char *text, const char *what) {
+    unsigned count = 0;
+    while ((text = strstr(text, what)) != NULL) {
+        count++;
+        text++;
+    }
+    return count;
+}
+
+/* Who cannot be read back dies of that, and takes no other along: each of the six ends well or by SIGBUS. */
+START_TEST(turns_on_unreadable_slots) {
+    char script[1024] = "";
+    for (int job = 1; job <= 6; job++)
+        strcat(script, "workset 1 512K 40 100 10 >/dev/null & ");
+    wait_for_six(script, sizeof(script));
+    struct guest machine = {SMALL("--iops=400"), .append = "loadcontrol=1 policy=fifo", .broken_disk = true};
+    machine.options[1] = "--disk-fault=read:swap@1-3000:1%";
+    struct run run = guest_run(&machine, SHELL(script));
+    /* A workset whose process has died ends with 1, and says of what; or dies itself. */
+    unsigned well = occurrences(run.output, "died: 0\n"), told = occurrences(run.output, "died: 1\n");
+    unsigned killed = occurrences(run.output, "died: 135\n");
+    ck_assert_msg(well + told + killed == 6 && well < 6, "%s", run.output);
+    ck_assert_uint_eq(occurrences(run.output, "ended with status 135"), told);
+    ck_assert_int_ge(counter(&run, "swapout_procs"), 2);
+    ck_assert_int_eq(counter(&run, "nr_anons"), 0);
+    ck_assert_int_eq(counter(&run, "nr_swap_free"), counter(&run, "nr_swap_total"));
+}
+END_TEST
+
 void add_loadcontrol_cases(Suite *suite) {
     TCase *turns = guest_case(suite, "load-control", 60);
     tcase_add_test(turns, turns_lose_no_byte);
@@ -148,4 +189,8 @@ void add_loadcontrol_cases(Suite *suite) {
     TCase *others = guest_case(suite, "load-control-signals", 30);
     tcase_add_test(others, the_suspended_get_their_signals);
     tcase_add_test(others, it_can_be_turned_off);
+
+    TCase *faults = guest_case(suite, "load-control-faults", 40);
+    tcase_add_test(faults, turns_on_bad_slots);
+    tcase_add_test(faults, turns_on_unreadable_slots);
 }
