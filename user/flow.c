@@ -14,7 +14,7 @@
 static const char usage[] = "flow\n"
                             "  waits until its output is stopped by ^S, and then until it goes on by ^Q";
 
-enum { PATIENCE_MS = 30000, STEP_MS = 10 };
+enum { PATIENCE_MS = 300000, STEP_MS = 10 };
 
 static bool writable(int milliseconds) {
     struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};

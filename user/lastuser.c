@@ -18,7 +18,7 @@ static const char usage[] =
     "lastuser FILE\n"
     "  makes FILE, maps it in several processes, and counts what is written when they go";
 
-enum { PAGES = 40, HALF = PAGES / 2, BYTES = PAGES * PAGE, PATIENCE_MS = 30000, STEP_MS = 10 };
+enum { PAGES = 40, HALF = PAGES / 2, BYTES = PAGES * PAGE, PATIENCE_MS = 300000, STEP_MS = 10 };
 
 static const char *name;
 static int file;

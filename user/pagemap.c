@@ -163,7 +163,7 @@ static void check_sharing(const char *memory) {
         exit((int)(sum & 1));
     }
     volatile char sink;
-    for (unsigned round = 0; round < 200; round++) { /* until the child has touched them, and so have we */
+    for (unsigned round = 0; round < 20000; round++) { /* until the child has touched them, and so have we */
         for (unsigned i = 0; i < 4; i++)
             sink = memory[i * PAGE];
         (void)sink;

@@ -109,7 +109,7 @@ static void check_all_died(const char *text) {
 START_TEST(the_suspended_get_their_signals) {
     char script[2048] = "";
     start_six(script, sizeof(script));
-    strcat(script, "sleep 3; cat /proc/vmstat; kill -STOP " ALL_SIX "; sleep 1; kill -CONT " ALL_SIX
+    strcat(script, "vmstat -w nr_suspended 1; kill -STOP " ALL_SIX "; sleep 1; kill -CONT " ALL_SIX
                    "; sleep 2; kill " ALL_SIX "; ");
     wait_for_six(script, sizeof(script));
     struct guest machine = {SMALL("--iops=1000"), .append = "loadcontrol=1 policy=fifo"};
@@ -125,7 +125,7 @@ START_TEST(it_can_be_turned_off) {
     char script[2048] = "";
     start_six(script, sizeof(script));
     strcat(script,
-           "sleep 3; cat /proc/vmstat; echo 0 >/proc/sys/vm/loadcontrol; cat /proc/vmstat "
+           "vmstat -w nr_suspended 1; echo 0 >/proc/sys/vm/loadcontrol; cat /proc/vmstat "
            "/proc/sys/vm/loadcontrol; echo 61 >/proc/sys/vm/loadcontrol || echo refused; kill " ALL_SIX "; ");
     wait_for_six(script, sizeof(script));
     struct guest machine = {SMALL("--iops=1000"), .append = "loadcontrol=1 policy=fifo"};

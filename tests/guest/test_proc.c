@@ -97,8 +97,9 @@ START_TEST(pmap_adds_up) {
 END_TEST
 
 START_TEST(top_tells_who_faults) {
-    struct run run = guest_run(&(struct guest){.frames = 256},
-                               SHELL("seqsweep 1M 400 >x & sleep 1; top 1 1; top 0; kill $!"));
+    struct run run =
+        guest_run(&(struct guest){.frames = 256},
+                  SHELL("seqsweep 1M 100000 >x & vmstat -w pswpin 2000; top 1 1; top 0; kill $!"));
     unsigned pid;
     char name[32], state;
     unsigned long resident, swapped;

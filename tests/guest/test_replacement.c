@@ -273,7 +273,8 @@ static long resident_of(const char **text, long *quota) {
 
 /* Looked at while it runs, with read-ahead, pages mapped around, and copies of what it forks: never one too many. */
 START_TEST(nobody_has_more_than_his_quota) {
-    char script[1024] = "forkload 2 1M 8 >/dev/null & a=$!; seqsweep 1M 60 >/dev/null & b=$!; ";
+    char script[1024] =
+        "forkload 2 1M 8 >/dev/null & a=$!; seqsweep 1M 60 >/dev/null & b=$!; vmstat -w pswpin 300; ";
     for (int look = 0; look < 8; look++)
         strcat(script, "sleep 0.1; cat /proc/$a/policy /proc/$b/policy; ");
     strcat(script, "wait");

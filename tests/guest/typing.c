@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PATIENCE 60000 /* ms without a sign: a hang */
+#define PATIENCE 600000 /* ms without a sign: a hang */
 
 /* Starts the command on a terminal of its own, whose other end is @descriptor. */
 static pid_t start(const char *const *command, int *descriptor) {

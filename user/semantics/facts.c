@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <ucontext.h>
 
-enum { GROUP_SECONDS = 60, ERROR_CODE_FETCH = 0x10 };
+enum { GROUP_SECONDS = 600, ERROR_CODE_FETCH = 0x10 };
 
 static const char *current_theme;
 

@@ -300,7 +300,7 @@ static void signals(void) {
 /* --- ends ---------------------------------------------------------------------------------------- */
 
 static void *sleep_long(void *argument) {
-    nanosleep(&(struct timespec){30, 0}, NULL);
+    nanosleep(&(struct timespec){3000, 0}, NULL);
     return argument;
 }
 

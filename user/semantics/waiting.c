@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-enum { SOON_US = 30000, LONG_MS = 20000 };
+enum { SOON_US = 30000, LONG_MS = 300000 };
 
 static int set, ends[2], other[2];
 
