@@ -73,10 +73,11 @@ static bool map_neighbour(struct space *space, const struct area *area, pgoff_t 
                           struct neighbour found) {
     vaddr_t address = area->start + ((vaddr_t)page << PAGE_SHIFT);
 
-    if (is_guess(found.frame) && scope_room(space) == 0)
-        return false;
-    if (is_guess(found.frame))
+    if (is_guess(found.frame)) {
+        if (scope_room(space) == 0)
+            return false;
         frame_activate_ahead(found.frame, space->set);
+    }
     int error = frame_map(found.frame, space, address, found.bits);
 
     if (error == 0)

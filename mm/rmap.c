@@ -48,8 +48,9 @@ int frame_map(struct frame *frame, struct space *space, vaddr_t address, unsigne
 
     if (error != 0)
         return error;
-    if (frame->map.space == NULL) {
-        frame->map = (struct mapping){.space = space, .address = address};
+    if (frame->map.space == NULL) { /* and so without a next one, and not locked: drop_first() */
+        frame->map.space = space;
+        frame->map.address = address;
     } else {
         struct mapping *more = kmalloc_try(sizeof(*more));
 

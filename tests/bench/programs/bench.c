@@ -253,10 +253,10 @@ static void overwrite(void) {
         if (write(file, buffer, PAGE) != (ssize_t)PAGE)
             fail("bench.over");
     begin();
-    for (unsigned p = 0; p < PAGES / 4; p++)
-        if (pwrite(file, buffer, PAGE, (off_t)p * PAGE) != (ssize_t)PAGE)
+    for (unsigned p = 0; p < PAGES; p++)
+        if (pwrite(file, buffer, PAGE, (off_t)(p % (PAGES / 4)) * PAGE) != (ssize_t)PAGE)
             fail("bench.over");
-    end("write-cached", PAGES / 4);
+    end("write-cached", PAGES);
     close(file);
     unlink("bench.over");
 }
