@@ -128,9 +128,10 @@ void block_complete(struct block_device *disk, struct block_request *request, in
 
     ASSERT(!irq_enabled());
     ASSERT(queue->busy && request == &queue->current);
+    bool split = error != 0 && request->segments > 1;
     trace(TRACE_COMMAND_DONE, request->write | request->flush << 1, 0, request->sector, request->sectors,
           (uint32_t)-error);
-    if (error != 0 && request->segments > 1) {
+    if (split) {
         count(COUNT_BLK_SPLITS);
         block_queue_put_back(queue, request);
     } else {
@@ -143,7 +144,10 @@ void block_complete(struct block_device *disk, struct block_request *request, in
     }
     queue->busy = false;
     count_time(COUNT_BLK_BUSY_US, queue->busy_since);
-    start_unless_held(disk);
+    if (split) /* these go one by one, and no run_done() follows that would start them if the plug's holder sleeps */
+        start_next(disk);
+    else
+        start_unless_held(disk);
 }
 
 /* Calls @visit for each disk, partitions left out. */

@@ -568,6 +568,20 @@ START_TEST(bad_sector_fails_its_own_bio_only) {
 }
 END_TEST
 
+/* Who holds the plug sleeps, for one of the bios: its parts must go to the disk although nobody is there to unplug. */
+START_TEST(a_request_is_split_while_the_plugs_holder_sleeps) {
+    fake_bad_sector = 117;
+    block_plug();
+    for (unsigned i = 0; i < 4; i++)
+        submit(&fake_disk, 100 + i * 8, i, false);
+    block_before_sleep();
+    fake_disk_run();
+    ck_assert_uint_eq(done_count, 4);
+    ck_assert_uint_eq(done_errors, 1);
+    block_unplug();
+}
+END_TEST
+
 START_TEST(out_of_range_fails_without_a_request) {
     struct block_device *partition = block_find("hda1");
 
@@ -660,6 +674,7 @@ static Suite *block_suite(void) {
     tcase_add_test(layer, next_request_starts_in_the_interrupt);
     tcase_add_test(layer, time_of_the_disk_is_counted);
     tcase_add_test(layer, bad_sector_fails_its_own_bio_only);
+    tcase_add_test(layer, a_request_is_split_while_the_plugs_holder_sleeps);
     tcase_add_test(layer, out_of_range_fails_without_a_request);
     tcase_add_test(layer, empty_pool_waits_for_the_disk);
     tcase_add_test(layer, transfer_takes_any_buffer);
