@@ -165,7 +165,10 @@ static struct frame *pick_free(struct list *list, bool zeroed) {
     return zeroed && last->zeroed ? last : list_first(list, struct frame, link);
 }
 
-/* A guess does not cost a page that another one has brought: that gets a second round in the pool, and no third. */
+/*
+ * What a guess has brought gets a second round in the pool, and no third: it is more likely to be used than what the
+ * policy has just let go.
+ */
 static void pass_over_guesses(void) {
     struct frame *oldest = list_first(&state_lists[FRAME_CLEAN], struct frame, link);
 

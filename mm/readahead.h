@@ -18,8 +18,9 @@
  *
  * Pages read ahead enter the pool when they arrive: if the guess was right they are reclaimed, if not they
  * are the next to go. Useful and useless ones are counted (readahead_hit, readahead_miss); one is useful when the
- * program has touched it, not when it has been mapped. A guess does not cost another one: a page that was read
- * ahead and has not been used yet gets a second round in the pool before it is given up for one (USE_AHEAD).
+ * program has touched it, not when it has been mapped. What was read ahead and has not been used yet gets a second round
+ * in the pool before its frame is taken; so that two windows last until they are used, long ones take a third of the
+ * pool at most.
  *
  * Source: the doubling window of 4.4BSD's file read-ahead; streams as in stream buffers (Jouppi, "Improving
  * direct-mapped cache performance …", 1990); the mark that starts the next window from Wu, Xi and Xu, "On the
