@@ -14,6 +14,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,6 +113,26 @@ static void command(const char *text) {
     close(fd);
 }
 
+/* Ends the program unless the kernel has a policy of that name. */
+static void check_policy(const char *policy) {
+    char text[256];
+    int fd = open("/proc/sys/vm/policy", O_RDONLY);
+    ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    char there_are[sizeof(text)] = "", *end = there_are;
+
+    if (got < 0)
+        err(2, "/proc/sys/vm/policy");
+    close(fd);
+    text[got] = '\0';
+    for (char *name = strtok(text, "[] \n"); name != NULL; name = strtok(NULL, "[] \n")) {
+        if (strcmp(name, policy) == 0)
+            return;
+        end += snprintf(end, (size_t)(there_are + sizeof(there_are) - end), "%s, ", name);
+    }
+    if (strcmp(policy, "opt") != 0)
+        errx(1, "no policy is called \"%s\": there are %sopt", policy, there_are);
+}
+
 /* The figure of that name. */
 static unsigned figure(const char *name) {
     char text[256];
@@ -177,7 +198,9 @@ int main(int argc, char **argv) {
     unsigned page_outs, faults;
     volatile char *base;
 
-    for (int option; (option = getopt(argc, argv, "hp:n:sf:t:T:")) != -1;) {
+    static const struct option long_options[] = {{"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+
+    for (int option; (option = getopt_long(argc, argv, "hp:n:sf:t:T:", long_options, NULL)) != -1;) {
         size_t used = strlen(extra);
 
         switch (option) {
@@ -214,6 +237,7 @@ int main(int argc, char **argv) {
         fputs(usage, stderr);
         return 1;
     }
+    check_policy(how.policy);
     base = mmap(NULL, (size_t)pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED)
         err(1, "mmap");

@@ -13,6 +13,7 @@
  */
 #include <err.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,9 +51,10 @@ static void copy_log(const char *name) {
 
 int main(int argc, char **argv) {
     const char *window = "8", *log = "65536";
+    static const struct option long_options[] = {{"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
     int status, option, help = 0;
 
-    while ((option = getopt(argc, argv, "+hw:l:")) != -1) {
+    while ((option = getopt_long(argc, argv, "+hw:l:", long_options, NULL)) != -1) {
         if (option == 'w')
             window = optarg;
         else if (option == 'l')

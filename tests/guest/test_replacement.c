@@ -226,10 +226,15 @@ START_TEST(what_is_no_policy_is_refused) {
     struct run run = guest_run(&(struct guest){0},
                                SHELL("echo opt >/proc/sys/vm/policy || echo refused; "
                                      "echo nonsense >/proc/sys/vm/policy || echo refused; "
-                                     "cat /proc/sys/vm/policy; refstring -n 9999 1 2>/dev/null || echo no"));
-    ck_assert_str_eq(
-        run.output,
-        "refused\nrefused\n[eeclock] clock clockpro fifo second nru aging lru wsclock mru random \nno\n");
+                                     "cat /proc/sys/vm/policy; refstring -n 9999 1 2>/dev/null || echo no; "
+                                     "refstring -p nonsense 1"));
+    ck_assert_int_eq(run.status, 1);
+    ck_assert_str_eq(run.output,
+                     "echo: write error: Invalid argument\nrefused\n"
+                     "echo: write error: Invalid argument\nrefused\n"
+                     "[eeclock] clock clockpro fifo second nru aging lru wsclock mru random \nno\n"
+                     "refstring: no policy is called \"nonsense\": there are eeclock, clock, clockpro, fifo, "
+                     "second, nru, aging, lru, wsclock, mru, random, opt\n");
 }
 END_TEST
 
@@ -337,7 +342,9 @@ START_TEST(the_scope_changes_while_programs_page) {
     snprintf(script, sizeof(script), "%s%swait; cat 1 2 3 4", run_all, change);
     struct guest machine = {.mem = "24M", .frames = 500, .check = 5};
     struct run run = guest_run(&machine, SHELL(script));
-    static const char told[] = "[global] local\nglobal [local]\npff\n64\nrefused\nrefused\n";
+    static const char told[] = "[global] local\nglobal [local]\npff\n64\n"
+                               "echo: write error: Invalid argument\nrefused\n"
+                               "echo: write error: Invalid argument\nrefused\n";
     ck_assert_int_eq(run.status, 0);
     ck_assert_msg(strncmp(run.output, told, strlen(told)) == 0, "it said \"%.200s\"", run.output);
     ck_assert_str_eq(run.output + strlen(told), host.output);
