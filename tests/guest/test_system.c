@@ -124,8 +124,8 @@ static const char *const scripts[] = {
     "cat nosuch 2> err; echo $?; wc -l < err; cat nosuch 2>&1 | wc -l",
     "false && echo no; true && echo yes; false || echo or; echo $?",
     "X=5; Y=\"$X and ${X}6\"; echo $Y '$X' \"a  b\" $UNSET end",
-    "mkdir d; cd d; mkdir e; echo in > e/file; cd e; cp file f; cat f; cd ..; mv e/file g; ls; ls -l e; rm "
-    "-r e; ls",
+    "mkdir d; cd d; mkdir e; echo in > e/file; cd e; cp file f; cat f; cd ..; mv e/file g; ls; ls -l e",
+    "mkdir d; cd d; mkdir e; echo in > e/file; rm -r e; ls; rm -r e; echo $?",
     "count 5 & count 6 > /dev/null & wait; echo done",
     "sh -c 'exit 3' & wait %1; echo $?; sh -c -- 'echo as system() asks'",
     "nosuch; echo $?; exit 9",

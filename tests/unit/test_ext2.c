@@ -589,7 +589,7 @@ static const char *const formats[] = {
     "-b 4096 -g 2048 -N 512",
     "-b 1024 -g 4096 -N 512 -I 256 -O dir_index,resize_inode",
     "-b 4096 -I 128 -N 512 -O ^sparse_super,^resize_inode",
-    "-b 1024 -N 512 " REVISION_0,
+    ("-b 1024 -N 512 " REVISION_0),
     "-b 1024 -N 512 -O ^filetype,^dir_index,^large_file",
 };
 

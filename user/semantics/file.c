@@ -271,7 +271,7 @@ static void allocating(void) {
     fact("posix_fallocate", "%d", posix_fallocate(file, 0, 3 * PAGE + 10));
     fstat(file, &status);
     fact("the size after it", "%d", (int)status.st_size);
-    char bytes[4] = "xxxx";
+    char bytes[4] = {'x', 'x', 'x', 'x'};
     pread(file, bytes, 3, 0);
     fact("what was there, and zero", "%.2s%d", bytes, bytes[2]);
     fact_call("fallocate of nothing", fallocate(file, 0, 0, 0));
