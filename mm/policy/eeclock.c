@@ -51,6 +51,9 @@
 #define IDLE_SHARE  8u  /* of memory: while fewer frames are in use, the policy only queues them */
 #define YOUNG_SHARE 64u /* of memory: the pages that are fresh, and as many that are young */
 
+#define SETTLE_VICTIM 4u   /* fresh ones looked at for each victim, of which one page comes at a time; … */
+#define SETTLE_TICK   256u /* … and at each tick, which is an interrupt's time: 0.1 ms */
+
 struct history {
     uint32_t now;          /* stamps given */
     pfn_t most;            /* frames that the set may have, as far as was known at its start */
@@ -159,11 +162,14 @@ static pfn_t share_of_young(const struct history *history) {
     return MAX(history->capacity / YOUNG_SHARE, 1u);
 }
 
-/* Not when a page comes: that is the fault's way, and should be short. */
-static void settle_all_but_last(struct set *set) {
+/*
+ * All but the last that came, @most at a time. Not when a page comes: that is the fault's way, and should be short. Where
+ * memory has filled within a tick, those that have waited are caught up with bit by bit.
+ */
+static void settle_some(struct set *set, unsigned most) {
     struct history *history = set->history;
 
-    while (history->fresh > share_of_young(history))
+    for (; most > 0 && history->fresh > share_of_young(history); most--)
         settle(set, history->settles);
 }
 
@@ -398,7 +404,7 @@ static struct frame *eeclock_victim(struct set *set) {
     if (set->count == 0)
         return NULL;
     history->capacity = set->count;
-    settle_all_but_last(set);
+    settle_some(set, SETTLE_VICTIM);
     evidence_set_frames(&history->evidence, set->count);
     look_for_gains(set);
     while (history->absent >= history->extra && evict_on_paper(set))
@@ -416,7 +422,7 @@ static void eeclock_tick(struct set *set) {
     if (set->count < history->most / IDLE_SHARE)
         return;
     history->capacity = MAX(history->capacity, set->count);
-    settle_all_but_last(set);
+    settle_some(set, SETTLE_TICK);
 }
 
 static int eeclock_start(struct set *set) {
