@@ -60,23 +60,22 @@ START_TEST(plenty_of_memory) {
 }
 END_TEST
 
-START_TEST(little_memory) {
-    fake_random_machine(_i);
-    start(300, 150, 4000);
+static void must_page(const char *name, int seed, pfn_t pageable) {
+    fake_random_machine(seed);
+    start(300, pageable, 4000);
     programs_run(&ordinary);
     ck_assert_uint_eq(fake_kills, 0);
     ck_assert_uint_gt(counters[COUNT_PSWPIN], 100);
-    report("little");
+    report(name);
+}
+
+START_TEST(little_memory) {
+    must_page("little", _i, 150);
 }
 END_TEST
 
 START_TEST(hardly_any_memory) {
-    fake_random_machine(_i);
-    start(300, 40, 4000);
-    programs_run(&ordinary);
-    ck_assert_uint_eq(fake_kills, 0);
-    ck_assert_uint_gt(counters[COUNT_PSWPIN], 100);
-    report("hardly any");
+    must_page("hardly any", _i, 40);
 }
 END_TEST
 
