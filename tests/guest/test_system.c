@@ -2,6 +2,7 @@
  * The system around the programs: init, the shell, boot words, the console, and programs nobody here wrote.
  */
 #include "tests/guest/guest.h"
+#include "tests/guest/typing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,19 @@ END_TEST
 START_TEST(unknown_command) {
     enum { STATUS_NOT_FOUND = 127 };
     ck_assert_int_eq(guest_run(&(struct guest){0}, COMMAND("no-such-program")).status, STATUS_NOT_FOUND);
+}
+END_TEST
+
+/* What the kernel's log says of the command line, the runner says too. */
+START_TEST(a_mistyped_word_is_named) {
+    static const struct typing said[] = {{"", "\nguest: boot word: \"polcy=fifo\": no such word"},
+                                         {"", NULL}};
+    static const struct typing nothing[] = {{"", "guest: init: cannot run /missing: "}, {"", NULL}};
+    ck_assert_int_eq(
+        type_into(COMMAND("tools/guest", "--append=polcy=fifo", "--", "echo"), said, LENGTH(said)), 0);
+    ck_assert_int_eq(
+        type_into(COMMAND("tools/guest", "--append=init=/missing", "--", "echo"), nothing, LENGTH(nothing)),
+        127);
 }
 END_TEST
 
@@ -206,6 +220,7 @@ void add_system_cases(Suite *suite) {
     tcase_add_loop_test(ends, exit_status_is_passed_on, 0, 2);
     tcase_add_loop_test(ends, death_by_signal_is_passed_on, 0, 2);
     tcase_add_test(ends, unknown_command);
+    tcase_add_test(ends, a_mistyped_word_is_named);
     TCase *console = guest_case(suite, "boot-and-console", 12);
     tcase_add_loop_test(console, arguments_survive, 0, 2);
     tcase_add_test(console, empty_argument_survives);

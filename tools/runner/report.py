@@ -2,6 +2,7 @@
 
 import argparse
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -52,10 +53,19 @@ def register_lines(registers: list[tuple[str, str]]) -> list[str]:
     return ["  " + " ".join(shown[i:i + 4]) for i in range(0, len(shown), 4)]
 
 
+def complain(options: argparse.Namespace, outcome: Outcome) -> None:
+    """What the kernel did not understand of what it was told, without a look into the log (-v)."""
+    for line in outcome.log_lines:
+        said = re.sub(r"^\[ *[0-9.]+\] ", "", line)
+        if said.startswith(("boot word: ", "init: cannot ")) and not options.verbose:
+            sys.stderr.write(f"guest: {said}\n")
+
+
 def explain(
     root: pathlib.Path, elf: pathlib.Path, options: argparse.Namespace, outcome: Outcome
 ) -> None:
     """Says what went wrong with the kernel @elf, if something did."""
+    complain(options, outcome)
     if outcome.kind in ("exit", "signal"):
         return
     title = {"panic": "kernel panic", "hang": "hang", "qemu": "no run"}[outcome.kind]
