@@ -6,6 +6,7 @@ import subprocess
 from runner import disk
 
 SIGBUS = 7
+SIGPIPE = 13  # the process at the pipe's other end has been told, and has died of it
 TOLD = "Input/output error"
 BAD_ADDRESS = "Bad address"  # of a system call whose buffer cannot be read back, as Linux says it
 READ_ONLY = "Read-only file system"  # a disk whose superblock cannot be written
@@ -29,7 +30,7 @@ def judge(got: tuple[str, int | None], wanted: tuple[str, int | None]) -> str:
     if got == wanted:
         return "right"
     text, status = got
-    told = status == 128 + SIGBUS or (status != 0 and any(words in text for words in LAST_WORDS))
+    told = status in (128 + SIGBUS, 128 + SIGPIPE) or (status != 0 and any(words in text for words in LAST_WORDS))
     if not told:
         return f"wrong: status {status}, output {text[-300:]!r}"
     return "told" if lines_right(text, wanted[0]) else f"wrong data before the error: {text[-300:]!r}"
