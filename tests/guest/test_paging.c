@@ -121,14 +121,14 @@ static struct run sweep_in_units(const char *words) {
 
 /* A sweep uses every page of a unit: its faults and disk requests are divided by the unit, its pages are not. */
 START_TEST(a_fault_brings_in_its_unit) {
-    struct run single = sweep_in_units("readahead=0 unit=1");
+    struct run single = sweep_in_units("policy=clock readahead=0 unit=1");
     ck_assert_int_eq(counter(&single, "unit_pages"), 0);
     long long faults = counter(&single, "fault_swap"), pages = counter(&single, "pswpin");
     ck_assert_int_ge(faults, (UNIT_PASSES - 1) * UNIT_SWEEP_PAGES);
     static const struct {
         const char *words;
         unsigned pages;
-    } units[] = {{"readahead=0 unit=2", 2}, {"readahead=0 unit=8", 8}};
+    } units[] = {{"policy=clock readahead=0 unit=2", 2}, {"policy=clock readahead=0 unit=8", 8}};
     for (unsigned i = 0; i < LENGTH(units); i++) {
         struct run run = sweep_in_units(units[i].words);
         long long unit = units[i].pages;
