@@ -146,15 +146,21 @@ def environment(**more) -> dict[str, str]:
 
 def run_in(tree: pathlib.Path, command: list[str], seconds: int, apart: bool = False,
            **more) -> subprocess.CompletedProcess:
-    """Runs a command in the copy, its errors @apart or with the output; one that does not end: status 124."""
+    """
+    Runs a command in the copy, its errors @apart or with the output; one that does not end: status 124. In a session
+    of its own, as Check, when it is ended, ends its whole process group.
+    """
     with subprocess.Popen(command, cwd=tree, env=environment(**more), stdin=subprocess.DEVNULL, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE if apart else subprocess.STDOUT,
-                          errors="replace") as process:
+                          errors="replace", start_new_session=True) as process:
         try:
             out, errors = process.communicate(timeout=seconds)
             return subprocess.CompletedProcess(command, process.returncode, out, errors)
         except subprocess.TimeoutExpired:
             process.terminate()  # a unit test then ends its children, too, which a kill would leave behind for ever
+        except KeyboardInterrupt:
+            process.terminate()
+            raise
         try:
             out, _ = process.communicate(timeout=10)
         except subprocess.TimeoutExpired:
@@ -377,7 +383,7 @@ def main() -> int:
     shutil.rmtree(PLACE / PRISTINE, ignore_errors=True)
     caught = [m for m in mutants if m.caught_by and not m.trouble]
     by_unit = sum(1 for m in caught if m.caught_by[0].startswith("unit"))
-    by_checker = sum(1 for m in caught if "vm_check" in m.caught_by[0])
+    by_checker = sum(1 for m in caught if m.caught_by[0].startswith("guest") and "vm_check" in m.caught_by[0])
     failed = len(mutants) - len(caught)
     print(f"mutants: {len(caught)} of {len(mutants)} caught, {by_unit} by a unit test, {by_checker} by vm_check in a "
           f"guest, {len(caught) - by_unit - by_checker} otherwise in a guest")
