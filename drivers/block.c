@@ -128,10 +128,9 @@ void block_complete(struct block_device *disk, struct block_request *request, in
 
     ASSERT(!irq_enabled());
     ASSERT(queue->busy && request == &queue->current);
-    bool split = error != 0 && request->segments > 1;
     trace(TRACE_COMMAND_DONE, request->write | request->flush << 1, 0, request->sector, request->sectors,
           (uint32_t)-error);
-    if (split) {
+    if (error != 0 && request->segments > 1) {
         count(COUNT_BLK_SPLITS);
         block_queue_put_back(queue, request);
     } else {
@@ -140,14 +139,12 @@ void block_complete(struct block_device *disk, struct block_request *request, in
         list_first(&request->bios, struct bio, link)->error = error; /* those of several are 0 */
         list_move_all(&finished, &request->bios);
         list_init(&request->bios);
-        deferred_queue(&finished_work);
     }
     queue->busy = false;
     count_time(COUNT_BLK_BUSY_US, queue->busy_since);
-    if (split) /* these go one by one, and no run_done() follows that would start them if the plug's holder sleeps */
-        start_next(disk);
-    else
-        start_unless_held(disk);
+    start_unless_held(disk);
+    /* Nothing has finished, perhaps: run_done() also starts what the plug of a sleeper holds back. */
+    deferred_queue(&finished_work);
 }
 
 /* Calls @visit for each disk, partitions left out. */
