@@ -56,16 +56,7 @@ user_move_wide:
         sub     esp, 8
         movlps  [esp], xmm0
         ALLOW_USER_ACCESS
-.next:
-%assign at 0
-%rep 16
-        MOVE_8 at
-    %assign at at + 8
-%endrep
-        add     eax, 128
-        add     edx, 128
-        dec     ecx
-        jnz     .next
+        COPY_WIDE MOVE_8
 .done:
         FORBID_USER_ACCESS
         movlps  xmm0, [esp]

@@ -5,6 +5,8 @@
 ; 16-byte loads take four times as long as two of 8 bytes. The SSE registers hold the running program's values, so
 ; what is used of them is saved on the stack and put back; nothing switches threads meanwhile.
 
+%include "arch/x86/asm.inc"
+
 global page_clear, page_copy
 global page_clear_string, page_clear_wide, page_copy_string, page_copy_wide
 extern page_clear_method, page_copy_method
@@ -57,22 +59,17 @@ page_copy_string:
         pop     esi
         ret
 
+%macro MOVE_8 1
+        movlps  xmm0, [edx + %1]
+        movlps  [eax + %1], xmm0
+%endmacro
+
 ; void page_copy_wide(void *to, const void *from)
 page_copy_wide:
         sub     esp, 8
         movlps  [esp], xmm0
-        mov     ecx, 4096 / 128
-.next:
-%assign at 0
-%rep 16
-        movlps  xmm0, [edx + at]
-        movlps  [eax + at], xmm0
-    %assign at at + 8
-%endrep
-        add     eax, 128
-        add     edx, 128
-        dec     ecx
-        jnz     .next
+        mov     ecx, 4096 / WIDE_BLOCK
+        COPY_WIDE MOVE_8
         movlps  xmm0, [esp]
         add     esp, 8
         ret
