@@ -20,20 +20,31 @@ static const char usage[] = "promises\n"
 
 enum { PAGES = 10, HALF = PAGES / 2, BYTES = PAGES * PAGE };
 
-static long before;
+/* A line of /proc/meminfo, what is put before what is said of it, and what it was, in pages. */
+struct figure {
+    const char *line, *prefix;
+    long before;
+};
 
-static void begin(void) {
-    before = meminfo_pages("Committed_AS:");
+static struct figure promised = {.line = "Committed_AS:", .prefix = ""},
+                     shmem = {.line = "Shmem:", .prefix = "Shmem, "};
+
+static void begin(struct figure *figure) {
+    figure->before = meminfo_pages(figure->line);
 }
 
-/* Since begin() or the last expect(), @pages more have been promised. */
-static void expect(const char *what, long pages) {
-    long after = meminfo_pages("Committed_AS:");
+/* Since begin() or the last look at it, the figure has grown by @pages. */
+static void expect_of(struct figure *figure, const char *what, long pages) {
+    long before = figure->before;
 
-    printf("%s: %+ld\n", what, after - before);
-    if (after - before != pages)
-        fail("%s: %+ld pages, not %+ld", what, after - before, pages);
-    before = after;
+    begin(figure);
+    printf("%s%s: %+ld\n", figure->prefix, what, figure->before - before);
+    if (figure->before - before != pages)
+        fail("%s%s: %+ld pages, not %+ld", figure->prefix, what, figure->before - before, pages);
+}
+
+static void expect(const char *what, long pages) {
+    expect_of(&promised, what, pages);
 }
 
 static char *map(int protection, int flags) {
@@ -47,7 +58,7 @@ static char *map(int protection, int flags) {
 static void private_memory(void) {
     char *place;
 
-    begin();
+    begin(&promised);
     place = map(PROT_READ | PROT_WRITE, MAP_PRIVATE);
     expect("mmap, private", PAGES);
     mprotect(place, HALF * PAGE, PROT_NONE);
@@ -83,7 +94,7 @@ static void heap_and_stack(void) {
     unsigned long start = 0, end = 0;
     FILE *maps;
 
-    begin();
+    begin(&promised);
     brk(heap + BYTES);
     expect("brk up", PAGES);
     brk(heap);
@@ -93,7 +104,7 @@ static void heap_and_stack(void) {
         if (strstr(line, "[stack]") != NULL)
             sscanf(line, "%lx-%lx", &start, &end);
     fclose(maps);
-    before = meminfo_pages("Committed_AS:");
+    begin(&promised);
     *(volatile char *)(start - PAGES * PAGE) = 1;
     expect("a stack that grows", PAGES);
 }
@@ -102,7 +113,7 @@ static void shared_memory(void) {
     char *place;
     int pid, id, file;
 
-    begin();
+    begin(&promised);
     place = map(PROT_READ | PROT_WRITE, MAP_SHARED);
     expect("mmap, shared", PAGES);
     munmap(place, HALF * PAGE);
@@ -149,32 +160,25 @@ static void shared_memory(void) {
         pause();
         _exit(0);
     }
-    long with_child = meminfo_pages("Committed_AS:") - before;
+    long with_child = meminfo_pages(promised.line) - promised.before;
     kill(pid, 9);
     waitpid(pid, NULL, 0);
     expect("a child that has come and gone", 0);
     printf("it had been promised as much as its parent: %s\n",
-           with_child > 0 && with_child < before ? "yes" : "no");
+           with_child > 0 && with_child < promised.before ? "yes" : "no");
 }
 
 /* --- what is shared, of what is in memory --- */
 
-static long shmem_before;
-
 static void expect_shmem(const char *what, long pages) {
-    long after = meminfo_pages("Shmem:");
-
-    printf("Shmem, %s: %+ld\n", what, after - shmem_before);
-    if (after - shmem_before != pages)
-        fail("Shmem, %s: %+ld pages, not %+ld", what, after - shmem_before, pages);
-    shmem_before = after;
+    expect_of(&shmem, what, pages);
 }
 
 static void shared_in_memory(void) {
     char *place = map(PROT_READ | PROT_WRITE, MAP_SHARED), *again;
     int pid, id, file;
 
-    shmem_before = meminfo_pages("Shmem:");
+    begin(&shmem);
     memset(place, 1, HALF * PAGE);
     expect_shmem("half of a mapping stored to", HALF);
     pid = fork();

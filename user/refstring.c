@@ -192,51 +192,55 @@ static unsigned run(const struct run *how, volatile char *base, unsigned *page_o
     return faults;
 }
 
-int main(int argc, char **argv) {
-    struct run how = {.policy = "fifo", .frames = 3};
-    char extra[64] = "";
-    unsigned page_outs, faults;
-    volatile char *base;
+static const struct option long_options[] = {{"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
 
-    static const struct option long_options[] = {{"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
-
+/* The options, then the strings. @extra: what else the kernel is to be told, of @extra_room bytes. */
+static void parse_arguments(int argc, char **argv, struct run *how, char *extra, size_t extra_room) {
     for (int option; (option = getopt_long(argc, argv, "hp:n:sf:t:T:", long_options, NULL)) != -1;) {
         size_t used = strlen(extra);
 
         switch (option) {
         case 'p':
-            how.policy = optarg;
+            how->policy = optarg;
             break;
         case 'n':
-            how.frames = number(optarg, "-n");
+            how->frames = number(optarg, "-n");
             break;
         case 's':
-            how.steps = 1;
+            how->steps = 1;
             break;
         case 'f':
             parse_file(optarg);
             break;
         case 't':
-            snprintf(extra + used, sizeof(extra) - used, " tick=%u", number(optarg, "-t"));
+            snprintf(extra + used, extra_room - used, " tick=%u", number(optarg, "-t"));
             break;
         case 'T':
-            snprintf(extra + used, sizeof(extra) - used, " tau=%u", number(optarg, "-T"));
+            snprintf(extra + used, extra_room - used, " tau=%u", number(optarg, "-T"));
             break;
         case 'h':
             fputs(usage, stdout);
-            return 0;
+            exit(0);
         default:
             fputs(usage, stderr);
-            return 1;
+            exit(1);
         }
     }
-    how.extra = extra;
     while (optind < argc)
         parse(argv[optind++]);
     if (count == 0) {
         fputs(usage, stderr);
-        return 1;
+        exit(1);
     }
+}
+
+int main(int argc, char **argv) {
+    char extra[64] = "";
+    struct run how = {.policy = "fifo", .frames = 3, .extra = extra};
+    unsigned page_outs, faults;
+    volatile char *base;
+
+    parse_arguments(argc, argv, &how, extra, sizeof(extra));
     check_policy(how.policy);
     base = mmap(NULL, (size_t)pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED)

@@ -2,7 +2,7 @@
  * The ATA driver over a drive of a few registers: which command a request becomes, with 28-bit and with 48-bit
  * addresses, what the bus master's table says, and how an error ends. The drive moves the bytes that the table names.
  *
- * links: drivers/ata/ lib/print.c lib/string.c
+ * links: drivers/ata/ lib/print.c lib/string.c tests/unit/fake/fake_panic.c
  */
 #include "arch/x86/time.h"
 #include "drivers/ata/ata.h"
@@ -14,7 +14,6 @@
 #include "tests/unit/suite.h"
 
 #include <check.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,18 +228,6 @@ void block_complete(struct block_device *device, struct block_request *request U
     ck_assert_ptr_eq(device, disk);
     completed++;
     completed_error = error;
-}
-
-void klog(const char *format UNUSED, ...) {
-}
-
-NORETURN void panic(const char *format, ...) {
-    va_list args;
-
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    abort();
 }
 
 /* --- the tests --- */

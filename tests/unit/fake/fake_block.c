@@ -11,7 +11,6 @@
 #include "mm/counters.h"
 #include "mm/trace.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -88,19 +87,6 @@ void mutex_lock(struct mutex *mutex UNUSED) {
 }
 
 void mutex_unlock(struct mutex *mutex UNUSED) {
-}
-
-void klog(const char *format UNUSED, ...) {
-}
-
-NORETURN void panic(const char *format, ...) {
-    va_list args;
-
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    abort();
 }
 
 uint32_t counters[COUNT_TOTAL];
