@@ -29,23 +29,11 @@
  * 1999), which evicts early where the hits beyond memory's size would be more than those just within it. Different
  * from the paper: clock takes the place of LRU, so that reference bits suffice, and the order of misses tells loops.
  */
+#include "mm/policy/eeclock.h"
 #include "lib/errno.h"
 #include "mm/counters.h"
 #include "mm/heap.h"
-#include "mm/policy/evidence.h"
-#include "mm/policy/ghosts.h"
 #include "mm/policy/order.h"
-
-/* frame->policy and ghost->word: the time when clock's hand last passed the page, in the upper bits, and */
-#define IS_EXTRA  1u  /* plain clock has evicted it; a ghost without it is absent */
-#define IS_NEW    2u  /* in set->frames: the hand has not passed it; the others are in set->hot */
-#define IS_YOUNG  4u  /* no longer fresh, and among the last of those */
-#define IS_FRESH  8u  /* just come: its uses are not counted yet */
-#define IS_USED   16u /* clock's reference bit, from when it was fresh */
-#define IS_REUSED 32u /* used again since */
-#define PLACE     (IS_EXTRA | IS_NEW | IS_YOUNG | IS_FRESH)
-#define STAMP     64u
-#define STAMPS    (1u << 26)
 
 #define GHOST_SHARE 4u  /* ghosts to a frame: loops up to about this many times memory are seen */
 #define IDLE_SHARE  8u  /* of memory: while fewer frames are in use, the policy only queues them */
@@ -53,23 +41,6 @@
 
 #define SETTLE_VICTIM 4u   /* fresh ones looked at for each victim, of which one page comes at a time; … */
 #define SETTLE_TICK   256u /* … and at each tick, which is an interrupt's time: 0.1 ms */
-
-struct history {
-    uint32_t now;          /* stamps given */
-    pfn_t most;            /* frames that the set may have, as far as was known at its start */
-    pfn_t capacity;        /* frames in the set when one was last taken from it */
-    pfn_t extra;           /* frames at the front of set->hot; set->hand is the first behind them */
-    pfn_t young, fresh;    /* frames at the end of set->frames, the fresh ones last */
-    pfn_t absent;          /* ghosts */
-    uint32_t first_absent; /* no ghost with a lower number is absent */
-    struct frame *ripens;  /* the first young one, or NULL */
-    struct frame *settles; /* the first fresh one, or NULL */
-    struct frame *probed;  /* the extra one whose bit is looked at next, or NULL: the first */
-    struct frame *leaving; /* the last victim: if it goes to the pool, it has been evicted */
-    struct evidence evidence;
-    bool remembers; /* a page has left; else there are no ghosts */
-    struct ghosts *ghosts;
-};
 
 /* --- time --- */
 
@@ -185,10 +156,6 @@ static ALWAYS_INLINE void put_new(struct set *set, struct frame *frame) {
 }
 
 /* --- ghosts --- */
-
-static bool is_absent(const struct ghost *ghost) {
-    return !(ghost->word & IS_EXTRA);
-}
 
 /* The absent page that left first, or NULL. */
 static struct ghost *first_absent(struct history *history) {
@@ -447,57 +414,6 @@ static void eeclock_stop(struct set *set) {
     ghosts_free(history->ghosts);
     kfree(history);
     set->history = NULL;
-}
-
-/* --- the checker's --- */
-
-static const char *check_old(const struct set *set, pfn_t *extra) {
-    bool in_front = true;
-
-    list_for_each (frame, &set->hot, struct frame, link) {
-        in_front = in_front && frame != set->hand;
-        if ((bool)(frame->policy & IS_EXTRA) != in_front || (frame->policy & IS_NEW))
-            return "an extra page is behind its hand, or another before it";
-        *extra += in_front;
-    }
-    return in_front == (set->hand == NULL) ? NULL : "its hand is on no old page";
-}
-
-/* The young ones, then the fresh ones, are the last. */
-static const char *check_new(const struct set *set, pfn_t *young, pfn_t *fresh) {
-    const struct history *history = set->history;
-
-    list_for_each (frame, &set->frames, struct frame, link) {
-        bool is_young = frame->policy & IS_YOUNG, is_fresh = frame->policy & IS_FRESH;
-
-        if (!(frame->policy & IS_NEW) || is_young + is_fresh < (*young + *fresh > 0) ||
-            (is_young && *fresh > 0))
-            return "its new pages are out of order";
-        if ((is_young && *young == 0 && history->ripens != frame) ||
-            (is_fresh && *fresh == 0 && history->settles != frame))
-            return "the first young or fresh page is not the one it has noted";
-        *young += is_young;
-        *fresh += is_fresh;
-    }
-    return NULL;
-}
-
-static const char *eeclock_check(const struct set *set) {
-    const struct history *history = set->history;
-    pfn_t extra = 0, young = 0, fresh = 0, absent = 0;
-    const char *wrong = check_old(set, &extra);
-
-    if (wrong == NULL)
-        wrong = check_new(set, &young, &fresh);
-    for (uint32_t n = ghosts_first(history->ghosts); n != ghosts_end(history->ghosts); n++) {
-        const struct ghost *ghost = ghosts_at(history->ghosts, n);
-
-        absent += ghost != NULL && is_absent(ghost);
-    }
-    if (wrong == NULL && (extra != history->extra || young != history->young || fresh != history->fresh ||
-                          absent != history->absent))
-        wrong = "it has miscounted its extra, young, fresh or absent pages";
-    return wrong != NULL || ghosts_sound(history->ghosts) ? wrong : "the chains of its ghosts are torn";
 }
 
 const struct policy policy_eeclock = {
