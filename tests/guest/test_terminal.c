@@ -88,6 +88,23 @@ START_TEST(lines_are_edited) {
 }
 END_TEST
 
+/* To leave is nobody's failure: the machine is switched off, without last words and without a complaint. */
+static const struct typing leaving[] = {
+    {"", "$ "},
+    {"echo u''p\r", "\nup"},
+    {"\x01x", NULL},
+};
+
+START_TEST(the_terminal_is_left) {
+    ck_assert_int_eq(type_into(COMMAND("tools/guest", "--interactive", "--stats", test_path("left.json")),
+                               leaving, LENGTH(leaving)),
+                     0);
+    size_t length;
+    json_t *stats = json_loads(read_file(test_path("left.json"), &length), 0, NULL);
+    ck_assert_str_eq(json_string_value(json_object_get(stats, "outcome")), "left");
+}
+END_TEST
+
 /* Keys of the machine's own keyboard, pressed when the program asks for them. */
 START_TEST(output_is_stopped_from_the_keyboard) {
     struct guest machine = {
@@ -105,5 +122,6 @@ void add_terminal_cases(Suite *suite) {
     TCase *terminal = guest_case(suite, "terminal", 8);
     tcase_add_loop_test(terminal, jobs_from_the_keyboard, 0, 2);
     tcase_add_test(terminal, lines_are_edited);
+    tcase_add_test(terminal, the_terminal_is_left);
     tcase_add_test(terminal, output_is_stopped_from_the_keyboard);
 }

@@ -265,7 +265,7 @@ class Machine:
         finally:
             signal.signal(signal.SIGINT, before)
         if status == 0 and not self._log_has(b"\n@exit ", b"\n@panic"):
-            return Outcome("exit", text="left")  # Ctrl-A x
+            return Outcome("left")  # Ctrl-A x
         return self._ended(status)
 
     def _job(self, command: list[str], errors) -> Outcome:

@@ -24,7 +24,7 @@ class Trouble(Exception):
 
 @dataclass
 class Outcome:
-    """`kind` is "exit", "signal", "panic", "hang" or "qemu"; the rest is filled as far as it is known."""
+    """`kind` is "exit", "signal", "left", "panic", "hang" or "qemu"; the rest is filled as far as it is known."""
 
     kind: str
     status: int = 0
@@ -45,7 +45,7 @@ class Outcome:
             return STATUS_TROUBLE if self.fsck else self.status
         if self.kind == "signal":
             return STATUS_TROUBLE if self.fsck else 128 + self.signal
-        return {"panic": STATUS_PANIC, "hang": STATUS_HANG}.get(self.kind, STATUS_TROUBLE)
+        return {"left": 0, "panic": STATUS_PANIC, "hang": STATUS_HANG}.get(self.kind, STATUS_TROUBLE)
 
     def as_json(self) -> dict:
         """What --stats writes."""

@@ -66,7 +66,7 @@ def explain(
 ) -> None:
     """Says what went wrong with the kernel @elf, if something did."""
     complain(options, outcome)
-    if outcome.kind in ("exit", "signal"):
+    if outcome.kind in ("exit", "signal", "left"):
         return
     title = {"panic": "kernel panic", "hang": "hang", "qemu": "no run"}[outcome.kind]
     lines = [f"guest: {title}: {outcome.text}"]
