@@ -85,7 +85,7 @@ STACK_OF_WORDS := $(if $(findstring clang,$(compiler)),-mstack-alignment=4,-mpre
 # Arguments in registers: a call has two instructions less for each (arch/x86/asm.inc has the convention). Tuned for
 # no processor in particular: for an i686 itself the compiler keeps and loads registers in more instructions.
 KERNEL_CFLAGS := -m32 -march=i686 -mtune=generic -mregparm=3 -std=gnu11 -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
-	-fno-omit-frame-pointer -fno-strict-aliasing -fno-asynchronous-unwind-tables -fcf-protection=none -ffunction-sections \
+	-fno-omit-frame-pointer -fno-strict-aliasing -fno-asynchronous-unwind-tables -fcf-protection=none -ffunction-sections -fdata-sections \
 	$(NO_FPU) $(STACK_OF_WORDS) -O2 -g $(WARNINGS) -I.
 # DEBUG=1: undefined behaviour and overwritten stacks are reported, freed memory is poisoned (kernel/debug.h).
 ifeq ($(DEBUG),1)
