@@ -65,9 +65,9 @@ static void check_sets(pfn_t *listed) {
 /* Quotas are met when the machine has been idle for a while. */
 static void check_quotas(void) {
     list_for_each (set, &sets, struct set, link)
-        CHECK(set == &set_global || set->traced || set->quota == 0 || set->count <= set->quota,
-              "a set of policy %s has %u frames, its quota is %u", set->policy->name, (unsigned)set->count,
-              (unsigned)set->quota);
+        CHECK(set == &set_global || set->traced || set->quota == 0 || set_frames(set) <= set->quota,
+              "a set of policy %s has %u frames, its quota is %u", set->policy->name,
+              (unsigned)set_frames(set), (unsigned)set->quota);
 }
 
 /* Every frame is in exactly one state, on exactly that state's list, the counts summing to the total. */

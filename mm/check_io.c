@@ -20,6 +20,7 @@
 #include "mm/frame.h"
 #include "mm/object.h"
 #include "mm/pageout.h"
+#include "mm/policy.h"
 #include "mm/space.h"
 
 static void count_request(const struct bio *bio, void *data) {
@@ -67,9 +68,26 @@ static void check_sleepers(const struct frame *frame) {
               frame->state);
 }
 
-void check_io(void) {
-    pfn_t laundering = 0;
+/* The counts of pages that are being written, which the daemon, the policies and the quotas go by. */
+static void check_writes(void) {
+    pfn_t laundering = 0, away = 0, counted = 0;
 
+    for (pfn_t n = 0; n < frame_total; n++) {
+        const struct frame *frame = &frame_table[n];
+        bool written = frame->state == FRAME_BUSY && frame->io_write;
+
+        laundering += written && !frame->resume;
+        away += written && frame->resume;
+    }
+    list_for_each (set, &sets, struct set, link)
+        counted += set->away;
+    CHECK(laundering == frames_being_laundered(), "%u frames are being laundered, %u counted",
+          (unsigned)laundering, (unsigned)frames_being_laundered());
+    CHECK(away == counted, "%u frames are being written and will be back in their sets, which count %u",
+          (unsigned)away, (unsigned)counted);
+}
+
+void check_io(void) {
     for (pfn_t n = 0; n < frame_total; n++)
         frame_table[n].recount = 0;
     block_for_each_bio(count_request, NULL);
@@ -79,13 +97,11 @@ void check_io(void) {
         check_sleepers(frame);
         if (frame->state == FRAME_BUSY)
             check_busy(frame);
-        laundering += frame->state == FRAME_BUSY && frame->io_write && !frame->resume;
         if (frame->state == FRAME_PINNED)
             CHECK(frame->locks == locked_mappings(frame), "frame %u counts %u locks, and %u mappings lock it",
                   check_number(frame), frame->locks, locked_mappings(frame));
     }
-    CHECK(laundering == frames_being_laundered(), "%u frames are being laundered, %u counted",
-          (unsigned)laundering, (unsigned)frames_being_laundered());
+    check_writes();
     CHECK(!frames_waited_for_in_vain(),
           "%u frames are to be had, and a thread sleeps for one: a wake-up is lost",
           (unsigned)frames_available());

@@ -36,30 +36,31 @@
     X(READAHEAD_HIT, "readahead_hit")     /* read ahead and then used */                                     \
     X(READAHEAD_MISS,                                                                                        \
       "readahead_miss") /* read ahead and not used before it was thrown out, or its process ended */         \
-    X(PREPAGE_SWAP, "prepage_swap")         /* of pswpin: with a process that is swapped in */               \
-    X(PREPAGE_HIT, "prepage_hit")           /* of these: then used */                                        \
-    X(PREPAGE_MISS, "prepage_miss")         /* not used before it was thrown out, or its process ended */    \
-    X(UNIT_PAGES, "unit_pages")             /* brought in only because their paging unit was (unit=) */      \
-    X(UNIT_SWAP, "unit_swap")               /* of these, and of pswpin: read from swap */                    \
-    X(UNIT_USED, "unit_used")               /* of unit_pages: then used */                                   \
-    X(UNIT_UNUSED, "unit_unused")           /* left or ended unused */                                       \
-    X(SWAPOUT_PROCS, "swapout_procs")       /* processes suspended and swapped out whole */                  \
-    X(SWAPIN_PROCS, "swapin_procs")         /* swapped in again */                                           \
-    X(REFAULT, "workingset_refault")        /* reads of pages evicted not long ago (with loadcontrol=) */    \
-    X(PGREAD_KERNEL, "pgread_kernel")       /* pages read for system calls, not faults */                    \
-    X(PGZERO_IDLE, "pgzero_idle")           /* FREE frames cleared while the machine was idle … */         \
-    X(PGZERO_READY, "pgzero_ready")         /* … and taken by whoever needed zeros */                      \
-    X(PGSTEAL, "pgsteal")                   /* CLEAN frames given to a new owner */                          \
-    X(PGSCAN, "pgscan")                     /* frames the policy looked at */                                \
-    X(PGEVICT, "pgevict")                   /* victims: ACTIVE to the pool */                                \
-    X(PGEVICT_PINNED, "pgevict_pinned")     /* of these: while others were held in place for DMA */          \
-    X(DMA_PIN, "dma_pin")                   /* pages of programs held in place for DMA … */                \
-    X(DMA_UNPIN, "dma_unpin")               /* … and let go */                                             \
-    X(PGCLEANED_EARLY, "pgcleaned_early")   /* written while the machine was idle */                         \
-    X(PGRECLAIM_KERNEL, "pgreclaim_kernel") /* taken back from the pool by system calls */                   \
-    X(PGALLOC_WAIT, "allocstall")           /* times somebody slept for a frame */                           \
-    X(DAEMON_WAKE, "kswapd_wake")           /* runs of the paging daemon */                                  \
-    X(SWAP_CLUSTERS, "swap_clusters")       /* cluster writes to swap */                                     \
+    X(PREPAGE_SWAP, "prepage_swap")           /* of pswpin: with a process that is swapped in */             \
+    X(PREPAGE_HIT, "prepage_hit")             /* of these: then used */                                      \
+    X(PREPAGE_MISS, "prepage_miss")           /* not used before it was thrown out, or its process ended */  \
+    X(UNIT_PAGES, "unit_pages")               /* brought in only because their paging unit was (unit=) */    \
+    X(UNIT_SWAP, "unit_swap")                 /* of these, and of pswpin: read from swap */                  \
+    X(UNIT_USED, "unit_used")                 /* of unit_pages: then used */                                 \
+    X(UNIT_UNUSED, "unit_unused")             /* left or ended unused */                                     \
+    X(SWAPOUT_PROCS, "swapout_procs")         /* processes suspended and swapped out whole */                \
+    X(SWAPIN_PROCS, "swapin_procs")           /* swapped in again */                                         \
+    X(REFAULT, "workingset_refault")          /* reads of pages evicted not long ago (with loadcontrol=) */  \
+    X(PGREAD_KERNEL, "pgread_kernel")         /* pages read for system calls, not faults */                  \
+    X(PGZERO_IDLE, "pgzero_idle")             /* FREE frames cleared while the machine was idle … */       \
+    X(PGZERO_READY, "pgzero_ready")           /* … and taken by whoever needed zeros */                    \
+    X(PGSTEAL, "pgsteal")                     /* CLEAN frames given to a new owner */                        \
+    X(PGSCAN, "pgscan")                       /* frames the policy looked at */                              \
+    X(PGEVICT, "pgevict")                     /* victims: ACTIVE to the pool */                              \
+    X(PGEVICT_PINNED, "pgevict_pinned")       /* of these: while others were held in place for DMA */        \
+    X(DMA_PIN, "dma_pin")                     /* pages of programs held in place for DMA … */              \
+    X(DMA_UNPIN, "dma_unpin")                 /* … and let go */                                           \
+    X(PGCLEANED_EARLY, "pgcleaned_early")     /* written while the machine was idle */                       \
+    X(PGCLEANED_OVERDUE, "pgcleaned_overdue") /* written as clock would have, but kept (eeclock) */          \
+    X(PGRECLAIM_KERNEL, "pgreclaim_kernel")   /* taken back from the pool by system calls */                 \
+    X(PGALLOC_WAIT, "allocstall")             /* times somebody slept for a frame */                         \
+    X(DAEMON_WAKE, "kswapd_wake")             /* runs of the paging daemon */                                \
+    X(SWAP_CLUSTERS, "swap_clusters")         /* cluster writes to swap */                                   \
     X(SWAP_WRITE_ERRORS, "swap_write_errors")                                                                \
     X(READ_ERRORS, "page_read_errors")                                                                       \
     X(OOM_KILL, "oom_kill")                                                                                  \

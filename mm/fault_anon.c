@@ -18,6 +18,7 @@
 #include "mm/amap.h"
 #include "mm/anon.h"
 #include "mm/counters.h"
+#include "mm/faultaround.h"
 #include "mm/frame.h"
 #include "mm/loadcontrol.h"
 #include "mm/pageout.h"
@@ -131,6 +132,12 @@ STOP_POINT enum step fault_read_swap(struct fault *fault, struct anon *anon) {
     return STEP_WAIT_PAGE;
 }
 
+/* The page before has been used: the program may be on its way, and have use for the next ones. */
+static bool came_from_before(const struct fault *fault) {
+    return fault->index > 0 && vm_options.unit == 1 &&
+           pmap_query(&fault->space->pmap, fault->address - PAGE_SIZE, NULL) & PMAP_REFERENCED;
+}
+
 enum step fault_anon(struct fault *fault, struct anon *anon) {
     struct frame *frame = anon->frame;
     unsigned flags = fault->area->flags;
@@ -148,10 +155,12 @@ enum step fault_anon(struct fault *fault, struct anon *anon) {
         fault_keep(fault, frame);
         return fault_new_anon(fault, frame);
     }
-    bool ahead = frame->prefetched;
+    bool ahead = frame->prefetched, apart = frame_is_apart(frame);
     enum step step = fault_map(fault, frame, alone && (flags & AREA_WRITE));
 
     if (ahead && step == STEP_DONE)
         fault_went_on(fault);
+    else if (apart && step == STEP_DONE && came_from_before(fault))
+        fault_around(fault->space, fault->area, fault->index, false);
     return step;
 }

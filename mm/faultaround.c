@@ -3,9 +3,9 @@
  * as that is nothing but setting entries. A program that goes over cached pages then faults once for a window of
  * them, not once for each.
  *
- * It brings nothing in. Of a file, pages in use (ACTIVE or PINNED) are mapped, read-only; and where read-ahead has
- * guessed right for the page of the fault, also those it has brought in with it and left in the pool. Of anonymous
- * memory only the latter. They are mapped without their Accessed bit, so that neither replacement takes them for
+ * It brings nothing in. Of a file, pages in use (ACTIVE or PINNED) are mapped, read-only; of anonymous memory, pages in
+ * use that nobody shows, as they have been written early; and where read-ahead has guessed right for the page of the
+ * fault, also those it has brought in with it and left in the pool. They are mapped without their Accessed bit, so that neither replacement takes them for
  * referenced nor the count of useful guesses for used. A page that the program has copied, or that is under way, is
  * left to a fault of its own. Windows are aligned, so that going backwards gains as much as going forwards.
  *
@@ -56,7 +56,7 @@ static struct neighbour of_object(const struct area *area, pgoff_t page, bool st
 static struct neighbour of_anon(const struct area *area, const struct anon *anon, bool stream) {
     bool alone = (area->flags & AREA_SHARED) || anon->refs == 1;
 
-    if (!stream || anon->frame == NULL || !is_guess(anon->frame))
+    if (anon->frame == NULL || !(frame_is_apart(anon->frame) || (stream && is_guess(anon->frame))))
         return (struct neighbour){NULL, 0};
     return (struct neighbour){anon->frame, alone && (area->flags & AREA_WRITE) ? PMAP_WRITABLE : 0};
 }

@@ -342,9 +342,10 @@ STOP_POINT void frame_activate(struct frame *frame, struct set *set) {
     ASSERT(from == FRAME_BUSY || from == FRAME_DIRTY || from == FRAME_CLEAN);
     ASSERT(frame->owner != OWNER_NONE);
     frame->set = set;
-    frame->referenced = true;
-    if (!frame->resume)
+    if (!frame->resume) { /* else it was only written, which is no use of it */
+        frame->referenced = true;
         frame->policy = 0; /* to the policy it is new */
+    }
     frame_was_useful(frame);
     state_change_from(frame, from, FRAME_ACTIVE);
 }
@@ -367,8 +368,12 @@ STOP_POINT void frame_to_pool(struct frame *frame) {
 }
 
 void frame_change_set(struct frame *frame, struct set *set) {
+    bool away = frame->state == FRAME_BUSY && frame->resume;
+
     if (frame->state == FRAME_ACTIVE)
         frame->set->policy->remove(frame->set, frame);
+    frame->set->away -= away;
+    set->away += away;
     frame->set = set;
     frame->policy = 0;
     if (frame->state == FRAME_ACTIVE)

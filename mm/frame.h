@@ -186,8 +186,11 @@ void frame_release(struct frame *frame);
 /* Sleeps while @frame is BUSY (one wake-up, no more: the caller looks again at everything). */
 void frame_wait(struct frame *frame);
 
-/* State changes. Each asserts the state it comes from. */
-void frame_activate(struct frame *frame, struct set *set); /* BUSY, DIRTY, CLEAN -> ACTIVE, referenced */
+/*
+ * State changes. Each asserts the state it comes from. A page that is activated counts as referenced, unless it was ACTIVE
+ * before and has only been written.
+ */
+void frame_activate(struct frame *frame, struct set *set); /* BUSY, DIRTY, CLEAN -> ACTIVE */
 /* CLEAN -> ACTIVE, to be mapped before it is used: not referenced, and still read-ahead's guess. */
 void frame_activate_ahead(struct frame *frame, struct set *set);
 void frame_to_pool(struct frame *frame); /* ACTIVE or BUSY, unmapped -> DIRTY or CLEAN by `modified` */
@@ -230,7 +233,15 @@ void frame_used(struct frame *frame);            /* a program or a system call h
 bool frame_test_referenced(struct frame *frame); /* and clears: the policies' question */
 /* Folds Accessed bits and clears them: true if there were any. frame->referenced stays for the policies. */
 bool frame_gather_references(struct frame *frame);
+/* In use, and shown by nobody: it has been written, and stays (mm/launder.c). What a fault must count as used is not. */
+static inline bool frame_is_apart(const struct frame *frame) {
+    return frame->state == FRAME_ACTIVE && !frame_mapped(frame) && !frame->prepaged && !frame->with_unit;
+}
 bool frame_test_modified(struct frame *frame); /* folds; does not clear */
+/* Folds Dirty bits and clears them: true if there were any, so if it has been modified since. frame->modified stays. */
+bool frame_take_modified(struct frame *frame);
+/* frame_test_referenced() and frame_take_modified() with one flush, of a page whose uses shall count from now on. */
+bool frame_test_anew(struct frame *frame);
 void frame_write_protect(struct frame *frame); /* in every mapping */
 
 /* For the daemon and the checker: the list of a state other than ACTIVE; the sleepers of frames_wait(). */

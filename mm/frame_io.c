@@ -19,6 +19,7 @@
 #include "mm/frame_states.h"
 #include "mm/object.h"
 #include "mm/pageout.h"
+#include "mm/policy.h"
 #include "mm/trace.h"
 
 static pfn_t laundering; /* BUSY frames on their way from DIRTY to CLEAN */
@@ -38,6 +39,7 @@ void frame_start_io(struct frame *frame, bool write) {
     ASSERT(!frame_mapped(frame)); /* else the page could change while it is written out */
     frame->resume = frame->state == FRAME_ACTIVE;
     laundering += write && !frame->resume;
+    frame->set->away += write && frame->resume;
     frame->io_write = write;
     frame_change_state(frame, FRAME_BUSY);
 }
@@ -120,6 +122,7 @@ static void frame_filled(struct frame *frame, int error) {
 static void frame_written(struct frame *frame, int error) {
     frame->io_write = false;
     laundering -= !frame->resume;
+    frame->set->away -= frame->resume;
     if (error == 0) {
         frame->modified = false;
         frame->sectors = 0;

@@ -5,6 +5,9 @@
  *                       memory become neighbours on swap, where read-ahead finds them together
  *     file pages        with their DIRTY neighbours in the file
  *
+ * And modified pages that stay in memory: while the machine is idle, and where the policy keeps them for longer than plain
+ * clock would.
+ *
  * A cluster is one request to the disk, which costs much the same however long it is. Only unmapped frames are ever
  * written, so nothing can change a page while the disk reads it; all of a cluster are BUSY before the first bio may
  * have to be waited for, so several threads may launder at a time.
@@ -120,4 +123,37 @@ unsigned launder_early(void) {
     if (found > 0)
         count_add(COUNT_PGCLEANED_EARLY, swap_write(cluster, found));
     return found;
+}
+
+/* --- overdue --- */
+
+/* Up to @most such pages of the set, unmapped. How many. */
+static unsigned gather_overdue(struct set *set, struct frame **cluster, unsigned most) {
+    unsigned found = 0;
+    struct frame *frame;
+
+    if (set->policy->overdue == NULL || set->traced)
+        return 0;
+    while (found < most && (frame = set->policy->overdue(set)) != NULL) {
+        if (frame->owner != OWNER_ANON)
+            continue;
+        frame_unmap_all(frame);
+        cluster[found++] = frame;
+    }
+    return found;
+}
+
+void launder_overdue(void) {
+    struct frame *cluster[SWAP_CLUSTER_MAX];
+    unsigned found, most = MIN(vm_options.cluster, SWAP_CLUSTER_MAX);
+
+    do {
+        if (!vm_options.early_clean || swap_free_slots() < frames_pageable() / 2)
+            return; /* where swap is short, its places are for those that must go */
+        found = 0;
+        list_for_each (set, &sets, struct set, link)
+            found += gather_overdue(set, cluster + found, most - found);
+        if (found > 0)
+            count_add(COUNT_PGCLEANED_OVERDUE, swap_write(cluster, found));
+    } while (found == most);
 }

@@ -11,4 +11,7 @@ unsigned launder_anons(void);
 /* Writes a cluster of modified anonymous pages that stay in memory; the pages found, 0: all are clean. */
 unsigned launder_early(void);
 
+/* Writes the modified anonymous pages that the policies name, as they are kept beyond their time; they stay in memory. */
+void launder_overdue(void);
+
 #endif

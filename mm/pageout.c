@@ -222,6 +222,7 @@ static bool fill_pool_round(pfn_t *evicted) {
 
     if (!enough)
         *evicted += evict_batch();
+    launder_overdue();
     launder_all();
     if (frames_available() >= high_mark() || *evicted > before)
         return true;

@@ -30,6 +30,7 @@ struct set {
     struct frame *hand;   /* in `frames`: the next to be looked at; NULL for an empty circle */
     pfn_t count;          /* frames in the set, in both lists */
     pfn_t hot_count;      /* of them, in `hot` */
+    pfn_t away;           /* besides: frames that are being written and will be back in the set */
     pfn_t quota;          /* frames it may have; 0: no limit of its own */
     uint32_t faults_seen; /* faults of its program when the quota was set last (mm/scope.c) */
     uint32_t looked;      /* and the virtual time of that */
@@ -41,6 +42,11 @@ struct set {
     const struct reference_string *future; /* OPT's: the string that is being replayed */
     void *history;                         /* what a policy remembers of pages that are gone, from start() */
 };
+
+/* Frames that the set has. */
+static inline pfn_t set_frames(const struct set *set) {
+    return set->count + set->away;
+}
 
 #define SET_PERIOD 4u  /* 40 ms of a program's time */
 #define SET_TAU    50u /* half a second */
@@ -64,6 +70,11 @@ struct policy {
     void (*remove)(struct set *set, struct frame *frame);
     /* The frame to evict, left in the set; NULL only when the set is empty. Never sleeps. */
     struct frame *(*victim)(struct set *set);
+    /*
+     * The next modified page that should be written now, and stay in memory, as one that the policy keeps for longer than
+     * others would; each once. NULL: none. NULL: the policy knows of no such pages.
+     */
+    struct frame *(*overdue)(struct set *set);
     /* Every `period` units of virtual time; NULL: no interest. */
     void (*tick)(struct set *set);
     /* The page of this identity (mm/frame.h), which is not in memory, exists no longer; NULL: no interest. */

@@ -145,17 +145,21 @@ static unsigned clear_in_all(struct frame *frame, unsigned bits) {
     return seen;
 }
 
-bool frame_gather_references(struct frame *frame) {
-    unsigned bits = clear_in_all(frame, PMAP_REFERENCED) & PMAP_REFERENCED;
-
+/* Folds these bits of all entries, and clears them there. Those that were set. */
+static unsigned gather(struct frame *frame, unsigned bits) {
+    bits &= clear_in_all(frame, bits);
     fold(frame, bits);
-    return bits != 0;
+    return bits;
 }
 
-bool frame_test_referenced(struct frame *frame) {
+bool frame_gather_references(struct frame *frame) {
+    return gather(frame, PMAP_REFERENCED) != 0;
+}
+
+static ALWAYS_INLINE bool test_referenced(struct frame *frame, unsigned bits) {
     if (vm_options.unit > 1)
         unit_share_reference(frame);
-    frame_gather_references(frame);
+    gather(frame, bits);
     bool referenced = frame->referenced;
 
     frame->referenced = false;
@@ -164,6 +168,14 @@ bool frame_test_referenced(struct frame *frame) {
     if (referenced)
         trace(TRACE_REFERENCED, 0, trace_entry(frame), 0, (uint32_t)(uintptr_t)frame->anon, 0);
     return referenced;
+}
+
+bool frame_test_referenced(struct frame *frame) {
+    return test_referenced(frame, PMAP_REFERENCED);
+}
+
+bool frame_test_anew(struct frame *frame) {
+    return test_referenced(frame, PMAP_REFERENCED | PMAP_MODIFIED);
 }
 
 bool frame_test_modified(struct frame *frame) {
@@ -177,6 +189,10 @@ bool frame_test_modified(struct frame *frame) {
             trace(TRACE_DIRTIED, 0, trace_entry(frame), m->address, (uint32_t)m->space->owner_pid, 0);
     }
     return frame->modified;
+}
+
+bool frame_take_modified(struct frame *frame) {
+    return gather(frame, PMAP_MODIFIED) != 0;
 }
 
 void frame_write_protect(struct frame *frame) {

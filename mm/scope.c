@@ -261,7 +261,7 @@ void scope_make_room(struct space *space) {
     pfn_t unit = vm_options.unit > 1 ? unit_pages(set) : 1;
 
     /* Above the quota by much (it has just shrunk): a few at a time, the rest is the daemon's. */
-    for (unsigned i = 0; i < 4 && set->count + unit > set->quota; i++)
+    for (unsigned i = 0; i < 4 && set_frames(set) + unit > set->quota; i++)
         if (!pageout_evict_from(set))
             return;
 }
@@ -271,12 +271,12 @@ pfn_t scope_room(const struct space *space) {
 
     if (!has_own_set(space) || set->quota == 0)
         return frames_pageable();
-    return set->quota - MIN(set->count, set->quota);
+    return set->quota - MIN(set_frames(set), set->quota);
 }
 
 /* The set has more frames than its quota, and a limit of its own. */
 static bool is_above(const struct set *set) {
-    return set != &set_global && !set->traced && set->quota != 0 && set->count > set->quota;
+    return set != &set_global && !set->traced && set->quota != 0 && set_frames(set) > set->quota;
 }
 
 bool scope_quotas_met(void) {
@@ -296,7 +296,7 @@ bool scope_trim(void) {
 
 /* Frames above the quota, negative below; a set without one takes what it can get. */
 static int32_t excess(const struct set *set) {
-    return (int32_t)(set->count - set->quota);
+    return (int32_t)(set_frames(set) - set->quota);
 }
 
 struct set *scope_victim_set(void) {

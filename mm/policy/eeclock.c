@@ -70,6 +70,13 @@ static struct frame *next_young(struct set *set, const struct frame *frame) {
     return next != NULL && (next->policy & IS_YOUNG) ? next : NULL;
 }
 
+/* The extra one after this one, or NULL. */
+static struct frame *next_extra(const struct set *set, const struct frame *frame) {
+    struct frame *next = after(&set->hot, frame);
+
+    return next == set->hand ? NULL : next;
+}
+
 /* Takes the frame out of its list and its place there; stamp, IS_USED and IS_REUSED stay. */
 static void take_out(struct set *set, struct frame *frame) {
     struct history *history = set->history;
@@ -86,6 +93,8 @@ static void take_out(struct set *set, struct frame *frame) {
     } else if (place & IS_EXTRA) {
         if (history->probed == frame)
             history->probed = NULL;
+        if (history->overdue == frame)
+            history->overdue = next_extra(set, frame);
         history->extra--;
         set->hot_count--;
     } else if (place == 0) {
@@ -111,6 +120,8 @@ static void put_extra(struct set *set, struct frame *frame) {
 
     list_insert_before(set->hand == NULL ? &set->hot : &set->hand->link, &frame->link);
     frame->policy |= IS_EXTRA;
+    if (history->overdue == NULL)
+        history->overdue = frame;
     set->hot_count++;
     history->extra++;
 }
@@ -120,7 +131,7 @@ static void settle(struct set *set, struct frame *frame) {
     struct history *history = set->history;
 
     frame->policy = (frame->policy & ~IS_FRESH) | IS_YOUNG;
-    if (frame_test_referenced(frame))
+    if (frame_test_anew(frame))
         frame->policy |= IS_USED;
     if (history->ripens == NULL)
         history->ripens = frame;
@@ -219,9 +230,7 @@ static void look_for_gains(struct set *set) {
     if (history->extra == 0)
         return;
     frame = history->probed == NULL ? first_of(&set->hot) : history->probed;
-    history->probed = after(&set->hot, frame);
-    if (history->probed == set->hand)
-        history->probed = NULL;
+    history->probed = next_extra(set, frame);
     if (frame_test_referenced(frame))
         gain(set, frame);
 }
@@ -374,12 +383,30 @@ static struct frame *eeclock_victim(struct set *set) {
     settle_some(set, SETTLE_VICTIM);
     evidence_set_frames(&history->evidence, set->count);
     look_for_gains(set);
-    while (history->absent >= history->extra && evict_on_paper(set))
+    /* Those that are overdue and being written will be back. */
+    while (history->absent >= history->extra + set->away && evict_on_paper(set))
         ;
     victim = early_victim(set);
     if (victim == NULL)
         victim = first_of(set->hot_count > 0 ? &set->hot : &set->frames);
     return history->leaving = victim;
+}
+
+/*
+ * To keep an extra page saves its next read. Its write is only put off, to a time when it must go and somebody waits for
+ * the frame: so it is written when plain clock would have had to. Not if it has been modified since it came, or since
+ * clock last evicted it: in a loop that writes, that is so in each round, and so would the write be.
+ */
+static struct frame *eeclock_overdue(struct set *set) {
+    struct history *history = set->history;
+    struct frame *frame;
+
+    while ((frame = history->overdue) != NULL) {
+        history->overdue = next_extra(set, frame);
+        if (!frame_take_modified(frame) && frame->modified)
+            return frame;
+    }
+    return NULL;
 }
 
 /* While memory fills, nobody asks for victims; but what is in it is watched, once it is a part worth watching. */
@@ -423,6 +450,7 @@ const struct policy policy_eeclock = {
     .add = eeclock_add,
     .remove = eeclock_remove,
     .victim = eeclock_victim,
+    .overdue = eeclock_overdue,
     .tick = eeclock_tick,
     .forget = eeclock_forget,
     .check = eeclock_check,

@@ -30,6 +30,7 @@ struct history {
     struct frame *ripens;  /* the first young one, or NULL */
     struct frame *settles; /* the first fresh one, or NULL */
     struct frame *probed;  /* the extra one whose bit is looked at next, or NULL: the first */
+    struct frame *overdue; /* the first extra one that has not been asked for its write, or NULL */
     struct frame *leaving; /* the last victim: if it goes to the pool, it has been evicted */
     struct evidence evidence;
     bool remembers; /* a page has left; else there are no ghosts */

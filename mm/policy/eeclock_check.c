@@ -5,15 +5,20 @@
  */
 #include "mm/policy/eeclock.h"
 
+/* The overdue ones that have not been asked are the last of the extra ones. */
 static const char *check_old(const struct set *set, pfn_t *extra) {
-    bool in_front = true;
+    const struct history *history = set->history;
+    bool in_front = true, found = history->overdue == NULL;
 
     list_for_each (frame, &set->hot, struct frame, link) {
         in_front = in_front && frame != set->hand;
         if ((bool)(frame->policy & IS_EXTRA) != in_front || (frame->policy & IS_NEW))
             return "an extra page is behind its hand, or another before it";
         *extra += in_front;
+        found = found || (in_front && frame == history->overdue);
     }
+    if (!found)
+        return "the first page that is overdue is not an extra one";
     return in_front == (set->hand == NULL) ? NULL : "its hand is on no old page";
 }
 

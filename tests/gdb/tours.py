@@ -120,10 +120,10 @@ class Checker:
     def victim(self) -> None:
         """Step 6: a dirty page, unmapped, then written, by the daemon, to somewhere else."""
         six = self.facts[6]
-        dirty, present = 0x40, 1
+        present = 1
         self.check(self.facts[5]["wakes_daemon"] and self.facts[7]["next"] == "pageout", "the daemon runs meanwhile")
         self.check(six["daemon"] == "pageout", "the daemon writes, not the fault")
-        self.check(six["victim"]["pte"] & dirty and not six["pte_after"] & present, "the victim was dirty, and is unmapped")
+        self.check(six["victim"]["modified"] and not six["pte_after"] & present, "the victim was dirty, and is unmapped")
         self.check(six["victim"]["address"] != self.facts[1]["cr2"] & PAGE_MASK, "another page")
         self.check(six["write"]["sector"] != self.facts[8]["sector"], "written elsewhere")
 

@@ -567,8 +567,8 @@ START_TEST(a_window_of_one_is_the_page_alone) {
 END_TEST
 
 /* A private page is the program's own, whatever the file has in its place, and a map that may write still copies. */
-START_TEST(fault_around_leaves_own_copies_alone) {
-    pfn_t own;
+START_TEST(fault_around_shows_own_copies) {
+    pfn_t own, shown = 0;
 
     fault_in_other_map(1, AREA_READ | AREA_WRITE, 1);
     *reach_in(space, OTHER + 2 * PAGE_SIZE, true) = 200;
@@ -576,11 +576,56 @@ START_TEST(fault_around_leaves_own_copies_alone) {
     frame_unmap_all(&frame_table[own]);
     vm_options.around = WINDOW;
     ck_assert_int_eq(vm_fault(space, OTHER, FAULT_READ), FAULT_OK);
-    ck_assert_uint_eq(other_bits(2), 0);
+    ck_assert_uint_eq(pmap_query(&space->pmap, OTHER + 2 * PAGE_SIZE, &shown), PMAP_PRESENT | PMAP_WRITABLE);
+    ck_assert_uint_eq(shown, own);
     ck_assert_uint_eq(*reach_in(space, OTHER + 2 * PAGE_SIZE, false), 200);
     *reach_in(space, OTHER + 3 * PAGE_SIZE, true) = 201;
     ck_assert_uint_eq(*reach(3, false), 4);
     vm_check_books();
+}
+END_TEST
+
+/* Anonymous pages that have been written and stay: shown again together by who comes from before, … */
+static void write_in_place(unsigned pages) {
+    map(pages, AREA_READ | AREA_WRITE, NULL);
+    for (unsigned i = 0; i < pages; i++) {
+        pfn_t number;
+
+        *reach(i, true) = i + 1;
+        pmap_query(&space->pmap, PLACE + i * PAGE_SIZE, &number);
+        struct frame *frame = &frame_table[number];
+
+        frame_unmap_all(frame);
+        ck_assert_uint_eq(swap_write(&frame, 1), 1);
+    }
+    fake_settle();
+    ck_assert_uint_eq(counters[COUNT_PSWPOUT], pages);
+}
+
+START_TEST(pages_written_in_place_are_mapped_together) {
+    uint32_t faults;
+
+    vm_options.around = WINDOW;
+    write_in_place(2 * WINDOW);
+    faults = counters[COUNT_PGFAULT];
+    for (unsigned i = 0; i < 2 * WINDOW; i++)
+        ck_assert_uint_eq(*reach(i, false), i + 1);
+    ck_assert_uint_le(counters[COUNT_PGFAULT] - faults,
+                      3); /* the first, the second, and one of the next window */
+    *reach(5, true) = 250;
+    page_all_out(2 * WINDOW);
+    ck_assert_uint_eq(*reach(5, false), 250); /* a store without a fault is not lost */
+    vm_check_books();
+}
+END_TEST
+
+/* … and one by one where a program goes another way. */
+START_TEST(pages_written_in_place_are_not_mapped_for_nothing) {
+    vm_options.around = WINDOW;
+    write_in_place(2 * WINDOW);
+    for (unsigned i = 2 * WINDOW; i-- > 0;)
+        ck_assert_uint_eq(*reach(i, false), i + 1);
+    ck_assert_uint_eq(counters[COUNT_FAULT_AROUND], 0);
 }
 END_TEST
 
@@ -754,7 +799,9 @@ static Suite *fault_suite(void) {
     tcase_add_test(tests, a_killed_program_does_not_wait_for_frames);
     tcase_add_test(tests, a_fault_maps_the_window_around_it);
     tcase_add_test(tests, a_window_of_one_is_the_page_alone);
-    tcase_add_test(tests, fault_around_leaves_own_copies_alone);
+    tcase_add_test(tests, fault_around_shows_own_copies);
+    tcase_add_test(tests, pages_written_in_place_are_mapped_together);
+    tcase_add_test(tests, pages_written_in_place_are_not_mapped_for_nothing);
     tcase_add_loop_test(tests, advice_to_page_out_writes_at_once, 0, 2);
     tcase_add_test(tests, a_sequential_reader_finds_its_pages);
     tcase_add_loop_test(tests, a_stream_waits_for_its_first_two_pages_only, 0, 2);

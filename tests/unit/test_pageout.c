@@ -370,6 +370,90 @@ START_TEST(an_idle_machine_cleans_early) {
 }
 END_TEST
 
+/* A round over the pages in order; @write: each gets a new value, @value of its number. */
+static void go_round(unsigned pages, bool write, uint32_t value, uint32_t expected) {
+    for (unsigned i = 0; i < pages; i++) {
+        uint32_t *word;
+
+        while ((word = fake_mmu(&space->pmap, PLACE + i * PAGE_SIZE, write)) == NULL)
+            ck_assert_int_eq(vm_fault(space, PLACE + i * PAGE_SIZE, write ? FAULT_WRITE : FAULT_READ),
+                             FAULT_OK);
+        ck_assert_uint_eq(*word, expected + i);
+        if (write)
+            *word = value + i;
+        if (i % 20 == 0)
+            fake_tick(1);
+    }
+    fake_settle();
+    vm_check();
+}
+
+static unsigned modified_frames(void) {
+    unsigned modified = 0;
+
+    for (pfn_t n = 0; n < frame_total; n++)
+        modified += frame_table[n].state == FRAME_ACTIVE && frame_table[n].owner == OWNER_ANON &&
+                    frame_test_modified(&frame_table[n]);
+    return modified;
+}
+
+/* The loop keeps a part of the pages in memory: they are written as if it did not, once, and stay. */
+START_TEST(what_is_kept_beyond_its_time_is_written_in_time) {
+    start(300, 600, 3000);
+    fill(1000);
+    go_round(1000, false, 0, 1);
+    go_round(1000, false, 0, 1);
+    ck_assert_uint_gt(counters[COUNT_PGCLEANED_OVERDUE], 100);
+    ck_assert_uint_lt(modified_frames(), 60);
+    ck_assert_uint_le(counters[COUNT_PSWPOUT], 1000);
+    uint32_t read = counters[COUNT_PSWPIN], written = counters[COUNT_PSWPOUT];
+    go_round(1000, false, 0, 1);
+    ck_assert_uint_lt(counters[COUNT_PSWPIN] - read, 800); /* the others were in memory */
+    ck_assert_uint_le(counters[COUNT_PSWPOUT] - written, 60);
+    space_unref(space);
+}
+END_TEST
+
+/* In a loop that writes, the pages that are kept are modified in each round: no write of them would be the last. */
+START_TEST(what_is_modified_in_each_round_is_not_written_in_each) {
+    enum { ROUNDS = 12 };
+
+    start(300, 600, 3000);
+    fill(1000);
+    for (uint32_t round = 0; round < ROUNDS; round++)
+        go_round(1000, true, (round + 1) * 5000, round == 0 ? 1 : round * 5000);
+    ck_assert_uint_gt(counters[COUNT_PSWPIN], ROUNDS * 400);
+    ck_assert_uint_lt(counters[COUNT_PGCLEANED_OVERDUE], counters[COUNT_PSWPOUT] / 10);
+    space_unref(space);
+}
+END_TEST
+
+static void store(unsigned page, uint32_t value) {
+    uint32_t *word;
+
+    while ((word = fake_mmu(&space->pmap, PLACE + page * PAGE_SIZE, true)) == NULL)
+        ck_assert_int_eq(vm_fault(space, PLACE + page * PAGE_SIZE, FAULT_WRITE), FAULT_OK);
+    *word = value;
+}
+
+/* Among the pages that are to be written some are given back and come anew, and some are stored to. */
+START_TEST(what_is_kept_beyond_its_time_may_change_or_go) {
+    start(300, 600, 3000);
+    fill(1000);
+    for (unsigned round = 0; round < 20; round++) {
+        unsigned first = round * 137 % 900;
+
+        go_round(1000, false, 0, 1);
+        ck_assert_int_eq(space_discard(space, PLACE + first * PAGE_SIZE, 50 * PAGE_SIZE), 0);
+        for (unsigned page = first; page < first + 100; page++)
+            store(page, page + 1);
+    }
+    ck_assert_uint_gt(counters[COUNT_PGCLEANED_OVERDUE], 100);
+    go_round(1000, false, 0, 1);
+    space_unref(space);
+}
+END_TEST
+
 static bool program_died;
 
 static void take_everything(void *unused) {
@@ -430,6 +514,9 @@ static Suite *pageout_suite(void) {
     tcase_add_test(daemon, page_out_writes_clusters);
     tcase_add_test(daemon, what_is_unchanged_is_not_written_again);
     tcase_add_test(daemon, an_idle_machine_cleans_early);
+    tcase_add_test(daemon, what_is_kept_beyond_its_time_is_written_in_time);
+    tcase_add_test(daemon, what_is_modified_in_each_round_is_not_written_in_each);
+    tcase_add_test(daemon, what_is_kept_beyond_its_time_may_change_or_go);
     tcase_add_test(daemon, without_swap_the_largest_is_killed_and_memory_comes_back);
     return suite;
 }

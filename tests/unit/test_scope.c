@@ -38,11 +38,11 @@ static void start(enum quota_rule quota) {
 
 /* A fault leaves the set within its quota, or no further above it than it was. */
 static void fault(struct space *space, vaddr_t address, enum fault_access access) {
-    pfn_t before = space->set->count;
+    pfn_t before = set_frames(space->set);
 
     ck_assert_int_eq(vm_fault(space, address, access), FAULT_OK);
     if (space->set != &set_global)
-        ck_assert_uint_le(space->set->count, MAX(space->set->quota, before));
+        ck_assert_uint_le(set_frames(space->set), MAX(space->set->quota, before));
 }
 
 /* Goes through its first @pages pages; writes if nobody has. */

@@ -23,6 +23,15 @@ bool frame_test_modified(struct frame *frame) {
     return frame->modified;
 }
 
+bool frame_test_anew(struct frame *frame) {
+    return frame_test_referenced(frame);
+}
+
+bool frame_take_modified(struct frame *frame) {
+    (void)frame;
+    return false;
+}
+
 pfn_t frames_pageable(void) {
     return 0; /* every set here has a quota */
 }

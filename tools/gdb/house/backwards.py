@@ -6,8 +6,8 @@ a search goes forward itself instead: one replay notes all places, and one more 
 
 Nobody writes a Dirty bit: the processor's page walk sets it. What is written, by the kernel, is the entry
 itself: when the page is mapped (clean, or "modified" already when the fault was a store) and when a bit is
-cleared. So who-dirtied goes back to the last write that left the entry present and clean, or mapped the page,
-and from there forward to the first access after which the Dirty bit is set.
+cleared, which makes no page clean: what a Dirty bit said is in its frame then. So who-dirtied goes back to the last
+write that mapped the page, and from there forward to the first access after which the Dirty bit is set.
 """
 
 import json
@@ -134,12 +134,15 @@ def report(as_json: bool, what: str, record: dict) -> None:
     print(f"The replay stands there, at instruction {record['instruction']}; it can go on in both directions.")
 
 
-def begins_clean(entry: int) -> bool:
-    """A page-table entry has just been written: could the page not be dirty before?"""
-    if not entry & memory.PTE_PRESENT:
-        return False
+def maps(entry: int) -> bool:
+    """A page-table entry has just been written: did that map the page?"""
     pc = memory.register("eip")
-    return not entry & memory.PTE_DIRTY or "pmap_enter" in [place_of(pc)[0], *inlined_into(pc)]
+    return bool(entry & memory.PTE_PRESENT) and "pmap_enter" in [place_of(pc)[0], *inlined_into(pc)]
+
+
+def is_clean(entry: int) -> bool:
+    """The entry shows a page, and neither it nor the frame says that it was modified."""
+    return bool(entry & memory.PTE_PRESENT) and not entry & memory.PTE_DIRTY and not kernel.frame(entry >> 12)["modified"]
 
 
 def who_dirtied(address: int, space) -> dict:
@@ -149,11 +152,11 @@ def who_dirtied(address: int, space) -> dict:
     entry = memory.entry_of(directory, page)
     if entry[1] is None:
         raise Past(f"{page:#010x} has no page table: it was never mapped")
-    if entry[2] & memory.PTE_PRESENT and not entry[2] & memory.PTE_DIRTY:
+    if is_clean(entry[2]):
         raise Past(f"{page:#010x} is mapped and clean: nobody has, since")
     place = entry[1]
     with Alone():
-        back_to_write(f"*(unsigned *){DIRECT_MAP + place:#x}", lambda: begins_clean(memory.word_physical(place)))
+        back_to_write(f"*(unsigned *){DIRECT_MAP + place:#x}", lambda: maps(memory.word_physical(place)))
         mapped = instruction_count()
         for_store = bool(memory.word_physical(place) & memory.PTE_DIRTY)
 

@@ -197,13 +197,13 @@ class Tour(Stage):
         owner = mapping.follow("space")
         entry = memory.entry_of(kernel.directory_of(owner), mapping["address"])[2]
         evicted = {"frame": number_, "address": mapping["address"], "pid": owner["owner_pid"], "pte": entry,
-                   "state": kernel.frame_state(victim)}
+                   "state": kernel.frame_state(victim), "modified": bool(victim["modified"] or entry & memory.PTE_DIRTY)}
         run_to(("bio_submit", lambda: bool(View(argument(0), "struct bio")["write"])))
         bio = View(argument(0), "struct bio")
         sector = bio.follow("device")["start"] + bio["sector"]
         after = memory.entry_of(kernel.directory_of(owner), evicted["address"])[2]
         self.show(6, "Meanwhile the paging daemon refills the pool. The policy has named victims; each has lost its "
-                     "entries, which told that it was modified, and dirty ones are written side by side.",
+                     "entries, which tell whether it was modified, and dirty ones are written side by side.",
                   {"victim": evicted, "pte_after": after, "write": {"sector": sector, "frame": bio["address"] >> 12},
                    "daemon": kernel.thread_name(kernel.current_thread())},
                   [f"victim     frame {number_}: {evicted['address']:#010x} of pid {evicted['pid']}",
