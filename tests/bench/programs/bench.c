@@ -52,16 +52,53 @@ static const char *const counter_names[] = {
     "blk_busy_us"};
 #define COUNTERS (sizeof(counter_names) / sizeof(*counter_names))
 
+/* What the files with counters held at a time. */
+struct snapshot {
+    char vmstat[16 * 1024], diskstats[4 * 1024];
+};
+
+static struct snapshot before, after; /* locked in memory */
+static int vmstat, diskstats;         /* open files; -1: there is none */
+
+static void open_counters(void) {
+    vmstat = open("/proc/vmstat", O_RDONLY);
+    diskstats = open("/proc/diskstats", O_RDONLY);
+    if (vmstat < 0 || mlock(&before, sizeof(before)) != 0 || mlock(&after, sizeof(after)) != 0)
+        fail("counters");
+}
+
+/* All of a file, as much as a read gives at a time. */
+static void read_whole(int file, char *text, size_t size) {
+    size_t length = 0;
+    ssize_t got;
+
+    while (length + 1 < size && (got = pread(file, text + length, size - 1 - length, (off_t)length)) > 0)
+        length += (size_t)got;
+    text[length] = '\0';
+}
+
+/* Two calls of the kernel and no more: what the program's own text costs to bring in is no part of a region. */
+static void take_snapshot(struct snapshot *snapshot) {
+    read_whole(vmstat, snapshot->vmstat, sizeof(snapshot->vmstat));
+    if (diskstats >= 0)
+        read_whole(diskstats, snapshot->diskstats, sizeof(snapshot->diskstats));
+}
+
+static const char *next_line(const char *line) {
+    const char *end = strchr(line, '\n');
+
+    return end == NULL ? line + strlen(line) : end + 1;
+}
+
 /*
  * Linux counts requests in a file of its own: reads are the fourth word of the disk's line, writes the eighth, and
  * the thirteenth is the milliseconds in which the disk had any.
  */
-static void read_disk_requests(long long *values) {
-    FILE *file = fopen("/proc/diskstats", "r");
-    char line[256], name[32];
+static void find_disk_requests(const char *text, long long *values) {
+    char name[32];
     long long reads, writes, busy;
 
-    while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+    for (const char *line = text; *line != '\0'; line = next_line(line))
         if (sscanf(line, "%*d %*d %31s %lld %*d %*d %*d %lld %*d %*d %*d %*d %lld", name, &reads, &writes,
                    &busy) == 4 &&
             strcmp(name, "sda") == 0) {
@@ -69,26 +106,18 @@ static void read_disk_requests(long long *values) {
             values[COUNTERS - 2] = writes;
             values[COUNTERS - 1] = busy * 1000;
         }
-    if (file != NULL)
-        fclose(file);
 }
 
-static void read_counters(long long *values) {
-    static char all[32 * 1024]; /* one read: counters move, and a line in two pieces would be of two times */
-    memset(values, 0, COUNTERS * sizeof(*values));
-    FILE *file = fopen("/proc/vmstat", "r");
-    char line[256], name[128];
+static void find_counters(const struct snapshot *snapshot, long long *values) {
+    char name[128];
     long long value;
 
-    if (file != NULL)
-        setvbuf(file, all, _IOFBF, sizeof(all));
-    while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+    memset(values, 0, COUNTERS * sizeof(*values));
+    for (const char *line = snapshot->vmstat; *line != '\0'; line = next_line(line))
         for (unsigned i = 0; i < COUNTERS; i++)
             if (sscanf(line, "%127s %lld", name, &value) == 2 && strcmp(name, counter_names[i]) == 0)
                 values[i] = value;
-    if (file != NULL)
-        fclose(file);
-    read_disk_requests(values);
+    find_disk_requests(snapshot->diskstats, values);
 }
 
 /* --- regions --- */
@@ -101,22 +130,25 @@ static uint64_t nanoseconds(void) {
 }
 
 static uint64_t began;
-static long long counted[COUNTERS]; /* at the beginning of the region */
 
 static void begin(void) {
-    read_counters(counted);
+    take_snapshot(&before);
     began = nanoseconds();
     asm volatile("xchg %%bx, %%bx" ::: "memory");
 }
 
 static void end(const char *name, unsigned operations) {
-    long long now[COUNTERS];
+    long long then[COUNTERS], now[COUNTERS];
 
     asm volatile("xchg %%cx, %%cx" ::: "memory");
-    printf("BENCH %s %u %llu\n", name, operations, (unsigned long long)(nanoseconds() - began));
-    read_counters(now);
+    uint64_t took = nanoseconds() - began;
+
+    take_snapshot(&after);
+    printf("BENCH %s %u %llu\n", name, operations, (unsigned long long)took);
+    find_counters(&before, then);
+    find_counters(&after, now);
     for (unsigned i = 0; i < COUNTERS; i++)
-        printf("COUNT %s %lld\n", counter_names[i], now[i] - counted[i]);
+        printf("COUNT %s %lld\n", counter_names[i], now[i] - then[i]);
     fflush(stdout);
 }
 
@@ -793,6 +825,7 @@ int main(int argc, char **argv) {
     memory = (size_t)strtoul(argv[2], NULL, 10) * 1024;
     big_file = argc > 3 ? argv[3] : "";
     command = argv + (argc > 4 ? 4 : argc);
+    open_counters();
     run_row(argv[1]);
     return 0;
 }
