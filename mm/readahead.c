@@ -12,8 +12,8 @@
 
 #define WINDOW_FIRST 3u
 #define WINDOW_SMALL 15u /* the longest in the smallest memory */
-#define WINDOW_SHARE 32u /* else at most this part of it */
-#define WINDOW_USUAL 31u /* the longest that may take more than its share of the pool */
+#define WINDOW_SHARE 32u /* else at most this part of it, … */
+#define WINDOW_USUAL 31u /* … up to this; longer ones take no more than a share of the pool */
 #define POOL_SHARE   3u
 
 /*
@@ -21,7 +21,9 @@
  * only a guess may not push out many that are used.
  */
 static unsigned longest_window(void) {
-    return MIN(vm_options.readahead, MAX(WINDOW_SMALL, frames_pageable() / WINDOW_SHARE));
+    pfn_t share = MAX(WINDOW_SMALL, frames_pageable() / WINDOW_SHARE);
+
+    return share < WINDOW_USUAL ? MIN(vm_options.readahead, share) : vm_options.readahead;
 }
 
 /*
