@@ -68,20 +68,22 @@ static uint32_t bio_frame(const struct bio *bio) {
     return bio->address >> PAGE_SHIFT;
 }
 
-/* The time since @since, for a counter of microseconds. A disk that hangs may take more nanoseconds than 32 bits hold. */
-static void count_time(enum counter counter, uint64_t since) {
-    uint64_t took = time_nanoseconds() - since;
+/* The time from @since to @now, for a counter of microseconds. A disk that hangs may take more nanoseconds than 32 bits hold. */
+static void count_time(enum counter counter, uint64_t since, uint64_t now) {
+    uint64_t took = now - since;
 
     count_add(counter, took < UINT32_MAX - 500 ? ((uint32_t)took + 500) / 1000 : (uint32_t)(took / 1000));
 }
 
 /* What the disk does from here on is for the work that was queued. */
 static void note_start(struct block_queue *queue) {
+    uint64_t now = time_nanoseconds();
+
     queue->busy = true;
     if (queue->held_since != 0)
-        count_time(COUNT_BLK_HELD_US, queue->held_since);
+        count_time(COUNT_BLK_HELD_US, queue->held_since, now);
     queue->held_since = 0;
-    queue->busy_since = time_nanoseconds();
+    queue->busy_since = now;
 }
 
 /* Gives the disk its next request, unless it has one or there is none. */
@@ -141,7 +143,7 @@ void block_complete(struct block_device *disk, struct block_request *request, in
         list_init(&request->bios);
     }
     queue->busy = false;
-    count_time(COUNT_BLK_BUSY_US, queue->busy_since);
+    count_time(COUNT_BLK_BUSY_US, queue->busy_since, time_nanoseconds());
     start_unless_held(disk);
     /* Nothing has finished, perhaps: run_done() also starts what the plug of a sleeper holds back. */
     deferred_queue(&finished_work);
