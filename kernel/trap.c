@@ -21,7 +21,7 @@
 
 /* --- page faults --- */
 
-static enum fault_result fault(const struct trap_frame *frame, vaddr_t address) {
+static ALWAYS_INLINE enum fault_result fault(const struct trap_frame *frame, vaddr_t address) {
     struct space *space = thread_space(thread_current);
     if (!space || address >= USER_TOP)
         return FAULT_MAPERR;

@@ -180,7 +180,7 @@ static void pass_over_guesses(void) {
     }
 }
 
-static struct frame *frame_pick(enum frame_use use, bool zeroed) {
+static ALWAYS_INLINE struct frame *frame_pick(enum frame_use use, bool zeroed) {
     static const pfn_t reserve[] = {[USE_AHEAD] = RESERVE_KERNEL + RESERVE_PAGEOUT,
                                     [USE_USER] = RESERVE_KERNEL + RESERVE_PAGEOUT,
                                     [USE_KERNEL] = RESERVE_PAGEOUT,
@@ -327,7 +327,7 @@ void frame_was_useful(struct frame *frame) {
     frame->prefetched = false;
 }
 
-void frame_used(struct frame *frame) {
+void frame_guess_used(struct frame *frame) {
     if (frame->prepaged)
         count(COUNT_PREPAGE_HIT);
     frame->prepaged = false;

@@ -228,8 +228,13 @@ static inline bool frame_in_pool(const struct frame *frame) {
 static inline bool frame_mapped(const struct frame *frame) {
     return frame->map.space != NULL;
 }
-void frame_was_useful(struct frame *frame);      /* a page that was read ahead has been touched */
-void frame_used(struct frame *frame);            /* a program or a system call has come to its page */
+void frame_was_useful(struct frame *frame); /* a page that was read ahead has been touched */
+void frame_guess_used(struct frame *frame); /* frame_used() of a page that came with others, as a guess */
+/* A program or a system call has come to its page. */
+static inline void frame_used(struct frame *frame) {
+    if (frame->prepaged || frame->with_unit)
+        frame_guess_used(frame);
+}
 bool frame_test_referenced(struct frame *frame); /* and clears: the policies' question */
 /* Folds Accessed bits and clears them: true if there were any. frame->referenced stays for the policies. */
 bool frame_gather_references(struct frame *frame);

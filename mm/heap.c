@@ -88,7 +88,7 @@ void kpage_free(void *page) {
 
 /* --- blocks --- */
 
-static struct frame *class_grow(unsigned class) {
+static __attribute__((noinline)) struct frame *class_grow(unsigned class) {
     struct frame *frame = frame_take(USE_KERNEL);
     unsigned bytes = class_bytes[class];
 
@@ -115,7 +115,7 @@ static void check_poison(const struct free_block *block, unsigned bytes) {
             panic("heap: block %p of %u bytes was written after it was freed", (const void *)block, bytes);
 }
 
-static void *block_alloc(unsigned class, size_t bytes) {
+static ALWAYS_INLINE void *block_alloc(unsigned class, size_t bytes) {
     struct frame *frame;
     struct free_block *block;
 
@@ -169,7 +169,7 @@ static struct frame *run_find(pfn_t frames) {
     return NULL;
 }
 
-static void *run_alloc(size_t bytes) {
+static __attribute__((noinline)) void *run_alloc(size_t bytes) {
     pfn_t frames = (pfn_t)(PAGE_UP(bytes) >> PAGE_SHIFT);
     struct frame *first = run_find(frames);
 

@@ -49,7 +49,10 @@ static ALWAYS_INLINE pte_t *find_entry(const struct pmap *pmap, vaddr_t address)
     pte_t table = directory[directory_index(address)];
     if (!(table & PTE_PRESENT))
         return NULL;
-    return (pte_t *)phys_to_pointer(pte_address(table)) + table_index(address);
+    pte_t *entry = (pte_t *)phys_to_pointer(pte_address(table)) + table_index(address);
+    if (entry == NULL)
+        __builtin_unreachable(); /* so that callers do not ask once more */
+    return entry;
 }
 
 static unsigned entry_bits(pte_t entry) {
@@ -150,6 +153,7 @@ static __attribute__((noinline)) pte_t *make_table(struct pmap *pmap, vaddr_t ad
 }
 
 int pmap_enter(struct pmap *pmap, vaddr_t address, pfn_t pfn, unsigned bits) {
+    pte_t value = make_entry(pfn, bits);
     pte_t *entry = find_entry(pmap, address);
     if (!entry)
         entry = make_table(pmap, address);
@@ -157,7 +161,7 @@ int pmap_enter(struct pmap *pmap, vaddr_t address, pfn_t pfn, unsigned bits) {
         return -ENOMEM;
     if (*entry & PTE_PRESENT)
         return -EEXIST;
-    *entry = make_entry(pfn, bits);
+    *entry = value;
     pmap->resident++;
     return 0;
 }
