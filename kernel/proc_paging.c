@@ -80,7 +80,7 @@ void print_own_policy(struct text *text, struct process *process) {
     else if (set == &set_global)
         text_print(text, "%s global\n", set->policy->name);
     else
-        text_print(text, "%s local %u of %u frames\n", set->policy->name, (unsigned)set->count,
+        text_print(text, "%s local %u of %u frames\n", set->policy->name, (unsigned)set_frames(set),
                    (unsigned)set->quota);
 }
 

@@ -155,7 +155,7 @@ enum step fault_anon(struct fault *fault, struct anon *anon) {
         fault_keep(fault, frame);
         return fault_new_anon(fault, frame);
     }
-    bool ahead = frame->prefetched, apart = frame_is_apart(frame);
+    bool ahead = frame->prefetched, apart = !fault->major && frame_is_apart(frame);
     enum step step = fault_map(fault, frame, alone && (flags & AREA_WRITE));
 
     if (ahead && step == STEP_DONE)

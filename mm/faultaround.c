@@ -5,9 +5,10 @@
  *
  * It brings nothing in. Of a file, pages in use (ACTIVE or PINNED) are mapped, read-only; of anonymous memory, pages in
  * use that nobody shows, as they have been written early; and where read-ahead has guessed right for the page of the
- * fault, also those it has brought in with it and left in the pool. They are mapped without their Accessed bit, so that neither replacement takes them for
- * referenced nor the count of useful guesses for used. A page that the program has copied, or that is under way, is
- * left to a fault of its own. Windows are aligned, so that going backwards gains as much as going forwards.
+ * fault, also those it has brought in with it and left in the pool. They are mapped without their Accessed bit, so that
+ * neither replacement takes them for referenced nor the count of useful guesses for used. A page that is under way is left
+ * to a fault of its own, and so is one that the program has copied, unless it has been written early. Windows are aligned,
+ * so that going backwards gains as much as going forwards in a file.
  *
  * Not where a page may be counted on to fault: in traced and locked areas, and where the program has said that it
  * goes at random.

@@ -368,7 +368,7 @@ STOP_POINT void frame_to_pool(struct frame *frame) {
 }
 
 void frame_change_set(struct frame *frame, struct set *set) {
-    bool away = frame->state == FRAME_BUSY && frame->resume;
+    bool away = frame->state == FRAME_BUSY && frame->io_write && frame->resume;
 
     if (frame->state == FRAME_ACTIVE)
         frame->set->policy->remove(frame->set, frame);

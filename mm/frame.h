@@ -238,7 +238,10 @@ static inline void frame_used(struct frame *frame) {
 bool frame_test_referenced(struct frame *frame); /* and clears: the policies' question */
 /* Folds Accessed bits and clears them: true if there were any. frame->referenced stays for the policies. */
 bool frame_gather_references(struct frame *frame);
-/* In use, and shown by nobody: it has been written, and stays (mm/launder.c). What a fault must count as used is not. */
+/*
+ * In use, and shown by nobody: mostly it has been written, and stays (mm/launder.c). Not where a fault must count the page
+ * as used.
+ */
 static inline bool frame_is_apart(const struct frame *frame) {
     return frame->state == FRAME_ACTIVE && !frame_mapped(frame) && !frame->prepaged && !frame->with_unit;
 }

@@ -123,6 +123,7 @@ static void frame_written(struct frame *frame, int error) {
     frame->io_write = false;
     laundering -= !frame->resume;
     frame->set->away -= frame->resume;
+    frame->resume = frame->resume && error == 0;
     if (error == 0) {
         frame->modified = false;
         frame->sectors = 0;

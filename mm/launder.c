@@ -127,6 +127,11 @@ unsigned launder_early(void) {
 
 /* --- overdue --- */
 
+/* With swap=static a page that has no place of its own gets one when it must go. */
+static bool has_place(const struct frame *frame) {
+    return frame->owner == OWNER_ANON && (!vm_options.swap_static || frame->anon->home != 0);
+}
+
 /* Up to @most such pages of the set, unmapped. How many. */
 static unsigned gather_overdue(struct set *set, struct frame **cluster, unsigned most) {
     unsigned found = 0;
@@ -135,7 +140,7 @@ static unsigned gather_overdue(struct set *set, struct frame **cluster, unsigned
     if (set->policy->overdue == NULL || set->traced)
         return 0;
     while (found < most && (frame = set->policy->overdue(set)) != NULL) {
-        if (frame->owner != OWNER_ANON)
+        if (!has_place(frame))
             continue;
         frame_unmap_all(frame);
         cluster[found++] = frame;
@@ -143,17 +148,27 @@ static unsigned gather_overdue(struct set *set, struct frame **cluster, unsigned
     return found;
 }
 
-void launder_overdue(void) {
+/* A cluster. The pages found. Where swap is short, its places are for those that must go. */
+static unsigned launder_overdue_cluster(void) {
     struct frame *cluster[SWAP_CLUSTER_MAX];
-    unsigned found, most = MIN(vm_options.cluster, SWAP_CLUSTER_MAX);
+    unsigned found = 0, most = MIN(vm_options.cluster, SWAP_CLUSTER_MAX);
 
-    do {
-        if (!vm_options.early_clean || swap_free_slots() < frames_pageable() / 2)
-            return; /* where swap is short, its places are for those that must go */
-        found = 0;
-        list_for_each (set, &sets, struct set, link)
-            found += gather_overdue(set, cluster + found, most - found);
-        if (found > 0)
-            count_add(COUNT_PGCLEANED_OVERDUE, swap_write(cluster, found));
-    } while (found == most);
+    if (!vm_options.early_clean || swap_free_slots() < frames_pageable() / 2)
+        return 0;
+    if (!vm_options.swap_static) /* they have been named: all that are unmapped must be written */
+        most = MIN(most, swap_run_available(most));
+    list_for_each (set, &sets, struct set, link)
+        found += gather_overdue(set, cluster + found, most - found);
+    if (found > 0)
+        count_add(COUNT_PGCLEANED_OVERDUE, swap_write(cluster, found));
+    return found;
+}
+
+void launder_overdue(pfn_t most) {
+    unsigned found = 1;
+
+    block_plug();
+    for (pfn_t total = 0; total < most && found > 0; total += found)
+        found = launder_overdue_cluster();
+    block_unplug();
 }

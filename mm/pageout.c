@@ -11,6 +11,8 @@
  *
  * A page in the pool that is wanted again is taken back by the fault without I/O.
  *
+ * What the policy keeps beyond its time is written beside, and stays (launder_overdue()).
+ *
  * When the machine is idle and memory is more than half used, modified pages are written early and stay where
  * they are: evicting them later costs nothing.
  *
@@ -222,8 +224,8 @@ static bool fill_pool_round(pfn_t *evicted) {
 
     if (!enough)
         *evicted += evict_batch();
-    launder_overdue();
     launder_all();
+    launder_overdue(pageout.batch);
     if (frames_available() >= high_mark() || *evicted > before)
         return true;
     if (frames_being_laundered() > 0) {

@@ -71,8 +71,8 @@ struct policy {
     /* The frame to evict, left in the set; NULL only when the set is empty. Never sleeps. */
     struct frame *(*victim)(struct set *set);
     /*
-     * The next modified page that should be written now, and stay in memory, as one that the policy keeps for longer than
-     * others would; each once. NULL: none. NULL: the policy knows of no such pages.
+     * The next modified page that should be written now, and stay in memory, as the policy keeps it for longer than others
+     * would; each once a round. It returns NULL when there is none. Only anonymous pages are written. NULL: no interest.
      */
     struct frame *(*overdue)(struct set *set);
     /* Every `period` units of virtual time; NULL: no interest. */

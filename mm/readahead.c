@@ -26,16 +26,27 @@ static unsigned longest_window(void) {
     return share < WINDOW_USUAL ? MIN(vm_options.readahead, share) : vm_options.readahead;
 }
 
+/* No more than their share of what can be had without waiting, but for windows of the usual length. */
+static unsigned pool_share(unsigned wanted, unsigned available) {
+    return MIN(wanted, MAX(WINDOW_USUAL, available / POOL_SHARE));
+}
+
+/* Frames that can be had without waiting, the reserve left out. */
+static unsigned frames_at_hand(void) {
+    pfn_t available = frames_available(), reserved = frames_reserved();
+
+    return available > reserved ? available - reserved - 1 : 0;
+}
+
 /*
  * Frames that can be had without waiting, for a window of at most @wanted pages: one that is cut short is not one that
  * was read. Two windows are in the pool at a time, and what is asked for meanwhile comes out of it, too: long ones
  * must leave enough beside them, or they lose their pages before these are used.
  */
 static unsigned frames_for_guesses(unsigned wanted) {
-    pfn_t available = frames_available(), reserved = frames_reserved();
-    unsigned most = available > reserved ? available - reserved - 1 : 0;
+    unsigned most = frames_at_hand();
 
-    return MIN(MIN(wanted, most), MAX(WINDOW_USUAL, most / POOL_SHARE));
+    return pool_share(MIN(wanted, most), most);
 }
 
 /* How far page @index lies before (below 0) or behind @other, in the stream's direction. */
@@ -117,7 +128,7 @@ static struct readahead_plan window_at(struct readahead_stream *stream, const st
     stream->step = (int8_t)step;
     stream->window = (uint16_t)window;
     stream->mark = moved(index, step, 1);
-    window = MIN(window, pages_behind(area, index, step));
+    window = pool_share(MIN(window, pages_behind(area, index, step)), frames_at_hand());
     stream->edge = moved(index, step, window);
     if (lost && beyond(stream, before, stream->edge) > 0)
         stream->edge = before;

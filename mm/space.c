@@ -251,7 +251,7 @@ struct space *space_fork(struct space *parent) {
     while ((error = fork_areas(parent, child)) != 0) {
         fork_undo(child);
         if (error != -ENOMEM || frames_wait_many(frames *= 2) != 0 ||
-            (vm_options.swap_static && !swap_run_available(AMAP_CHUNK))) {
+            (vm_options.swap_static && swap_run_available(AMAP_CHUNK) < AMAP_CHUNK)) {
             space_unref(child);
             return NULL;
         }

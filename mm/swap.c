@@ -170,10 +170,10 @@ void swap_release_run(slot_t first, slot_t slots) {
     }
 }
 
-bool swap_run_available(slot_t slots) {
+slot_t swap_run_available(slot_t want) {
     slot_t first;
 
-    return slots_find(slots, &first) >= slots;
+    return slots_find(want, &first);
 }
 
 void swap_free(slot_t slot) {

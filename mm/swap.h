@@ -36,8 +36,8 @@ slot_t swap_reserve_run(slot_t slots, slot_t wish);
 void swap_release_run(slot_t first, slot_t slots);
 void swap_keep(slot_t slot);
 bool swap_is_kept(slot_t slot);
-slot_t swap_kept(void); /* kept slots of runs that are not released yet */
-bool swap_run_available(slot_t slots);
+slot_t swap_kept(void);                 /* kept slots of runs that are not released yet */
+slot_t swap_run_available(slot_t want); /* free slots in the longest run, @want if there are as many */
 
 /* Slots in all (without header and bad ones), and free. Always right to the page. */
 slot_t swap_total(void);

@@ -17,7 +17,7 @@ struct vm_options {
     unsigned pool_low, pool_high; /* pool=low,high: frames; 0: by size */
     unsigned cluster;             /* cluster=: pages of a swap write, 1-32 */
     unsigned unit;                /* unit=: pages that come and go together (mm/unit.c): 1, 2, 4, 8 */
-    unsigned around;              /* around=: pages of the window that a fault in a cached file maps */
+    unsigned around;              /* around=: pages of the window that a fault maps, of those in memory */
     unsigned readahead;           /* readahead=: most pages read ahead, 0: none */
     unsigned check; /* check=: 0 never, 1 at shutdown, n>1: also every n ticks; checksums if > 0 */
     enum { LOAD_FILE, LOAD_SWAP, LOAD_FILE_SWAP } load; /* load=: mm/load.c */

@@ -383,8 +383,8 @@ static struct frame *eeclock_victim(struct set *set) {
     settle_some(set, SETTLE_VICTIM);
     evidence_set_frames(&history->evidence, set->count);
     look_for_gains(set);
-    /* Those that are overdue and being written will be back. */
-    while (history->absent >= history->extra + set->away && evict_on_paper(set))
+    /* Extra pages that are being written will be back; but there is always one to be the victim. */
+    while ((history->extra == 0 || history->absent >= history->extra + set->away) && evict_on_paper(set))
         ;
     victim = early_victim(set);
     if (victim == NULL)

@@ -5,7 +5,7 @@
  */
 #include "mm/policy/eeclock.h"
 
-/* The overdue ones that have not been asked are the last of the extra ones. */
+/* The first of those that have not been asked whether they are overdue is an extra one. */
 static const char *check_old(const struct set *set, pfn_t *extra) {
     const struct history *history = set->history;
     bool in_front = true, found = history->overdue == NULL;

@@ -454,6 +454,26 @@ START_TEST(what_is_kept_beyond_its_time_may_change_or_go) {
 }
 END_TEST
 
+static bool any_write_fails(const struct bio *bio) {
+    return bio->write;
+}
+
+/* It stays, modified, and is not named again at once: its next slot would go bad, too, and so on. */
+START_TEST(what_cannot_be_written_in_place_is_let_alone) {
+    start(300, 600, 9000);
+    fill(1000);
+    go_round(500, false, 0, 1); /* the loop is seen, and pages are kept */
+    fake_disk_fails = any_write_fails;
+    go_round(1000, false, 0, 1);
+    ck_assert_uint_gt(counters[COUNT_PGCLEANED_OVERDUE], 50);
+    ck_assert_uint_gt(counters[COUNT_SWAP_WRITE_ERRORS], 20);
+    ck_assert_uint_lt(counters[COUNT_SWAP_WRITE_ERRORS], 600);
+    fake_disk_fails = NULL;
+    go_round(1000, false, 0, 1);
+    space_unref(space);
+}
+END_TEST
+
 static bool program_died;
 
 static void take_everything(void *unused) {
@@ -517,6 +537,7 @@ static Suite *pageout_suite(void) {
     tcase_add_test(daemon, what_is_kept_beyond_its_time_is_written_in_time);
     tcase_add_test(daemon, what_is_modified_in_each_round_is_not_written_in_each);
     tcase_add_test(daemon, what_is_kept_beyond_its_time_may_change_or_go);
+    tcase_add_test(daemon, what_cannot_be_written_in_place_is_let_alone);
     tcase_add_test(daemon, without_swap_the_largest_is_killed_and_memory_comes_back);
     return suite;
 }

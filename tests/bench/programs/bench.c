@@ -77,7 +77,7 @@ static void read_whole(int file, char *text, size_t size) {
     text[length] = '\0';
 }
 
-/* Two calls of the kernel and no more: what the program's own text costs to bring in is no part of a region. */
+/* A few calls of the kernel and no more: what the program's own text costs to bring in is no part of a region. */
 static void take_snapshot(struct snapshot *snapshot) {
     read_whole(vmstat, snapshot->vmstat, sizeof(snapshot->vmstat));
     if (diskstats >= 0)
