@@ -201,7 +201,7 @@ bool frames_enough(enum frame_use use) {
 }
 
 /* A frame that is zeroed keeps the mark: the caller's to forget. */
-static struct frame *take(enum frame_use use, bool zeroed) {
+static ALWAYS_INLINE struct frame *take(enum frame_use use, bool zeroed) {
     struct frame *frame = frame_pick(use, zeroed);
 
     if (frame == NULL) {
