@@ -20,20 +20,21 @@
 #include "mm/vm.h"
 
 /* What a page-table entry said goes into the frame before the entry is forgotten. */
-static void fold(struct frame *frame, unsigned bits) {
+static ALWAYS_INLINE void fold(struct frame *frame, unsigned bits) {
     if (bits & PMAP_REFERENCED) {
         frame->referenced = true;
         if (frame->prefetched)
             frame_was_useful(frame);
         if (frame->with_unit)
-            frame_used(frame);
+            frame_guess_used(frame);
     }
     if (bits & PMAP_MODIFIED)
         frame->modified = true;
 }
 
 /* The entry of a mapping, which stays in the list, has been removed and said @bits. */
-static void entry_removed(struct frame *frame, struct space *space, vaddr_t address, unsigned bits) {
+static ALWAYS_INLINE void entry_removed(struct frame *frame, struct space *space, vaddr_t address,
+                                        unsigned bits) {
     fold(frame, bits);
     trace(TRACE_UNMAP, bits, trace_entry(frame), address, (uint32_t)space->owner_pid, 0);
 }
