@@ -21,6 +21,9 @@
  * the extra pages are at its front, in the order in which clock evicted them, since that is the order in which a loop
  * comes back to them. A page missed while absent has shown that it is used again: it does not become young.
  *
+ * To keep an extra page saves its next read. Its write it would only put off: a modified one is written when clock would
+ * have had to, and stays (eeclock_overdue()).
+ *
  * The accesses that bring a page in often come in a group. They are discounted: only a use after some more
  * pages have come counts as another one (correlated references: Robinson and Devarakonda, "Data cache management using
  * frequency-based replacement", SIGMETRICS 1990).
@@ -393,9 +396,9 @@ static struct frame *eeclock_victim(struct set *set) {
 }
 
 /*
- * To keep an extra page saves its next read. Its write is only put off, to a time when it must go and somebody waits for
- * the frame: so it is written when plain clock would have had to. Not if it has been modified since it came, or since
- * clock last evicted it: in a loop that writes, that is so in each round, and so would the write be.
+ * An extra page that is modified would be written when it must go and somebody waits for the frame: so it is named before.
+ * Not if it has been modified since it came, or since clock last evicted it: in a loop that writes, that is so in each
+ * round, and so would the write be.
  */
 static struct frame *eeclock_overdue(struct set *set) {
     struct history *history = set->history;

@@ -2,7 +2,7 @@
  * The ATA driver over a drive of a few registers: which command a request becomes, with 28-bit and with 48-bit
  * addresses, what the bus master's table says, and how an error ends. The drive moves the bytes that the table names.
  *
- * links: drivers/ata/ lib/print.c lib/string.c tests/unit/fake/fake_panic.c
+ * links: drivers/ata/ lib/print.c lib/string.c tests/unit/fake/fake_panic.c tests/unit/fake/fake_log.c
  */
 #include "arch/x86/time.h"
 #include "drivers/ata/ata.h"

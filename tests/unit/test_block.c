@@ -3,7 +3,7 @@
  *
  * links: drivers/block.c drivers/block_queue.c drivers/block_transfer.c drivers/partition.c lib/deferred.c lib/print.c
  * links: lib/string.c
- * links: tests/unit/fake/fake_block.c tests/unit/fake/fake_panic.c
+ * links: tests/unit/fake/fake_block.c tests/unit/fake/fake_panic.c tests/unit/fake/fake_log.c
  */
 #include "drivers/block_queue.h"
 #include "drivers/partition.h"

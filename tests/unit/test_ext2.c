@@ -6,7 +6,8 @@
  * links: fs/ext2_order.c fs/ext2_super.c fs/ext2_inode.c fs/ext2_map.c fs/ext2_alloc.c fs/ext2_dir.c fs/ext2_names.c
  * links: fs/ext2_rename.c fs/ext2_block.c
  * links: fs/ext2_pager.c fs/vnode.c fs/path.c fs/file.c fs/readwrite.c fs/mount.c fs/pipe.c
- * links: mm/write_error.c lib/print.c lib/string.c tests/unit/fake/fake_fs.c
+ * links: mm/write_error.c lib/print.c lib/string.c
+ * links: tests/unit/fake/fake_fs.c tests/unit/fake/fake_panic.c
  */
 #include "fake_fs.h"
 #include "fs/ext2.h"

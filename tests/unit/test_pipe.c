@@ -2,7 +2,8 @@
  * Pipes: order, atomic writes, ends that come and go, bad user memory. There is one thread; what the others
  * do while it sleeps is a function that the sleep calls.
  *
- * links: fs/pipe.c mm/write_error.c lib/print.c lib/string.c tests/unit/fake/fake_fs.c
+ * links: fs/pipe.c mm/write_error.c lib/print.c lib/string.c
+ * links: tests/unit/fake/fake_fs.c tests/unit/fake/fake_panic.c
  */
 #include "fake_fs.h"
 #include "fs/vnode.h"

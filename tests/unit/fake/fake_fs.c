@@ -52,15 +52,6 @@ void klog(const char *format, ...) {
         fprintf(stderr, "%s\n", fake_log_last);
 }
 
-void panic(const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    abort();
-}
-
 unsigned fake_seconds;
 bool fake_clock_stands;
 

@@ -17,6 +17,7 @@ import gdb
 from . import elf, kernel, memory
 from .command import matching
 from .kernel import Page
+from .machine import Policy
 from .memory import Absent, View
 from .pages import page_json, page_lines, place_text
 from .session import file_of
@@ -187,9 +188,7 @@ class Tour(Stage):
         """Step 6: a dirty victim, and its write."""
         def dirty_victim() -> bool:
             frame = View(argument(0), "struct frame")
-            ptes = [memory.entry_of(kernel.directory_of(m.follow("space")), m["address"])[2]
-                    for m in kernel.mappings(frame)]
-            return bool(ptes) and (bool(frame["modified"]) or any(p & memory.PTE_DIRTY for p in ptes))
+            return bool(kernel.mappings(frame)) and Policy.look(frame)["modified"]
 
         run_to(("pageout_evict", dirty_victim))
         victim = View(argument(0), "struct frame")
@@ -197,7 +196,7 @@ class Tour(Stage):
         owner = mapping.follow("space")
         entry = memory.entry_of(kernel.directory_of(owner), mapping["address"])[2]
         evicted = {"frame": number_, "address": mapping["address"], "pid": owner["owner_pid"], "pte": entry,
-                   "state": kernel.frame_state(victim), "modified": bool(victim["modified"] or entry & memory.PTE_DIRTY)}
+                   "state": kernel.frame_state(victim), "modified": Policy.look(victim)["modified"]}
         run_to(("bio_submit", lambda: bool(View(argument(0), "struct bio")["write"])))
         bio = View(argument(0), "struct bio")
         sector = bio.follow("device")["start"] + bio["sector"]
